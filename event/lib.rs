@@ -1,0 +1,1 @@
+//! The audit event: its parts, its JSON form, its encoded batch.

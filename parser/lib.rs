@@ -1,0 +1,1 @@
+//! Wire protocols and SQL, pure: no sockets, no clock, no runtime.

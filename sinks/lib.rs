@@ -1,0 +1,1 @@
+//! The journal, and the sinks that follow it.
