@@ -1,0 +1,155 @@
+//! Encoded events on their way to the journal.
+//!
+//! An event is encoded before its number is known: several auditors work at once, and the journal alone counts.
+//! So the place of the number is kept, and the journal writes it there.
+
+use uuid::Uuid;
+
+use crate::{
+    VERSION,
+    event::{Event, Kind},
+    json::Object,
+};
+
+/// Encoded events, in order.
+#[derive(Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// One event within [`Batch::bytes`].
+#[derive(Clone, Copy)]
+struct Entry {
+    end: usize,
+    /// Where `"seq":N,` goes.
+    number_at: usize,
+    unix_micros: i64,
+}
+
+impl Batch {
+    /// Number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Size in bytes, less the numbers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets the events, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
+    /// Adds an event: `write` gives the members that come after `id`, `version`, `kind` and `seq`.
+    pub fn event(&mut self, id: Uuid, kind: Kind, unix_micros: i64, write: impl FnOnce(&mut Object<'_>)) {
+        let mut object = Object::begin(&mut self.bytes);
+        object.member("id", &id).member("version", &VERSION).member("kind", kind.as_str());
+        let number_at = object.position();
+        write(&mut object);
+        object.end();
+        self.entries.push(Entry { end: self.bytes.len(), number_at, unix_micros });
+    }
+
+    /// Adds a typed event; its `seq` is the journal's to give.
+    pub fn push(&mut self, event: &Event, unix_micros: i64) {
+        self.event(event.id, event.kind, unix_micros, |object| {
+            object
+                .member("meta", &event.meta)
+                .optional("db", event.db.as_ref())
+                .optional("operation", event.operation.as_ref())
+                .optional("sql", event.sql.as_ref())
+                .optional("actor", event.actor.as_ref())
+                .optional("request", event.request.as_ref())
+                .optional("session", event.session.as_ref())
+                .optional("transaction", event.transaction.as_ref())
+                .optional("cancel", event.cancel.as_ref())
+                .optional("blind", event.blind.as_ref())
+                .optional("gap", event.gap.as_ref());
+        });
+    }
+
+    /// Takes the events of `other` to the end of this batch and leaves it empty.
+    pub fn append(&mut self, other: &mut Self) {
+        let base = self.bytes.len();
+        self.bytes.append(&mut other.bytes);
+        self.entries.extend(other.entries.drain(..).map(|entry| Entry {
+            end: base + entry.end,
+            number_at: base + entry.number_at,
+            unix_micros: entry.unix_micros,
+        }));
+    }
+
+    /// The events in order, each with its time in microseconds since 1970, for whoever numbers them.
+    pub fn iter(&self) -> impl Iterator<Item = (Encoded<'_>, i64)> {
+        let mut start = 0;
+        self.entries.iter().map(move |entry| {
+            let head = self.bytes.get(start..entry.number_at).unwrap_or_default();
+            let tail = self.bytes.get(entry.number_at..entry.end).unwrap_or_default();
+            start = entry.end;
+            (Encoded { head, tail }, entry.unix_micros)
+        })
+    }
+}
+
+/// One event without its number: `head`, `,"seq":N`, `tail`.
+#[derive(Clone, Copy)]
+pub struct Encoded<'a> {
+    head: &'a [u8],
+    tail: &'a [u8],
+}
+
+impl Encoded<'_> {
+    /// Writes the event with its number at the end of `out`.
+    pub fn write(&self, seq: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.head);
+        out.extend_from_slice(b",\"seq\":");
+        crate::json::write(out, &seq);
+        out.extend_from_slice(self.tail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Gap, Meta};
+
+    #[test]
+    fn a_numbered_event_reads_back_as_it_was() {
+        let event = Event {
+            id: Uuid::from_u128(7),
+            version: VERSION,
+            kind: Kind::Gap,
+            seq: 42,
+            meta: Meta { app_name: "shop".into(), ..Meta::default() },
+            gap: Some(Gap { count: 3, ..Gap::default() }),
+            ..Event::default()
+        };
+        let mut batch = Batch::default();
+        batch.push(&event, 9);
+        let mut first = Batch::default();
+        first.push(&event, 8);
+        first.append(&mut batch);
+        assert!(batch.is_empty());
+        let read: Vec<(Event, i64)> = first
+            .iter()
+            .map(|(encoded, micros)| {
+                let mut out = Vec::new();
+                encoded.write(42, &mut out);
+                (serde_json::from_slice(&out).unwrap(), micros)
+            })
+            .collect();
+        assert_eq!(read, [(event.clone(), 8), (event, 9)]);
+    }
+}

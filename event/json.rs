@@ -1,0 +1,196 @@
+//! JSON written in place: objects made of parts, some of them encoded long before.
+//!
+//! Strings are escaped beyond what JSON asks for: control characters of C1, DEL and the marks that turn the
+//! direction of text are written as `\u` escapes, so that no event can deceive the terminal it is read on.
+
+use std::io;
+
+use memchr::memchr3;
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
+
+/// Writes `value` as JSON at the end of `out`.
+pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let start = out.len();
+    if value.serialize(&mut Serializer::with_formatter(&mut *out, Escaping)).is_err() {
+        // Neither the memory behind it nor our own types refuse; were it so, the member is null, not torn.
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// Encodes a struct as the members of an object, without its braces: `"a":1,"b":2`.
+#[must_use]
+pub fn members<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out, value);
+    match out.as_slice() {
+        [b'{', inner @ .., b'}'] => inner.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// An object that is being written.
+pub struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Opens an object at the end of `out`. It is closed by [`Object::end`].
+    pub fn begin(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, empty: true }
+    }
+
+    /// Writes a member. The name is ours and needs no escape.
+    pub fn member<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> &mut Self {
+        self.name(name);
+        write(self.out, value);
+        self
+    }
+
+    /// Writes a member where there is a value.
+    pub fn optional<T: Serialize>(&mut self, name: &str, value: Option<T>) -> &mut Self {
+        if let Some(value) = value {
+            self.member(name, &value);
+        }
+        self
+    }
+
+    /// Writes a member whose value is JSON already.
+    pub fn encoded(&mut self, name: &str, value: &[u8]) -> &mut Self {
+        self.name(name);
+        self.out.extend_from_slice(value);
+        self
+    }
+
+    /// Writes members that are JSON already (see [`members`]).
+    pub fn inline(&mut self, members: &[u8]) -> &mut Self {
+        if !members.is_empty() {
+            self.comma();
+            self.out.extend_from_slice(members);
+        }
+        self
+    }
+
+    /// Opens a member whose value the caller writes, as one JSON value, to the buffer given back.
+    pub fn value(&mut self, name: &str) -> &mut Vec<u8> {
+        self.name(name);
+        self.out
+    }
+
+    /// Opens a member that is an object itself.
+    pub fn object(&mut self, name: &str) -> Object<'_> {
+        self.name(name);
+        Object::begin(self.out)
+    }
+
+    /// Where the next member goes in the buffer.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Closes the object.
+    pub fn end(self) {
+        self.out.push(b'}');
+    }
+
+    fn name(&mut self, name: &str) {
+        self.comma();
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn comma(&mut self) {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+    }
+}
+
+/// Writes a string with its quotes.
+pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    write(out, text);
+}
+
+/// The compact form, with the escapes of this module's head.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        // The first bytes in UTF-8 of all that is escaped here: DEL, U+0080–U+00BF, U+2000–U+2FFF.
+        while let Some(at) = memchr3(0x7f, 0xc2, 0xe2, rest.as_bytes()) {
+            let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            out.write_all(plain.as_bytes())?;
+            let mut chars = tail.chars();
+            let Some(first) = chars.next() else { return Ok(()) };
+            if deceives(first) {
+                write!(out, "\\u{:04x}", u32::from(first))?;
+            } else {
+                out.write_all(first.encode_utf8(&mut [0; 4]).as_bytes())?;
+            }
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        CompactFormatter.write_char_escape(out, escape)
+    }
+}
+
+/// Whether a character changes how the text around it is shown: DEL, C1 controls, bidirectional marks.
+fn deceives(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(text: &str) -> String {
+        let mut out = Vec::new();
+        write_string(&mut out, text);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_deceives_a_terminal_is_escaped() {
+        assert_eq!(encoded("a\u{1b}[2J\0\u{7f}"), r#""a\u001b[2J\u0000\u007f""#);
+        assert_eq!(encoded("\u{85}\u{202e}x\u{2067}"), r#""\u0085\u202ex\u2067""#);
+        assert_eq!(encoded("Grüße, 10 €, “ok” \u{a0}"), "\"Grüße, 10 €, “ok” \u{a0}\"");
+    }
+
+    #[test]
+    fn objects_are_spliced_from_parts() {
+        let mut out = Vec::new();
+        let mut object = Object::begin(&mut out);
+        object.inline(b"").inline(b"\"a\":1").member("b", "x").optional::<u8>("c", None).encoded("d", b"[]");
+        let mut inner = object.object("e");
+        inner.member("f", &2);
+        inner.end();
+        object.end();
+        assert_eq!(out, br#"{"a":1,"b":"x","d":[],"e":{"f":2}}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives(text in any::<String>()) {
+            prop_assert_eq!(serde_json::from_str::<String>(&encoded(&text)).unwrap(), text);
+        }
+    }
+}
