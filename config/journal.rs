@@ -1,0 +1,48 @@
+//! The journal: the log on disk that events go to first and that sinks follow.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+use crate::{size::ByteSize, value};
+
+/// The append-only log of events on disk.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    /// The directory, created where missing. Default: `/var/lib/panoptes` for root or where it is writable; else
+    /// `$XDG_STATE_HOME/panoptes`, `~/.local/state/panoptes`, `./panoptes-journal`.
+    pub dir: PathBuf,
+    /// What all segments together may take. Default 20 GiB.
+    pub max_size: ByteSize,
+    /// The size at which a new segment is begun; at most a quarter of `max_size`. Default 64 MiB.
+    pub segment_size: ByteSize,
+    /// What happens at `max_size`, while a sink has not yet read the oldest segment. Default block.
+    pub on_full: OnFull,
+    /// How long an event may wait for the fsync that it shares with others. Default 100 ms.
+    #[serde(deserialize_with = "value::duration")]
+    pub sync_interval: Duration,
+}
+
+/// What happens when the journal is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFull {
+    /// Statements wait until there is space again: no event is lost.
+    #[default]
+    Block,
+    /// Events are dropped and counted, and a gap event says how many.
+    Drop,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("panoptes-journal"),
+            max_size: ByteSize::gib(20),
+            segment_size: ByteSize::mib(64),
+            on_full: OnFull::default(),
+            sync_interval: Duration::from_millis(100),
+        }
+    }
+}

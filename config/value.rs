@@ -1,0 +1,106 @@
+//! How single values are read: durations, counts, addresses.
+//!
+//! Each takes a text as well as the natural TOML type, since a variable of the environment is always a text,
+//! and each says what to write instead when it refuses.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Deserializer, de};
+
+/// `"100 ms"`, `"5 s"`, `"1 min 30 s"`. A number alone is refused: nobody can know its unit.
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text: String = scalar(deserializer, "a duration: a number and a unit, e.g. \"5 s\"")?;
+    parse_duration(&text).map_err(de::Error::custom)
+}
+
+/// A whole number from zero.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let text: String = scalar(deserializer, "a whole number")?;
+    let digits = text.trim();
+    digits.parse().map_err(|_| de::Error::custom(format_args!("{text:?} is not a whole number from 0")))
+}
+
+/// `"127.0.0.1:6432"` or `"[::1]:6432"`.
+pub(crate) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_address(&text).map_err(de::Error::custom)
+}
+
+/// An [`address`] that may be missing.
+pub(crate) fn optional_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text.trim().parse::<f64>().is_ok() {
+        return Err(format!("{text:?} has no unit; write e.g. \"100 ms\", \"5 s\" or \"1 min\""));
+    }
+    humantime::parse_duration(text).map_err(|_| {
+        format!(
+            "{text:?} is not a duration; write a number and a unit, e.g. \"100 ms\", \"5 s\" or \"1 min\""
+        )
+    })
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| {
+        format!(
+            "{text:?} is not an address; write an IP and a port, e.g. \"127.0.0.1:6432\" or \"[::1]:6432\""
+        )
+    })
+}
+
+/// A text, or a number as its text.
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D, expecting: &'static str) -> Result<String, D::Error> {
+    struct Visitor(&'static str);
+    impl de::Visitor<'_> for Visitor {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_f64<E>(self, number: f64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+    deserializer.deserialize_any(Visitor(expecting))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(parse_duration("100 ms"), Ok(Duration::from_millis(100)));
+        assert_eq!(parse_duration("1min 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(
+            parse_duration("5").unwrap_err(),
+            r#""5" has no unit; write e.g. "100 ms", "5 s" or "1 min""#
+        );
+        assert!(parse_duration("soon").unwrap_err().starts_with(r#""soon" is not a duration; write "#));
+    }
+
+    #[test]
+    fn an_address_is_an_ip_and_a_port() {
+        assert!(parse_address("[::1]:6432").is_ok());
+        for text in ["localhost:6432", ":6432", "127.0.0.1", ""] {
+            assert!(parse_address(text).unwrap_err().contains("write an IP and a port"), "{text:?}");
+        }
+    }
+}
