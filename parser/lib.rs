@@ -1,1 +1,19 @@
 //! Wire protocols and SQL, pure: no sockets, no clock, no runtime.
+//!
+//! * [`wire`]: the one trait that a protocol implements, and what it observes.
+//! * [`reader`]: a bounded cursor over a frame.
+//! * [`inflight`]: what was asked and not yet answered.
+//! * [`postgres`]: PostgreSQL's protocol.
+//! * [`sql`]: what a statement does, and to what.
+//! * [`text`]: bytes of a session's encoding as text.
+//!
+//! Bytes come in by [`wire::Wire`], cut anywhere; a frame is read in place by its header, a question waits in
+//! [`inflight`] for its answer, and both go out together as an observation. What the SQL says is found out later,
+//! away from the path of the bytes.
+
+pub mod inflight;
+pub mod postgres;
+pub mod reader;
+pub mod sql;
+pub mod text;
+pub mod wire;

@@ -1,0 +1,130 @@
+//! What was asked and not yet answered: a queue of questions, each with the bytes that will tell what it was.
+
+use std::collections::VecDeque;
+
+use crate::wire::Nanos;
+
+/// A buffer that grew past this is given back once it is empty: an idle session holds little.
+const KEPT_BYTES: usize = 4 << 10;
+/// The same, for the number of questions.
+const KEPT_ENTRIES: usize = 128;
+
+/// Questions in the order in which they were asked. `K` is the protocol's name for their kinds.
+#[derive(Debug)]
+pub struct Inflight<K> {
+    entries: VecDeque<Entry<K>>,
+    /// The bytes of all entries, one after the other; those before `start` are answered.
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+/// One question.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<K> {
+    /// Its kind.
+    pub kind: K,
+    /// When its first byte came.
+    pub asked: Nanos,
+    /// Its whole length on the wire, of which `kept` bytes are here.
+    pub length: u64,
+    kept: usize,
+}
+
+impl<K> Default for Inflight<K> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), bytes: Vec::new(), start: 0 }
+    }
+}
+
+impl<K: Copy> Inflight<K> {
+    /// Adds a question of which `body` is kept.
+    pub fn push(&mut self, kind: K, asked: Nanos, body: &[u8], length: u64) {
+        self.bytes.extend_from_slice(body);
+        self.entries.push_back(Entry { kind, asked, length, kept: body.len() });
+    }
+
+    /// The question that is answered next.
+    #[must_use]
+    pub fn front(&self) -> Option<(Entry<K>, &[u8])> {
+        let entry = *self.entries.front()?;
+        Some((entry, self.bytes.get(self.start..self.start + entry.kept).unwrap_or_default()))
+    }
+
+    /// The kind of the question that is answered next.
+    #[must_use]
+    pub fn front_kind(&self) -> Option<K> {
+        self.entries.front().map(|entry| entry.kind)
+    }
+
+    /// The kind of the question at a place in the queue; 0 is the front.
+    #[must_use]
+    pub fn kind(&self, place: usize) -> Option<K> {
+        self.entries.get(place).map(|entry| entry.kind)
+    }
+
+    /// Forgets the question at the front.
+    pub fn pop(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        self.start += entry.kept;
+        if self.entries.is_empty() {
+            self.reset();
+        } else if self.start > KEPT_BYTES && self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+
+    /// Forgets a question that kept no bytes, wherever it stands.
+    pub fn remove_empty(&mut self, place: usize) {
+        if self.entries.get(place).is_some_and(|entry| entry.kept == 0) {
+            self.entries.remove(place);
+        }
+    }
+
+    /// Number of questions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether all is answered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes kept.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    fn reset(&mut self) {
+        self.start = 0;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.entries.shrink_to(KEPT_ENTRIES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_follow_their_question() {
+        let mut inflight = Inflight::default();
+        for n in 0..10_000_usize {
+            inflight.push(n, 0, n.to_string().as_bytes(), 9);
+        }
+        inflight.push(10_000, 0, b"", 0);
+        inflight.remove_empty(10_000);
+        for n in 0..10_000_usize {
+            let (entry, body) = inflight.front().unwrap();
+            assert_eq!((entry.kind, body), (n, n.to_string().as_bytes()));
+            inflight.pop();
+        }
+        assert!(inflight.is_empty() && inflight.front().is_none() && inflight.size() == 0);
+        assert!(inflight.bytes.capacity() <= KEPT_BYTES);
+    }
+}

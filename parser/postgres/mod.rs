@@ -1,0 +1,23 @@
+//! PostgreSQL's wire: frontend/backend protocol 3.0 to 3.2.
+//! <https://www.postgresql.org/docs/current/protocol.html>
+//!
+//! * `startup`: the packets before the first typed message.
+//! * `frame`: type, length, body; any cut of the stream.
+//! * `frontend`, `backend`: the bodies that matter, a direction each.
+//! * `key`: the cancel key, exchanged for one of ours.
+//! * `session`: [`Postgres`], which ties answers to questions.
+//! * [`values`]: bound parameters as JSON.
+
+mod backend;
+mod frame;
+mod frontend;
+mod key;
+mod session;
+mod startup;
+pub mod values;
+
+pub use backend::tag_rows;
+pub use frontend::type_oids;
+pub use key::SECRET_BYTES;
+pub use session::Postgres;
+pub use startup::pairs;

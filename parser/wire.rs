@@ -1,0 +1,426 @@
+//! The one trait that a protocol implements, and what it observes.
+//!
+//! A [`Wire`] is shown every byte of one session, in both directions, in the order in which they pass, and tells an
+//! [`Observer`] what it saw. It does no I/O and reads no clock: whoever moves the bytes gives the time. Bytes may come
+//! cut anywhere; the observations are the same.
+//!
+//! Observations come in the order in which the *server* settled things, so a reader may apply them one by one:
+//! a statement prepared by one is there for the next.
+
+/// Nanoseconds of a monotonic clock, since an origin that the caller chose.
+pub type Nanos = u64;
+
+/// Follows one session of a protocol.
+pub trait Wire {
+    /// Looks at what a client sent first, before there is a connection to the server. `bytes` is all that came so far.
+    fn open(&mut self, bytes: &[u8]) -> Opening;
+
+    /// Looks at bytes on their way to the server. `chunk` follows directly on the chunk before.
+    ///
+    /// # Errors
+    /// A frame that the server itself would refuse: see [`Violation`].
+    fn client(&mut self, chunk: &[u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation>;
+
+    /// Looks at bytes on their way to the client, and replaces in them what must not be passed on (a cancel key).
+    ///
+    /// # Errors
+    /// Bytes that cannot be the server's: see [`Violation`].
+    fn server(&mut self, chunk: &mut [u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation>;
+
+    /// Ends the session: whatever was asked and not answered is lost.
+    fn end(&mut self, at: Nanos, out: &mut impl Observer);
+
+    /// Whether so much is unanswered that no more may be read from the client for now.
+    fn is_full(&self) -> bool;
+
+    /// What the session is at, for those who want to end it without harm.
+    fn rest(&self) -> Rest;
+
+    /// Whether a message of ours may go to the client now: the server's last message is complete.
+    fn at_boundary(&self) -> bool;
+
+    /// The cancel key, once, when the server has sent it.
+    fn take_cancel_key(&mut self) -> Option<KeyPair>;
+
+    /// A message that ends the session, in the protocol's own form.
+    fn farewell(&self, farewell: Farewell<'_>) -> Vec<u8>;
+}
+
+/// What to do with the first bytes of a client.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Not enough yet: read on.
+    More,
+    /// Forget the first `used` bytes, and send these.
+    Reply {
+        /// How many bytes are answered by this.
+        used: usize,
+        /// The answer.
+        bytes: Vec<u8>,
+    },
+    /// Connect to the server, and pass everything on from the first byte.
+    Dial,
+    /// This is no session but a request to cancel a statement of another.
+    Cancel(CancelKey),
+    /// Send these (perhaps none) and close.
+    Refuse {
+        /// The last words.
+        bytes: Vec<u8>,
+        /// Why, for the log and the event.
+        reason: &'static str,
+    },
+}
+
+/// What a client shows in order to cancel a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelKey {
+    /// Process id of the server's backend.
+    pub pid: u32,
+    /// The secret.
+    pub secret: Vec<u8>,
+}
+
+/// A session's cancel key: the server's own, and what the client was told in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPair {
+    /// What the client was told. The process id is the server's.
+    pub ours: CancelKey,
+    /// The secret that the server knows.
+    pub real: Vec<u8>,
+}
+
+/// A frame that the server itself would refuse, or that cannot be the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Violation {
+    /// How many bytes of the chunk may still go on: up to and with the header of the frame. The peer then refuses it
+    /// in its own words; nothing behind it may pass.
+    pub pass: usize,
+    /// What is wrong.
+    pub reason: &'static str,
+}
+
+/// What a session is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Something is unanswered.
+    Busy,
+    /// Everything is answered, a transaction is open.
+    InTransaction,
+    /// Everything is answered.
+    Idle,
+}
+
+/// Why the proxy ends a session by a message of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell<'a> {
+    /// The proxy is going down.
+    Shutdown,
+    /// The server cannot be reached, or went away.
+    Unreachable(&'a str),
+    /// No more sessions are allowed.
+    TooMany,
+    /// Logging in took too long.
+    LoginTimeout,
+}
+
+/// Told what a [`Wire`] saw.
+pub trait Observer {
+    /// Takes one observation; its bytes are gone afterwards.
+    fn observe(&mut self, observation: Observation<&[u8]>);
+}
+
+impl<F: FnMut(Observation<&[u8]>)> Observer for F {
+    fn observe(&mut self, observation: Observation<&[u8]>) {
+        self(observation);
+    }
+}
+
+/// Something seen on the wire. `B` is how bytes are held: borrowed from the wire, or a place in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observation<B> {
+    /// The client's first message: its parameters, as the protocol encodes them.
+    Startup {
+        /// The encoded parameters.
+        parameters: B,
+    },
+    /// How the server wants the login to be proved.
+    Authentication {
+        /// The method's name, lower case.
+        method: &'static str,
+    },
+    /// The server's process for this session.
+    Backend {
+        /// Process or thread id.
+        pid: u32,
+    },
+    /// The login is complete.
+    LoggedIn {
+        /// When.
+        at: Nanos,
+    },
+    /// The login was refused.
+    LoginFailed {
+        /// When.
+        at: Nanos,
+        /// The server's words.
+        failure: Failure<B>,
+    },
+    /// A session parameter, as the server reports it.
+    Parameter {
+        /// Name.
+        name: B,
+        /// Value.
+        value: B,
+    },
+    /// A question and its answer.
+    Settled(Settled<B>),
+    /// The parameter types of a prepared statement, as the server sees them.
+    Described {
+        /// The statement's name.
+        statement: B,
+        /// Encoded as the protocol does.
+        types: B,
+    },
+    /// What had completed since the last `Ready` was undone when it was to be committed.
+    CommitFailed(Failure<B>),
+    /// The server is ready for the next question.
+    Ready(TransactionStatus),
+    /// The server ended the session on its own.
+    Ended(Failure<B>),
+    /// From here on not everything can be told.
+    Blind {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The session is over.
+    Closed {
+        /// Whether the client had asked for a commit (or sent a statement) that was never answered.
+        unanswered: bool,
+    },
+}
+
+/// A question and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled<B> {
+    /// What was asked.
+    pub ask: Ask<B>,
+    /// What came of it.
+    pub answer: Answer<B>,
+    /// When the first byte of the question came from the client.
+    pub asked: Nanos,
+    /// When the last byte of the answer came from the server.
+    pub answered: Nanos,
+    /// How many warnings came with the answer.
+    pub warnings: u32,
+}
+
+/// What a client may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask<B> {
+    /// The next statement of a text. One text has as many answers as it has statements.
+    Query {
+        /// The text, cut at its cap; with the first answer only.
+        text: Option<B>,
+        /// Its whole length in bytes.
+        length: u64,
+    },
+    /// Prepare a statement.
+    Parse {
+        /// Name; empty for the unnamed one.
+        statement: B,
+        /// The text, cut at its cap.
+        text: B,
+        /// Its whole length in bytes, where it is known to have been cut.
+        length: u64,
+        /// Types of parameters that the client gave, encoded as the protocol does.
+        types: B,
+    },
+    /// Make a portal of a prepared statement and its parameters.
+    Bind {
+        /// Name of the portal.
+        portal: B,
+        /// Name of the statement.
+        statement: B,
+        /// Formats and values, encoded as the protocol does, cut at their cap.
+        parameters: B,
+        /// Their whole length in bytes.
+        length: u64,
+    },
+    /// Describe a statement or a portal. Told only where it failed.
+    Describe {
+        /// Which of both.
+        target: Target,
+        /// Its name.
+        name: B,
+    },
+    /// Run a portal.
+    Execute {
+        /// Its name.
+        portal: B,
+    },
+    /// Forget a statement or a portal.
+    Close {
+        /// Which of both.
+        target: Target,
+        /// Its name.
+        name: B,
+    },
+    /// A command that carries no SQL.
+    Command {
+        /// The protocol's name of it.
+        name: &'static str,
+        /// The number of the object that it is about: a function's OID.
+        object: u32,
+    },
+    /// Something that cannot be read: the server refuses it as well.
+    Malformed,
+}
+
+/// What has a name in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A prepared statement.
+    Statement,
+    /// A portal.
+    Portal,
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<B> {
+    /// Done.
+    Complete {
+        /// The server's own word for it: the command tag.
+        tag: B,
+        /// Rows that were seen passing.
+        rows: u64,
+        /// Their size on the wire, with that of COPY data.
+        bytes: u64,
+        /// Size of the COPY data that the client sent.
+        sent: u64,
+    },
+    /// Some rows came, more are to be had.
+    Suspended {
+        /// Rows that were seen passing.
+        rows: u64,
+        /// Their size on the wire.
+        bytes: u64,
+    },
+    /// A stream in both directions began (replication); it ends with the session or at the next `Ready`.
+    Streaming,
+    /// There was nothing to do.
+    Empty,
+    /// Refused.
+    Failed(Failure<B>),
+    /// Never run: something before it failed.
+    Skipped,
+    /// No answer came.
+    Lost,
+}
+
+/// The server's words on a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure<B> {
+    /// SQLSTATE.
+    pub sql_state: B,
+    /// The message.
+    pub message: B,
+    /// Where in the text, in characters from 1; 0 where it was not said.
+    pub position: u32,
+    /// Whether it ends the session.
+    pub fatal: bool,
+}
+
+/// A session's transaction, as the server reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// None.
+    Idle,
+    /// One is open.
+    Active,
+    /// One is open and has failed.
+    Failed,
+}
+
+impl<B> Observation<B> {
+    /// The same with its bytes held in another way.
+    pub fn map<C>(self, mut f: impl FnMut(B) -> C) -> Observation<C> {
+        match self {
+            Self::Startup { parameters } => Observation::Startup { parameters: f(parameters) },
+            Self::Authentication { method } => Observation::Authentication { method },
+            Self::Backend { pid } => Observation::Backend { pid },
+            Self::LoggedIn { at } => Observation::LoggedIn { at },
+            Self::LoginFailed { at, failure } => Observation::LoginFailed { at, failure: failure.map(f) },
+            Self::Parameter { name, value } => Observation::Parameter { name: f(name), value: f(value) },
+            Self::Settled(settled) => Observation::Settled(settled.map(f)),
+            Self::Described { statement, types } => {
+                Observation::Described { statement: f(statement), types: f(types) }
+            }
+            Self::CommitFailed(failure) => Observation::CommitFailed(failure.map(f)),
+            Self::Ready(status) => Observation::Ready(status),
+            Self::Ended(failure) => Observation::Ended(failure.map(f)),
+            Self::Blind { reason } => Observation::Blind { reason },
+            Self::Closed { unanswered } => Observation::Closed { unanswered },
+        }
+    }
+}
+
+impl<B> Settled<B> {
+    fn map<C>(self, mut f: impl FnMut(B) -> C) -> Settled<C> {
+        let ask = match self.ask {
+            Ask::Query { text, length } => Ask::Query { text: text.map(&mut f), length },
+            Ask::Parse { statement, text, length, types } => {
+                Ask::Parse { statement: f(statement), text: f(text), length, types: f(types) }
+            }
+            Ask::Bind { portal, statement, parameters, length } => {
+                Ask::Bind { portal: f(portal), statement: f(statement), parameters: f(parameters), length }
+            }
+            Ask::Describe { target, name } => Ask::Describe { target, name: f(name) },
+            Ask::Execute { portal } => Ask::Execute { portal: f(portal) },
+            Ask::Close { target, name } => Ask::Close { target, name: f(name) },
+            Ask::Command { name, object } => Ask::Command { name, object },
+            Ask::Malformed => Ask::Malformed,
+        };
+        let answer = match self.answer {
+            Answer::Complete { tag, rows, bytes, sent } => Answer::Complete { tag: f(tag), rows, bytes, sent },
+            Answer::Suspended { rows, bytes } => Answer::Suspended { rows, bytes },
+            Answer::Streaming => Answer::Streaming,
+            Answer::Empty => Answer::Empty,
+            Answer::Failed(failure) => Answer::Failed(failure.map(f)),
+            Answer::Skipped => Answer::Skipped,
+            Answer::Lost => Answer::Lost,
+        };
+        Settled { ask, answer, asked: self.asked, answered: self.answered, warnings: self.warnings }
+    }
+}
+
+impl<B> Failure<B> {
+    fn map<C>(self, mut f: impl FnMut(B) -> C) -> Failure<C> {
+        Failure {
+            sql_state: f(self.sql_state),
+            message: f(self.message),
+            position: self.position,
+            fatal: self.fatal,
+        }
+    }
+}
+
+/// Caps of what one session may have waiting, in bytes unless said otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of the text of a statement: what is longer is cut.
+    pub sql: usize,
+    /// Of all parameters of one execution: what is longer is cut.
+    pub parameters: usize,
+    /// Number of questions without an answer.
+    pub pending: usize,
+    /// Size of the questions without an answer.
+    pub pending_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sql: 64 << 10, parameters: 64 << 10, pending: 65_536, pending_bytes: 16 << 20 }
+    }
+}
