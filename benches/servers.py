@@ -1,0 +1,147 @@
+"""The servers of a benchmark: a private PostgreSQL, the proxies in front of it, and ours.
+
+Each is started on a free port with its files in a temporary folder. A `Target` is what a client connects to.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import programs
+from process import DATABASE, Process, Unavailable, free_port
+
+IDLE_CLIENTS = 1000
+MAX_CLIENTS = IDLE_CLIENTS + 200
+
+
+class Target:
+    """What clients connect to: `process` is the proxy, None where they reach the server itself."""
+
+    def __init__(self, name, server, process=None, trail=None):
+        self.name, self.server, self.process, self.trail = name, server, process, trail
+
+    @property
+    def port(self):
+        return (self.process or self.server).port
+
+    def pin(self, cores):
+        self.server.pin(cores)
+        if self.process:
+            self.process.pin(cores)
+
+
+def postgres(folder, core, audited=False):
+    """An empty PostgreSQL 15 in `folder`; with pgaudit writing all statements to a file, or without."""
+    initdb = programs.POSTGRES_BIN / "initdb"
+    if not initdb.exists():
+        raise Unavailable("postgresql-15 is not installed")
+    if audited and not programs.PGAUDIT.exists():
+        raise Unavailable("postgresql-15-pgaudit is not installed")
+    folder.mkdir()
+    data, port = folder / "data", free_port()
+    options = {"stdout": subprocess.DEVNULL, "check": True}
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        options |= {"user": "postgres", "group": "postgres", "extra_groups": []}
+    subprocess.run([initdb, "-D", data, "-U", DATABASE, "-A", "trust", "-N", "-E", "UTF8", "--locale=C"], **options)
+    with open(data / "postgresql.conf", "a") as file:
+        file.writelines(f"{key} = {value}\n" for key, value in settings(folder, port, audited).items())
+    command = [programs.POSTGRES_BIN / "postgres", "-D", data]
+    # SIGQUIT: nobody wants this data again.
+    return Process(command, port, folder.parent / f"{folder.name}.log", core, "postgres", signal.SIGQUIT)
+
+
+def settings(folder, port, audited):
+    """Those of a server whose disk and housekeeping must not show in the figures."""
+    common = {
+        "listen_addresses": "'127.0.0.1'", "port": port, "unix_socket_directories": f"'{folder}'",
+        "max_connections": 2 * MAX_CLIENTS, "shared_buffers": "128MB", "ssl": "off",
+        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
+        "max_wal_senders": 0, "max_wal_size": "4GB", "checkpoint_timeout": "1h", "autovacuum": "off",
+        "log_min_messages": "fatal", "log_min_error_statement": "panic",
+    }
+    pgaudit = {
+        "shared_preload_libraries": "'pgaudit'", "pgaudit.log": "'all'", "log_min_messages": "warning",
+        "logging_collector": "on", "log_directory": f"'{folder}/log'", "log_rotation_size": 0,
+    }
+    return common | pgaudit if audited else common
+
+
+def haproxy(folder, server, core):
+    """haproxy as a TCP relay on one thread."""
+    port = free_port()
+    file = folder / "haproxy.cfg"
+    file.write_text(
+        f"global\n  nbthread 1\n  maxconn {MAX_CLIENTS}\n"
+        "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"
+        f"listen pg\n  bind 127.0.0.1:{port}\n  server s 127.0.0.1:{server.port}\n"
+    )
+    return Target("haproxy", server, Process([programs.HAPROXY, "-db", "-f", file], port, folder / "log", core))
+
+
+def pgbouncer(folder, server, core):
+    """pgbouncer, a server session for each client session."""
+    port = free_port()
+    (folder / "users").write_text(f'"{DATABASE}" ""\n')
+    file = folder / "pgbouncer.ini"
+    file.write_text(
+        f"[databases]\n{DATABASE} = host=127.0.0.1 port={server.port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\npool_mode = session\n"
+        f"auth_type = trust\nauth_file = {folder}/users\n"
+        f"max_client_conn = {MAX_CLIENTS}\ndefault_pool_size = {MAX_CLIENTS}\n"
+        "log_connections = 0\nlog_disconnections = 0\nlog_stats = 0\n"
+        "server_tls_sslmode = disable\nignore_startup_parameters = extra_float_digits\n"
+    )
+    command = [programs.PGBOUNCER, file]
+    return Target("pgbouncer", server, Process(command, port, folder / "log", core, "postgres"))
+
+
+def forwarder(folder, server, core):
+    """benches/forwarder.rs: the floor of a proxy on tokio."""
+    port = free_port()
+    command = [programs.FORWARDER, f"127.0.0.1:{port}", f"127.0.0.1:{server.port}"]
+    return Target("forwarder", server, Process(command, port, folder / "log", core))
+
+
+def panoptes(folder, server, core):
+    """Ours with full audit: each event through the journal into a file."""
+    port = free_port()
+    file, trail = folder / "panoptes.toml", folder / "audit.ndjson"
+    file.write_text(
+        'app_name = "bench"\n\n'
+        f'[[listen]]\nprotocol = "postgres"\naddress = "127.0.0.1:{port}"\n'
+        f'upstream = "postgres://127.0.0.1:{server.port}?sslmode=disable"\n\n'
+        f'[journal]\ndir = "{folder}/journal"\n\n'
+        f'[sinks.file]\npath = "{trail}"\n'
+    )
+    command = [programs.PANOPTES, "run", "--config", file]
+    return Target("panoptes", server, Process(command, port, folder / "log", core), Trail(trail))
+
+
+# By the order in which they take turns. `direct` and `pgaudit` are the servers themselves.
+PROXIES = {"haproxy": haproxy, "pgbouncer": pgbouncer, "forwarder": forwarder, "panoptes": panoptes}
+TARGETS = ["direct", *PROXIES, "pgaudit"]
+
+
+class Trail:
+    """The file that Panoptes writes events to, read as it grows."""
+
+    MARK = b'"kind":"statement"'
+    CHUNK = 1 << 20
+
+    def __init__(self, path):
+        self.path, self.offset, self.rest, self.events = path, 0, b"", 0
+
+    def count(self):
+        """Statement events so far."""
+        if not self.path.exists():
+            return 0
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            while chunk := file.read(self.CHUNK):
+                self.offset += len(chunk)
+                chunk = self.rest + chunk
+                self.events += chunk.count(self.MARK)
+                self.rest = chunk[-(len(self.MARK) - 1):]  # a mark cut in two
+        return self.events
