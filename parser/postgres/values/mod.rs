@@ -1,0 +1,91 @@
+//! Bound parameters as JSON: the values of a Bind message, by type and format.
+//!
+//! [`Parameters`] walks the raw values of a Bind; [`write_json`] writes one of them:
+//! `types` knows the built-in types by OID, `text` and `binary` read the two formats a value can be sent
+//! in, and `numeric`, `datetime`, `array` and `json` the types that need more than a line.
+//! All is written straight into the buffer of the event's JSON.
+//!
+//! <https://www.postgresql.org/docs/current/protocol-message-formats.html>; the binary forms are documented only by the
+//! server's `…_send` functions, so `tests/data/postgres/values.tsv` holds what a real one sent.
+
+mod array;
+mod binary;
+mod datetime;
+mod json;
+mod numeric;
+mod parameters;
+mod text;
+mod types;
+
+pub use parameters::Parameters;
+
+use self::types::Type;
+use crate::text::{Encoding, hex_digits, write_json_string};
+
+/// Appends one parameter as a JSON value.
+///
+/// `oid` is the type as the server or the client declared it, 0 where neither did; `format` is 0 for text, 1 for
+/// binary; None is SQL NULL. `encoding` is the session's.
+///
+/// - Booleans, integers, floats and numeric become JSON booleans and numbers, digit for digit; NaN, the
+///   infinities, and what is not well formed or too long for a number (300 digits) become strings.
+/// - json and jsonb are embedded (up to 256 KiB and 64 levels, else a string), arrays become arrays (up to 65,536
+///   elements; their lower bounds are not shown), bytea a string of `\x` and hexadecimal digits.
+/// - Other known types are strings: in text format as sent, in binary format as the server would print them
+///   with `DateStyle` ISO, `IntervalStyle` postgres and time zone UTC.
+/// - All else, and binary values that their type cannot have, is `{"type":…,"hex":…}`, with the type's name, its
+///   number, or `unknown`; in text format with `"text"` too.
+///
+/// Takes any bytes. Writes at most a small multiple of their length, allocates nothing but `out` (and a copy of a
+/// text in a foreign encoding, of an array element or a JSON string with escapes).
+pub fn write_json(out: &mut Vec<u8>, oid: u32, format: i16, value: Option<&[u8]>, encoding: &Encoding) {
+    let Some(bytes) = value else {
+        out.extend_from_slice(b"null");
+        return;
+    };
+    let start = out.len();
+    let written = Type::of(oid).and_then(|Type { kind, .. }| match format {
+        0 => text::write(out, kind, bytes, encoding),
+        1 => binary::write(out, kind, bytes, encoding),
+        _ => None,
+    });
+    if written.is_none() {
+        out.truncate(start);
+        write_opaque(out, oid, format, bytes, encoding);
+    }
+}
+
+fn write_opaque(out: &mut Vec<u8>, oid: u32, format: i16, bytes: &[u8], encoding: &Encoding) {
+    out.extend_from_slice(b"{\"type\":\"");
+    match Type::of(oid) {
+        Some(Type { name, .. }) => out.extend_from_slice(name.as_bytes()),
+        None if oid == 0 => out.extend_from_slice(b"unknown"),
+        None => write_digits(out, oid.into(), 1),
+    }
+    out.extend_from_slice(b"\",\"hex\":\"");
+    write_hex(out, bytes);
+    out.push(b'"');
+    if let Some(text) = (format == 0).then(|| encoding.decode_exact(bytes)).flatten() {
+        out.extend_from_slice(b",\"text\":");
+        write_json_string(out, &text);
+    }
+    out.push(b'}');
+}
+
+fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len() * 2);
+    out.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)));
+}
+
+/// Appends `number` in decimal, with zeros before it up to `width`.
+fn write_digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
+    let start = out.len();
+    while number > 0 || out.len() < start + width {
+        out.push(b'0' + (number % 10) as u8);
+        number /= 10;
+    }
+    out.get_mut(start..).unwrap_or_default().reverse();
+}
+
+#[cfg(test)]
+mod tests;

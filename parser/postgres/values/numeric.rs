@@ -1,0 +1,186 @@
+//! Numbers: what JSON takes as one, and the server's binary numeric.
+
+use super::write_digits;
+
+/// Digits that a JSON number is given at most: any more and readers that use doubles see an infinity. A longer one
+/// is written as a string.
+const LONGEST_NUMBER: usize = 300;
+
+/// Zeros that a numeric is padded with at most, beyond eight digits for each byte sent: ten bytes can ask for
+/// 131,072 of them.
+const MOST_PADDING: usize = 64;
+
+/// Whether JSON takes this text as an integer.
+pub(super) fn is_json_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    digits.len() <= LONGEST_NUMBER && integer_length(digits) == Some(digits.len())
+}
+
+/// Whether JSON takes this text as a number, and a double can hold one of its size.
+pub(super) fn is_json_number(text: &str) -> bool {
+    number_end(text.strip_prefix('-').unwrap_or(text).as_bytes()).is_some_and(|has_exponent| {
+        text.len() <= LONGEST_NUMBER && (!has_exponent || text.parse().is_ok_and(f64::is_finite))
+    })
+}
+
+/// Reads a JSON number to the end of `bytes`, and says whether it has an exponent; None where it is none.
+fn number_end(bytes: &[u8]) -> Option<bool> {
+    let mut rest = bytes.get(integer_length(bytes)?..)?;
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        rest = fraction.get(digits_length(fraction)?..)?;
+    }
+    let Some((b'e' | b'E', exponent)) = rest.split_first() else { return rest.is_empty().then_some(false) };
+    let exponent = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
+    (digits_length(exponent)? == exponent.len()).then_some(true)
+}
+
+fn integer_length(bytes: &[u8]) -> Option<usize> {
+    let length = digits_length(bytes)?;
+    (length == 1 || bytes.first() != Some(&b'0')).then_some(length)
+}
+
+fn digits_length(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (length > 0).then_some(length)
+}
+
+/// Writes a binary numeric: count of base-10,000 digits, weight of the first, sign, decimal digits after
+/// the point, the digits. None where the bytes are no numeric, or one that is nearly all padding.
+pub(super) fn write_binary(out: &mut Vec<u8>, bytes: &[u8]) -> Option<()> {
+    let (header, rest) = bytes.split_first_chunk::<8>()?;
+    let [c0, c1, w0, w1, s0, s1, d0, d1] = *header;
+    let (groups, extra) = rest.as_chunks::<2>();
+    if groups.len() != usize::from(u16::from_be_bytes([c0, c1])) || !extra.is_empty() {
+        return None;
+    }
+    let negative = match u16::from_be_bytes([s0, s1]) {
+        0x0000 => false,
+        0x4000 => true,
+        special => return write_special(out, special),
+    };
+    let number = Number { groups, weight: i16::from_be_bytes([w0, w1]), scale: u16::from_be_bytes([d0, d1]) };
+    number.write(out, negative)
+}
+
+fn write_special(out: &mut Vec<u8>, sign: u16) -> Option<()> {
+    let name: &[u8] = match sign {
+        0xc000 => b"\"NaN\"",
+        0xd000 => b"\"Infinity\"",
+        0xf000 => b"\"-Infinity\"",
+        _ => return None,
+    };
+    out.extend_from_slice(name);
+    Some(())
+}
+
+struct Number<'a> {
+    /// Four decimal digits each.
+    groups: &'a [[u8; 2]],
+    /// Of the first group, as a power of 10,000.
+    weight: i16,
+    /// Decimal digits after the point.
+    scale: u16,
+}
+
+impl Number<'_> {
+    fn write(&self, out: &mut Vec<u8>, negative: bool) -> Option<()> {
+        let whole_groups = usize::try_from(i32::from(self.weight) + 1).unwrap_or(0);
+        let scale = usize::from(self.scale);
+        let length = whole_groups * 4 + scale;
+        if length > self.groups.len() * 16 + MOST_PADDING || self.groups.iter().any(|g| value(*g) > 9999) {
+            return None;
+        }
+        let quote = length > LONGEST_NUMBER;
+        out.extend(quote.then_some(b'"'));
+        out.extend(negative.then_some(b'-'));
+        self.write_whole(out);
+        if scale > 0 {
+            out.push(b'.');
+            self.write_fraction(out, scale);
+        }
+        out.extend(quote.then_some(b'"'));
+        Some(())
+    }
+
+    fn write_whole(&self, out: &mut Vec<u8>) {
+        let mut leading = true;
+        for power in (0..=i32::from(self.weight)).rev() {
+            let group = self.group(power);
+            if !leading || group > 0 {
+                write_digits(out, group.into(), if leading { 1 } else { 4 });
+                leading = false;
+            }
+        }
+        if leading {
+            out.push(b'0');
+        }
+    }
+
+    fn write_fraction(&self, out: &mut Vec<u8>, scale: usize) {
+        let end = out.len() + scale;
+        for power in (i32::MIN..0).rev() {
+            if out.len() >= end {
+                break;
+            }
+            write_digits(out, self.group(power).into(), 4);
+        }
+        out.truncate(end);
+    }
+
+    /// The four digits at 10,000 to this power.
+    fn group(&self, power: i32) -> u16 {
+        let index = usize::try_from(i32::from(self.weight) - power).ok();
+        index.and_then(|index| self.groups.get(index)).map_or(0, |group| value(*group))
+    }
+}
+
+fn value(group: [u8; 2]) -> u16 {
+    u16::from_be_bytes(group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_json_takes_as_a_number() {
+        for text in
+            ["0", "-0", "10", "-7", "0.50", "1e5", "1E+5", "1.5e-7", "123456789012345678901234567890.1"]
+        {
+            assert!(is_json_number(text), "{text}");
+        }
+        for text in [
+            "", "-", "+1", "01", ".5", "5.", "1e", "1e+", "1e400", "0x10", "1 ", "NaN", "1_000", "1.e5",
+            "--1",
+        ] {
+            assert!(!is_json_number(text), "{text}");
+        }
+        assert!(
+            is_json_integer("-9223372036854775808") && !is_json_integer("1.0") && !is_json_integer("-007")
+        );
+        assert!(!is_json_integer(&"9".repeat(301)) && !is_json_number(&"9".repeat(301)));
+    }
+
+    fn written(bytes: &[u8]) -> Option<String> {
+        let mut out = Vec::new();
+        write_binary(&mut out, bytes).map(|()| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn long_numbers_are_strings_and_padding_is_bounded() {
+        let mut long = vec![0, 100, 0, 99, 0, 0, 0, 0];
+        long.extend([0x03, 0xe7].repeat(100));
+        let expected = format!("\"999{}\"", "0999".repeat(99));
+        assert_eq!(written(&long), Some(expected));
+        assert_eq!(written(b"\0\x01\x7f\xff\0\0\0\0\0\x01"), None, "1 and 131,068 zeros");
+        assert_eq!(written(b"\0\0\0\0\0\0\x3f\xff"), None, "16,383 zeros after the point");
+    }
+
+    #[test]
+    fn refuses_what_is_no_numeric() {
+        assert_eq!(written(b"\0\x01\0\0\0\0\0\0\x27\x10"), None, "a group of 10,000");
+        assert_eq!(written(b"\0\x02\0\0\0\0\0\0\0\x01"), None, "a group missing");
+        assert_eq!(written(b"\0\0\0\0\x12\x34\0\0"), None, "an unknown sign");
+        assert_eq!(written(b"\0\x02\0\x01\0\0\0\0\0\0\0\x05").as_deref(), Some("5"), "leading zeros go");
+    }
+}
