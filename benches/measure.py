@@ -111,7 +111,9 @@ def wait_for_rest(target, events=None):
     deadline = time.monotonic() + REST_LIMIT_SECONDS
     events_deadline = time.monotonic() + REST_LIMIT_SECONDS / 4
     before, still = cpu_seconds(target.process.pid), 0
-    while still < 3 and time.monotonic() < deadline:
+    while still < 3:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{target.name} is not at rest {REST_LIMIT_SECONDS} s after its clients left")
         time.sleep(REST_SECONDS)
         now = cpu_seconds(target.process.pid)
         awaited = events is not None and target.trail.count() < events and time.monotonic() < events_deadline

@@ -166,7 +166,7 @@ def events(results, workload, target):
     if any(sample.events is None for sample in samples):
         return "–"
     share = sum(sample.events for sample in samples) / sum(sample.statements for sample in samples)
-    return f"{share:.3f}" + (" VOID" if results.void(workload, target) else "")
+    return f"{share:.6f} VOID" if results.void(workload, target) else f"{share:.3f}"
 
 
 def bar(results, target, rows):
@@ -179,6 +179,8 @@ def bar(results, target, rows):
             bounds = f"{sign + f'{bound.must:g}':>9}{sign + f'{bound.ahead:g}':>9}"
             measured = show(bound.figure(results, target))
             yield f"  {bound.row:<4}{bound.name:<44}{measured:>14}{bounds}  {bound.verdict(results, target)}"
+    for number in sorted(rows - {bound.row for bound in BAR}):
+        yield f"  {number:<4}not measured here"
 
 
 def as_json(results, target, rows):

@@ -68,7 +68,7 @@ def settings(folder, port, audited):
     return common | pgaudit if audited else common
 
 
-def haproxy(folder, server, core):
+def haproxy(folder, server, core, wrapper=()):
     """haproxy as a TCP relay on one thread."""
     port = free_port()
     file = folder / "haproxy.cfg"
@@ -77,10 +77,11 @@ def haproxy(folder, server, core):
         "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"
         f"listen pg\n  bind 127.0.0.1:{port}\n  server s 127.0.0.1:{server.port}\n"
     )
-    return Target("haproxy", server, Process([programs.HAPROXY, "-db", "-f", file], port, folder / "log", core))
+    command = [*wrapper, programs.HAPROXY, "-db", "-f", file]
+    return Target("haproxy", server, Process(command, port, folder / "log", core))
 
 
-def pgbouncer(folder, server, core):
+def pgbouncer(folder, server, core, wrapper=()):
     """pgbouncer, a server session for each client session."""
     port = free_port()
     (folder / "users").write_text(f'"{DATABASE}" ""\n')
@@ -93,18 +94,18 @@ def pgbouncer(folder, server, core):
         "log_connections = 0\nlog_disconnections = 0\nlog_stats = 0\n"
         "server_tls_sslmode = disable\nignore_startup_parameters = extra_float_digits\n"
     )
-    command = [programs.PGBOUNCER, file]
+    command = [*wrapper, programs.PGBOUNCER, file]
     return Target("pgbouncer", server, Process(command, port, folder / "log", core, "postgres"))
 
 
-def forwarder(folder, server, core):
+def forwarder(folder, server, core, wrapper=()):
     """benches/forwarder.rs: the floor of a proxy on tokio."""
     port = free_port()
-    command = [programs.FORWARDER, f"127.0.0.1:{port}", f"127.0.0.1:{server.port}"]
+    command = [*wrapper, programs.FORWARDER, f"127.0.0.1:{port}", f"127.0.0.1:{server.port}"]
     return Target("forwarder", server, Process(command, port, folder / "log", core))
 
 
-def panoptes(folder, server, core):
+def panoptes(folder, server, core, wrapper=()):
     """Ours with full audit: each event through the journal into a file."""
     port = free_port()
     file, trail = folder / "panoptes.toml", folder / "audit.ndjson"
@@ -115,7 +116,7 @@ def panoptes(folder, server, core):
         f'[journal]\ndir = "{folder}/journal"\n\n'
         f'[sinks.file]\npath = "{trail}"\n'
     )
-    command = [programs.PANOPTES, "run", "--config", file]
+    command = [*wrapper, programs.PANOPTES, "run", "--config", file]
     return Target("panoptes", server, Process(command, port, folder / "log", core), Trail(trail))
 
 

@@ -21,6 +21,7 @@ ACCOUNTS = 1_000_000  # pgbench -i -s 10
 BURST = 100  # statements between two Syncs
 BULK_ROWS = 3_000_000  # of 100 bytes
 TRACED_TRANSACTIONS = 20_000
+COUNTED = ["raw_syscalls:sys_enter", "context-switches"]  # of perf
 SELECT = "SELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
 DRAW = f"\\set aid random(1, {ACCOUNTS})\n"
 SCRIPTS = {
@@ -141,22 +142,24 @@ class Syscalls:
     def turn(self, bench, target):
         meter = Meter(target)
         report = bench.folder / "perf"
-        perf = ["perf", "stat", "-x", ",", "-o", report, "-e", "raw_syscalls:sys_enter", "-p", target.process.pid]
+        perf = ["perf", "stat", "-x", ",", "-o", report, "-e", ",".join(COUNTED), "-p", target.process.pid]
         # Given a command, perf counts the process for as long as the command runs: a second more, for the tail.
         perf = [*perf, "--", "sh", "-ec", '"$@"; sleep 1', "sh"] if perf_counts() else []
         done, _ = bench.pgbench(target.port, self.clients, self.mode, "select.sql", "-t",
                                 TRACED_TRANSACTIONS // self.clients, wrapper=perf)
-        sample = Sample(statements=done, units=done)
+        sample = meter.read(Sample(statements=done, units=done))
         if perf:
-            sample.syscalls = int(re.search(r"^(\d+),", report.read_text(), re.M)[1]) / done
-        return meter.read(sample)
+            # Better than /proc's switches: threads that ended are in it.
+            counts = re.findall(r"^(\d+),", report.read_text(), re.M)
+            sample.syscalls, sample.switches = (int(count) / done for count in counts)
+        return sample
 
 
 def perf_counts():
-    """Whether this kernel lets perf count system calls (strace would slow the proxy tenfold)."""
+    """Whether this kernel lets perf count them (strace would slow the proxy tenfold)."""
     if not shutil.which("perf"):
         return False
-    command = ["perf", "stat", "-e", "raw_syscalls:sys_enter", "true"]
+    command = ["perf", "stat", "-e", ",".join(COUNTED), "true"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
