@@ -18,6 +18,7 @@ pub struct Journal {
     /// The size at which a new segment is begun; at most a quarter of `max_size`. Default 64 MiB.
     pub segment_size: ByteSize,
     /// What happens at `max_size`, while a sink has not yet read the oldest segment. Default block.
+    #[serde(deserialize_with = "value::choice")]
     pub on_full: OnFull,
     /// How long an event may wait for the fsync that it shares with others. Default 100 ms.
     #[serde(deserialize_with = "value::duration")]

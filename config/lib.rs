@@ -5,17 +5,26 @@
 //! | `listen.rs`, `upstream.rs` | where clients connect, and the URL of the database behind |
 //! | `journal.rs` `sink.rs` `limits.rs` `operate.rs` | the other tables; each option is documented at its field |
 //! | `size.rs` `value.rs` | sizes, durations, counts, addresses as people write them |
-//! | `flags.rs` | what the command line may say |
-//! | `errors.rs` | every problem found: where, which key, what is wrong, what to do |
+//! | `load.rs` `sections.rs` | the way: layers → tree → typed parts → checks, every problem collected |
+//! | `layers.rs` `environment.rs` `flags.rs` | file, variables and flags, merged by figment with their origin |
+//! | `check.rs` | bounds, and options that contradict each other |
+//! | `errors.rs` `remedy.rs` `key.rs` | a problem: where, which option, what is wrong, what to do |
 //!
 //! `examples/full.toml` names every option with its default.
 
+mod check;
+mod environment;
 mod errors;
 mod flags;
 mod journal;
+mod key;
+mod layers;
 mod limits;
 mod listen;
+mod load;
 mod operate;
+mod remedy;
+mod sections;
 mod sink;
 mod size;
 mod upstream;
@@ -31,6 +40,7 @@ pub use self::{
     journal::{Journal, OnFull},
     limits::{Audit, Limits},
     listen::{Listen, Protocol, Upstream},
+    load::load,
     operate::{Admin, Log, LogFormat},
     sink::{Batch, Console, ConsoleFormat, File, Retry, Sink, SinkOptions},
     size::{ByteSize, SizeError},
@@ -51,6 +61,7 @@ pub struct Config {
     #[serde(deserialize_with = "value::count")]
     pub workers: usize,
     /// The listeners, at least one, in the file as `[[listen]]`.
+    #[serde(skip)] // read apart, as the sinks are, so that each one's problems are found
     pub listen: Vec<Listen>,
     /// The log on disk that sinks follow.
     pub journal: Journal,
@@ -83,5 +94,92 @@ impl Default for Config {
             admin: Admin::default(),
             log: Log::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use figment::value::{Dict, Value};
+
+    use super::*;
+
+    fn example(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+    }
+
+    /// The example with its commented-out options set as well.
+    fn uncommented(text: &str) -> String {
+        let option = |line: &str| {
+            let (name, _) = line.split_once(" = ")?;
+            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then(|| line.to_owned())
+        };
+        text.lines()
+            .map(|line| line.strip_prefix("# ").and_then(option).unwrap_or_else(|| line.to_owned()) + "\n")
+            .collect()
+    }
+
+    fn paths(table: &Dict, above: &str, into: &mut BTreeSet<String>) {
+        for (name, value) in table {
+            match value {
+                Value::Dict(_, inner) => paths(inner, &format!("{above}{name}."), into),
+                Value::Array(_, items) => {
+                    items
+                        .iter()
+                        .filter_map(Value::as_dict)
+                        .for_each(|t| paths(t, &format!("{above}{name}."), into));
+                }
+                _ => drop(into.insert(format!("{above}{name}"))),
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_loads() {
+        let files: Vec<_> = fs::read_dir(example("")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() >= 2, "{files:?}");
+        for file in files {
+            load(Some(&file), [], &Flags::default()).unwrap_or_else(|errors| panic!("{errors}"));
+        }
+    }
+
+    #[test]
+    fn the_full_example_is_the_defaults() {
+        let defaults = load(Some(&example("minimal.toml")), [], &Flags::default()).unwrap();
+        let mut full = load(Some(&example("full.toml")), [], &Flags::default()).unwrap();
+        let file = full.sinks.remove("file").unwrap();
+        assert_eq!(format!("{full:?}"), format!("{defaults:?}"));
+        let file_defaults = Sink { options: SinkOptions::File(File::default()), ..Sink::default() };
+        assert_eq!(format!("{file:?}"), format!("{file_defaults:?}"));
+    }
+
+    #[test]
+    fn the_full_example_names_every_option_and_no_other() {
+        let text = uncommented(&fs::read_to_string(example("full.toml")).unwrap());
+        let mut named = BTreeSet::new();
+        paths(&layers::parse_toml(&text).unwrap(), "", &mut named);
+
+        let mut known: BTreeSet<String> = BTreeSet::from(["sinks.console.kind".to_owned()]);
+        let parts: [(&str, &[&str]); 5] = [
+            ("listen.", remedy::options::<Listen>()),
+            ("sinks.console.", remedy::options::<Console>()),
+            ("sinks.console.batch.", remedy::options::<Batch>()),
+            ("sinks.console.retry.", remedy::options::<Retry>()),
+            ("sinks.file.", remedy::options::<File>()),
+        ];
+        let tables = remedy::tables();
+        let tables = tables.iter().map(|(table, options)| match *table {
+            "" => (String::new(), *options),
+            table => (format!("{table}."), *options),
+        });
+        for (table, options) in tables.chain(parts.map(|(table, options)| (table.to_owned(), options))) {
+            assert!(!options.is_empty(), "{table}");
+            known.extend(options.iter().map(|option| format!("{table}{option}")));
+        }
+        for table in ["journal", "audit", "limits", "admin", "log"] {
+            assert!(known.remove(table), "{table}");
+        }
+        assert_eq!(named, known);
     }
 }

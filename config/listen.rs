@@ -44,6 +44,7 @@ pub struct Upstream {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListenTable {
+    #[serde(default, deserialize_with = "value::optional_choice")]
     protocol: Option<Protocol>,
     #[serde(deserialize_with = "value::address")]
     address: SocketAddr,

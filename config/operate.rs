@@ -20,6 +20,7 @@ pub struct Admin {
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// How a line looks. Default text.
+    #[serde(deserialize_with = "value::choice")]
     pub format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`: `info`, `panoptes=debug,warn`. Default info.
     pub level: String,

@@ -33,11 +33,17 @@ pub enum SinkOptions {
     File(File),
 }
 
+impl SinkOptions {
+    /// The kinds that exist.
+    pub const KINDS: [&str; 2] = ["console", "file"];
+}
+
 /// Events on standard output.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Console {
     /// How an event looks. Default auto.
+    #[serde(deserialize_with = "value::choice")]
     pub format: ConsoleFormat,
 }
 

@@ -4,13 +4,16 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de};
 
+/// Nothing here is larger, so that sums of sizes cannot overflow.
+const MAX_BYTES: u64 = 1 << 50;
+
 /// A number of bytes. In a configuration: a whole number of bytes, or a number and a unit
 /// (`KiB`, `MiB`, `GiB`, `TiB` by 1024; `kB`, `MB`, `GB`, `TB` by 1000; case does not matter).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// So many bytes.
+    /// So many bytes; unlike a text not bounded.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
     }
@@ -47,8 +50,8 @@ pub enum SizeError {
     /// Neither a whole number nor a number and a unit.
     #[error("{0:?} is not a size; write a number and a unit, e.g. \"20 GiB\"")]
     Syntax(String),
-    /// More bytes than 64 bits count.
-    #[error("{0:?} is more bytes than can be counted; write a smaller size, e.g. \"20 GiB\"")]
+    /// More than 1024 TiB.
+    #[error("{0:?} is above 1024 TiB; write a smaller size, e.g. \"20 GiB\"")]
     TooLarge(String),
 }
 
@@ -64,8 +67,8 @@ impl FromStr for ByteSize {
         if digits.is_empty() {
             return Err(syntax());
         }
-        let number = digits.parse::<u64>().ok();
-        number.and_then(|n| n.checked_mul(unit)).map(Self).ok_or_else(|| SizeError::TooLarge(text.to_owned()))
+        let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+        bytes.filter(|n| *n <= MAX_BYTES).map(Self).ok_or_else(|| SizeError::TooLarge(text.to_owned()))
     }
 }
 
@@ -92,12 +95,11 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteSize, E> {
-                Ok(ByteSize(bytes))
+                self.visit_str(&bytes.to_string())
             }
 
             fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteSize, E> {
-                let wrong = || E::custom(SizeError::Syntax(bytes.to_string()));
-                u64::try_from(bytes).map(ByteSize).map_err(|_| wrong())
+                self.visit_str(&bytes.to_string())
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
@@ -148,7 +150,7 @@ mod tests {
         for text in ["", "GiB", "-1", "1.5 GiB", "20 GB of", "20 G", "64 KiB\0", "١"] {
             assert_eq!(text.parse::<ByteSize>(), Err(SizeError::Syntax(text.to_owned())));
         }
-        for text in ["99999999999999999999", "99999999999 TiB"] {
+        for text in ["99999999999999999999", "99999999999 TiB", "1025 TiB"] {
             assert_eq!(text.parse::<ByteSize>(), Err(SizeError::TooLarge(text.to_owned())));
         }
         assert_eq!(

@@ -8,15 +8,16 @@ const EXAMPLE: &str = "write e.g. \"postgres://db.internal:5432?sslmode=disable\
 pub(crate) fn parse(url: &str) -> Result<Upstream, String> {
     let (scheme, rest) =
         url.trim().split_once("://").ok_or_else(|| format!("no URL of a database; {EXAMPLE}"))?;
-    let protocol = protocol_of(scheme)?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = split_path(rest);
+    // First of all, so that no part of a password can reach the other errors.
     if rest.contains('@') {
         return Err(
             "has a user; logins pass through, each client brings its own: remove everything up to the @"
                 .into(),
         );
     }
+    let protocol = protocol_of(scheme)?;
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     if !database.is_empty() {
         return Err(format!(
             "has the database {database:?}; logins pass through, each client names its own: remove it"
@@ -35,10 +36,6 @@ fn protocol_of(scheme: &str) -> Result<Protocol, String> {
             "{scheme:?} is no scheme known here; use postgres://, postgresql://, mysql:// or mariadb://"
         )),
     }
-}
-
-fn split_path(rest: &str) -> (&str, &str) {
-    rest.split_once('/').unwrap_or((rest, ""))
 }
 
 fn check_query(protocol: Protocol, query: &str) -> Result<(), String> {
@@ -63,6 +60,7 @@ fn check_query(protocol: Protocol, query: &str) -> Result<(), String> {
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     let after_host = match authority.find(']') {
         Some(bracket) => bracket,
+        None if authority.starts_with('[') => authority.len(),
         None if authority.matches(':').count() > 1 => {
             return Err(format!("an IPv6 address goes in brackets: write [{authority}]"));
         }
@@ -102,5 +100,97 @@ fn port_of(port: Option<&str>, protocol: Protocol) -> Result<u16, String> {
             Ok(port) if port != 0 => Ok(port),
             _ => Err(format!("{text:?} is not a port; write a number from 1 to 65535")),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> String {
+        parse(url).unwrap_err()
+    }
+
+    #[test]
+    fn a_url_names_protocol_host_and_port() {
+        for (url, protocol, address) in [
+            ("postgres://db", Protocol::Postgres, "db:5432"),
+            ("postgresql://db.internal:6000/?sslmode=disable", Protocol::Postgres, "db.internal:6000"),
+            ("POSTGRES://127.0.0.1:1", Protocol::Postgres, "127.0.0.1:1"),
+            ("postgres://[::1]:5433", Protocol::Postgres, "[::1]:5433"),
+            ("postgres://[2001:db8::1]", Protocol::Postgres, "[2001:db8::1]:5432"),
+            ("mysql://db", Protocol::Mysql, "db:3306"),
+            ("mariadb://my_db:3307", Protocol::Mysql, "my_db:3307"),
+        ] {
+            let upstream = parse(url).unwrap();
+            assert_eq!((upstream.protocol, upstream.to_string().as_str()), (protocol, address), "{url}");
+        }
+        assert_eq!(parse("postgres://[::1]").unwrap().host, "::1");
+    }
+
+    #[test]
+    fn logins_are_refused_and_never_repeated() {
+        for url in [
+            "postgres://me:hunter2@db",
+            "postgres://me:hun?hunter2@db/x",
+            "hunter2://x@",
+            "mysql://hunter2@db/y",
+        ] {
+            assert!(refused(url).starts_with("has a user; logins pass through, "), "{url}");
+            assert!(!refused(url).contains("hunter2"), "{url}");
+        }
+        assert!(!refused("host=db password=hunter2").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_clients_bring_themselves_is_refused() {
+        let remedy = "; logins pass through, each client";
+        assert!(
+            refused("postgres://db/shop")
+                .contains(&format!("has the database \"shop\"{remedy} names its own"))
+        );
+        assert!(
+            refused("postgres://db?options=-c")
+                .contains(&format!("has the parameter \"options\"{remedy} brings"))
+        );
+        assert!(refused("mysql://db?sslmode=disable").contains("has the parameter \"sslmode\""));
+    }
+
+    #[test]
+    fn tls_to_the_database_is_not_there_yet() {
+        for mode in ["require", "verify-full", "prefer", ""] {
+            assert_eq!(
+                refused(&format!("postgres://db?sslmode={mode}")),
+                "TLS to the database is not there yet: use sslmode=disable"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for (url, what) in [
+            ("db.internal:5432", "no URL of a database; write e.g. "),
+            ("oracle://db", "\"oracle\" is no scheme known here"),
+            ("postgres://", "names no host"),
+            ("postgres://:5432", "names no host"),
+            ("postgres://db:0", "\"0\" is not a port; write a number from 1 to 65535"),
+            ("postgres://db:65536", "\"65536\" is not a port"),
+            ("postgres://db:", "\"\" is not a port"),
+            ("postgres://::1", "an IPv6 address goes in brackets: write [::1]"),
+            ("postgres://[::1", "\"[::1\" is not an IPv6 address in brackets"),
+            ("postgres://[db]", "\"[db]\" is not an IPv6 address in brackets"),
+            ("postgres://%2Fvar%2Frun", "is neither a host name nor an IP address"),
+            ("postgres://a,b", "is neither a host name nor an IP address"),
+        ] {
+            assert!(refused(url).contains(what), "{url}: {}", refused(url));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in ".*", tail in r"[\]\[:/?@.a0-]*") {
+            let _ = parse(&text);
+            let _ = parse(&format!("postgres://{tail}"));
+        }
     }
 }

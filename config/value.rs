@@ -5,7 +5,10 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IntoDeserializer},
+};
 
 /// `"100 ms"`, `"5 s"`, `"1 min 30 s"`. A number alone is refused: nobody can know its unit.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -13,11 +16,14 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     parse_duration(&text).map_err(de::Error::custom)
 }
 
-/// A whole number from zero.
+/// A whole number of 32 bits.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let text: String = scalar(deserializer, "a whole number")?;
-    let digits = text.trim();
-    digits.parse().map_err(|_| de::Error::custom(format_args!("{text:?} is not a whole number from 0")))
+    let number: Option<u32> = text.trim().parse().ok();
+    let number = number.and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| {
+        de::Error::custom(format_args!("{text:?} is not a whole number from 0 to {}", u32::MAX))
+    })
 }
 
 /// `"127.0.0.1:6432"` or `"[::1]:6432"`.
@@ -31,6 +37,18 @@ pub(crate) fn optional_address<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SocketAddr>, D::Error> {
     address(deserializer).map(Some)
+}
+
+/// One of an enum's names. Figment alone would also take the number of a variant.
+pub(crate) fn choice<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(deserializer)?.into_deserializer())
+}
+
+/// A [`choice`] that may be missing.
+pub(crate) fn optional_choice<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    choice(deserializer).map(Some)
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
