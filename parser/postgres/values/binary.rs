@@ -102,10 +102,13 @@ fn name_of(float: f64) -> Option<&'static [u8]> {
     }
 }
 
-fn write_uuid(out: &mut Vec<u8>, bytes: [u8; 16]) {
-    for (index, byte) in bytes.iter().enumerate() {
-        out.extend(matches!(index, 4 | 6 | 8 | 10).then_some(b'-'));
-        write_hex(out, &[*byte]);
+fn write_uuid(out: &mut Vec<u8>, bytes: &[u8; 16]) {
+    let mut rest = bytes.as_slice();
+    for length in [4, 2, 2, 2, 6] {
+        let (group, tail) = rest.split_at_checked(length).unwrap_or_default();
+        write_hex(out, group);
+        out.extend((!tail.is_empty()).then_some(b'-'));
+        rest = tail;
     }
 }
 

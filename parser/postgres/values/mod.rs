@@ -74,17 +74,24 @@ fn write_opaque(out: &mut Vec<u8>, oid: u32, format: i16, bytes: &[u8], encoding
 
 fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() * 2);
-    out.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)));
+    for byte in bytes {
+        out.extend_from_slice(&hex_digits(*byte));
+    }
 }
 
-/// Appends `number` in decimal, with zeros before it up to `width`.
+/// Appends `number` in decimal, with zeros before it up to `width`, which is 20 at most.
 fn write_digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
-    let start = out.len();
-    while number > 0 || out.len() < start + width {
-        out.push(b'0' + (number % 10) as u8);
+    let mut digits = [b'0'; 20];
+    let mut count = 0;
+    for digit in digits.iter_mut().rev() {
+        if number == 0 && count >= width {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
+        count += 1;
     }
-    out.get_mut(start..).unwrap_or_default().reverse();
+    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
 }
 
 #[cfg(test)]
