@@ -158,6 +158,13 @@ select 'back\'slash; quoted' as s;
 reset all;
 discard all;
 
+-- The fast path: psql's large objects are FunctionCall messages
+\lo_import tests/clients/psql_mix.sql
+\lo_export :LASTOID /dev/null
+select length(lo_get(:LASTOID)) > 1000 as long;
+\lo_unlink :LASTOID
+\lo_unlink 1
+
 -- Through psql's own ways
 \set id 1
 select name from psql_mix.item where id = :id \gset

@@ -1,0 +1,155 @@
+//! Every statement has exactly one event: the mixes of all clients go through Panoptes, and the server's own log, joined
+//! with the answers recorded before the server, says what the events must be: texts, outcomes, SQLSTATEs, row counts,
+//! each session in its order, nothing missing and nothing extra.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
+
+use std::collections::BTreeSet;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+mod support;
+
+use support::{
+    clients::Client,
+    ledger::{Report, compare, expected},
+    panoptes::Panoptes,
+    postgres::{Postgres, Version},
+    server_log::{Session, sessions},
+    tap::Tap,
+    wait_for,
+};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for version in Version::ALL {
+        let missing = version.bin().is_none();
+        let name = |test: &str| format!("{}::{test}", version.name());
+        trials.push(
+            Trial::test(name("one_event_per_statement"), move || one_event_per_statement(version))
+                .with_ignored_flag(missing),
+        );
+        trials.push(
+            Trial::test(name("log_and_answers_agree"), move || log_and_answers_agree(version))
+                .with_ignored_flag(missing),
+        );
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn one_event_per_statement(version: Version) -> Result<(), Failed> {
+    let server = Postgres::start(version, &[]);
+    let tap = Tap::start(server.port);
+    let mut proxy = Panoptes::start(tap.port, "");
+    run_all(proxy.port);
+    let sessions = ended_sessions(&server, &tap);
+    let events = proxy.wait_for("a logout of each session", |events| {
+        let out: BTreeSet<_> =
+            events.iter().filter(|e| e["kind"] == "logout").filter_map(server_pid).collect();
+        sessions.iter().all(|(pid, ..)| out.contains(pid))
+    });
+    let mut report = Report::default();
+    for (pid, session, streams) in &sessions {
+        let own = of_session(&events, *pid);
+        let mut compared = compare(&expected(session, streams)?, &statements_of(&own), streams);
+        compared.problems.extend(disorder(&own));
+        compared.problems.iter_mut().for_each(|p| *p = format!("{} ({pid}): {p}", session.application));
+        report.add(compared);
+    }
+    let strangers = events.iter().filter(|e| e["kind"] == "statement" && server_pid(e).is_none()).count();
+    let share = 100.0 * report.matched as f64 / report.statements.max(1) as f64;
+    println!(
+        "completeness: {}: {} statements, {} events, {share:.3} %; {} sessions; and {} events of skipped Executes",
+        version.name(),
+        report.statements,
+        report.events - report.skipped,
+        sessions.len(),
+        report.skipped
+    );
+    report.problems.extend(numbering(&events));
+    assert_eq!(strangers, 0, "statement events without the server's process id");
+    assert!(proxy.stop().success(), "panoptes ends well: {}", proxy.log());
+    verdict(report)
+}
+
+/// The two oracles against each other, without a proxy: else a mistake in one could excuse Panoptes.
+fn log_and_answers_agree(version: Version) -> Result<(), Failed> {
+    let server = Postgres::start(version, &[]);
+    let tap = Tap::start(server.port);
+    run_all(tap.port);
+    let sessions = ended_sessions(&server, &tap);
+    let mut statements = 0;
+    for (pid, session, streams) in &sessions {
+        let all = expected(session, streams).map_err(|e| format!("{} ({pid}): {e}", session.application))?;
+        statements += all.len();
+    }
+    println!("oracles: {}: {statements} statements of {} sessions", version.name(), sessions.len());
+    assert!(statements > 1000, "the mixes ran");
+    Ok(())
+}
+
+fn run_all(port: u16) {
+    for client in Client::ALL {
+        match client.installed() {
+            true => drop(client.run(port)),
+            false => println!("SKIPPED: {} is not installed", client.name()),
+        }
+    }
+}
+
+type Tapped = (u32, Session, std::sync::Arc<support::tap::Streams>);
+
+/// What server log and tap have of each session that came through the tap, once all have ended.
+fn ended_sessions(server: &Postgres, tap: &Tap) -> Vec<Tapped> {
+    let tapped: Vec<_> = tap.finished().into_iter().filter_map(|s| Some((s.server_pid()?, s))).collect();
+    let mut logged = wait_for("the server to log the end of each session", || {
+        let logged = sessions(&server.log());
+        tapped.iter().all(|(pid, _)| logged.get(pid).is_some_and(|s| s.ended)).then_some(logged)
+    });
+    let all =
+        tapped.into_iter().map(|(pid, s)| (pid, logged.remove(&pid).expect("a process id is used once"), s));
+    all.collect()
+}
+
+/// A session's events of every kind, by their number in it.
+fn of_session(events: &[Value], pid: u32) -> Vec<Value> {
+    let mut own: Vec<_> = events.iter().filter(|e| server_pid(e) == Some(pid)).cloned().collect();
+    own.sort_by_key(|e| e["session"]["seq"].as_u64());
+    own
+}
+
+fn statements_of(own: &[Value]) -> Vec<Value> {
+    own.iter().filter(|e| e["kind"] == "statement").cloned().collect()
+}
+
+/// `session.seq` has no holes, and the file has a session's events in that order.
+fn disorder(own: &[Value]) -> Option<String> {
+    let numbers: Vec<_> = own.iter().map(|e| e["session"]["seq"].as_u64().unwrap_or(u64::MAX)).collect();
+    let gapless = numbers.windows(2).all(|w| w[1] == w[0].wrapping_add(1));
+    let in_file = own.windows(2).all(|w| w[0]["seq"].as_u64() < w[1]["seq"].as_u64());
+    (!gapless || !in_file).then(|| format!("out of order: {numbers:?}"))
+}
+
+/// `seq` numbers all events without holes, and no id is there twice.
+fn numbering(events: &[Value]) -> Option<String> {
+    let numbers: Vec<_> = events.iter().filter_map(|e| e["seq"].as_u64()).collect();
+    let ids: BTreeSet<_> = events.iter().filter_map(|e| e["id"].as_str()).collect();
+    let gapless = numbers.windows(2).all(|w| w[1] == w[0] + 1);
+    (numbers.len() != events.len() || !gapless || ids.len() != events.len())
+        .then(|| "numbers or ids with holes".to_owned())
+}
+
+fn server_pid(event: &Value) -> Option<u32> {
+    u32::try_from(event["session"]["serverPid"].as_u64()?).ok()
+}
+
+fn verdict(report: Report) -> Result<(), Failed> {
+    /// Enough to see what is wrong.
+    const SHOWN: usize = 12;
+    if report.problems.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<_> = report.problems.iter().take(SHOWN).map(String::as_str).collect();
+    Err(format!("{} differences, the first:\n{}", report.problems.len(), shown.join("\n")).into())
+}

@@ -1,0 +1,192 @@
+//! The join: what the server's log and the recorded answers say that ran, against the events.
+//!
+//! The log has the texts but no row counts, and does not say which statement of a text failed; the answers have tags and
+//! SQLSTATEs but no texts. Together they are a list of what each session's events must be, in order, which knows nothing
+//! of how Panoptes came to its own.
+
+use serde_json::Value;
+
+use super::{
+    answers::{Answer, answers, count},
+    server_log::{Kind, Session, Unit, statements},
+    tap::Streams,
+};
+
+/// What one event must say.
+#[derive(Debug)]
+pub struct Expected {
+    /// The text sent: the event's own, or one that holds it among other statements. Empty where the log has none.
+    text: String,
+    alone: bool,
+    outcome: Outcome,
+    /// An event of this kind may be there or not: an error that no text belongs to may be a Sync's or an Execute's.
+    optional: bool,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Done { answer: Answer, warned: Option<bool> },
+    Failed(String),
+    Skipped,
+}
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Statements that must have an event: run, failed, or skipped within a text.
+    pub statements: usize,
+    /// Of those, the ones with an event that says the same.
+    pub matched: usize,
+    /// Statement events there are.
+    pub events: usize,
+    /// Executes that were never run, because of an error before them in their pipeline; the log does not have them.
+    pub skipped: usize,
+    /// Everything that differs, for people.
+    pub problems: Vec<String>,
+}
+
+impl Report {
+    /// Adds another session's.
+    pub fn add(&mut self, other: Self) {
+        self.statements += other.statements;
+        self.matched += other.matched;
+        self.events += other.events;
+        self.skipped += other.skipped;
+        self.problems.extend(other.problems);
+    }
+}
+
+/// What a session's events must be. An error where log and answers do not fit each other: then the oracle is wrong.
+pub fn expected(session: &Session, streams: &Streams) -> Result<Vec<Expected>, String> {
+    let (_, server) = streams.session();
+    let mut answers = answers(&server).into_iter().peekable();
+    let mut all = Vec::new();
+    for unit in &session.units {
+        let n = if unit.kind == Kind::Simple { statements(&unit.text) } else { 1 };
+        if n == 0 {
+            continue;
+        }
+        let mut failed = false;
+        for _ in 0..n {
+            let outcome = if failed { Outcome::Skipped } else { outcome(unit, n, answers.next())? };
+            failed |= matches!(outcome, Outcome::Failed(_));
+            let optional = unit.kind == Kind::Anonymous;
+            all.push(Expected { text: unit.text.clone(), alone: n == 1, outcome, optional });
+        }
+        if failed != unit.error.is_some() {
+            return Err(format!("the log says {:?}, the answers say otherwise: {:?}", unit.error, unit.text));
+        }
+    }
+    // A FATAL between statements ends the session; the log has no text for it.
+    match answers.next() {
+        None => Ok(all),
+        Some(Answer::Failed { .. }) if answers.peek().is_none() => Ok(all),
+        Some(answer) => Err(format!("an answer that the log does not know: {answer:?}")),
+    }
+}
+
+/// Compares a session's statement events, in the order of `session.seq`, with what they must be.
+pub fn compare(expected: &[Expected], events: &[Value], streams: &Streams) -> Report {
+    let mut report = Report { events: events.len(), ..Report::default() };
+    let mut rest = events.iter().peekable();
+    let mut after_error = false;
+    for want in expected {
+        if !matches!(want.outcome, Outcome::Skipped) {
+            while after_error && rest.next_if(|e| e["sql"]["outcome"] == "skipped").is_some() {
+                report.skipped += 1;
+            }
+        }
+        if want.optional && rest.peek().is_none_or(|e| difference(want, e).is_some()) {
+            continue;
+        }
+        report.statements += 1;
+        after_error = !matches!(want.outcome, Outcome::Done { .. });
+        match rest.next() {
+            None => report.problems.push(format!("no event for {want:?}")),
+            Some(event) => match difference(want, event) {
+                None => report.matched += 1,
+                Some(what) => {
+                    report.problems.push(format!("{what}\n    expected {want:?}\n    event    {event}"))
+                }
+            },
+        }
+    }
+    for event in rest {
+        if after_error && event["sql"]["outcome"] == "skipped" {
+            report.skipped += 1;
+        } else {
+            report.problems.push(format!("an event for nothing: {event}"));
+        }
+    }
+    let executes = count(&streams.session().0, b'E');
+    if report.skipped > executes {
+        report
+            .problems
+            .push(format!("{} events of skipped Executes, but {executes} Executes", report.skipped));
+    }
+    report
+}
+
+fn outcome(unit: &Unit, n: usize, answer: Option<Answer>) -> Result<Outcome, String> {
+    let text = &unit.text;
+    match (answer, &unit.error) {
+        (None, Some(state)) => Ok(Outcome::Failed(state.clone())), // the link went before the answer
+        (None, None) => Err(format!("no answer for {text:?}")),
+        (Some(Answer::Failed { state }), Some(error)) if state == *error => Ok(Outcome::Failed(state)),
+        (Some(Answer::Failed { state }), error) => {
+            Err(format!("answered {state}, logged {error:?}: {text:?}"))
+        }
+        (Some(answer), _) => Ok(Outcome::Done { answer, warned: (n == 1).then_some(unit.warned) }),
+    }
+}
+
+/// The first thing in which an event is not as it must be.
+fn difference(want: &Expected, event: &Value) -> Option<String> {
+    let sql = &event["sql"];
+    if let Some(raw) = sql["raw"].as_str().filter(|_| !want.text.is_empty()) {
+        let (raw, text) = (bare(raw), bare(&want.text));
+        let cut = sql["truncated"].is_object();
+        let same = if want.alone { raw == text || cut && text.starts_with(raw) } else { text.contains(raw) };
+        if !same && text.is_ascii() {
+            return Some("another text".to_owned());
+        }
+    } else if !want.text.is_empty() && event["operation"]["command"].is_null() {
+        return Some("no text".to_owned());
+    }
+    match &want.outcome {
+        Outcome::Done { answer, warned } => undone(sql, answer, *warned),
+        Outcome::Failed(state) => unfailed(sql, state),
+        Outcome::Skipped => (sql["outcome"] != "skipped").then(|| "not skipped".to_owned()),
+    }
+}
+
+fn undone(sql: &Value, answer: &Answer, warned: Option<bool>) -> Option<String> {
+    let outcome = sql["outcome"].as_str().unwrap_or_default();
+    if sql["success"] != true || !matches!(outcome, "ok" | "warning") {
+        return Some("not told as done".to_owned());
+    }
+    if warned.is_some_and(|w| w && outcome != "warning") {
+        return Some("a warning not told".to_owned());
+    }
+    let told = sql["rowCount"].as_u64();
+    let same = match (answer.row_count(), answer) {
+        (Some(rows), _) => told == Some(rows),
+        (None, Answer::Complete { rows, .. }) => told.is_none_or(|n| n == *rows),
+        (None, _) => true,
+    };
+    (!same).then(|| format!("another row count: {told:?}"))
+}
+
+fn unfailed(sql: &Value, state: &str) -> Option<String> {
+    let outcome = sql["outcome"].as_str().unwrap_or_default();
+    let known =
+        outcome == "error" || (outcome == "cancelled" && state.starts_with("57")) || outcome == "lost";
+    if sql["success"] != false || !known {
+        return Some("not told as failed".to_owned());
+    }
+    (outcome != "lost" && sql["sqlState"] != state).then(|| format!("another SQLSTATE: {}", sql["sqlState"]))
+}
+
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == ';')
+}

@@ -1,0 +1,142 @@
+//! The built `panoptes` before a server, and what it wrote.
+
+use std::{
+    fs,
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{free_port, wait_for};
+
+/// Attempts at a port that something else may take first.
+const ATTEMPTS: usize = 5;
+
+/// A running proxy with a journal, a file sink and an admin endpoint of its own. Dropping it kills it.
+pub struct Panoptes {
+    pub port: u16,
+    pub admin: u16,
+    dir: TempDir,
+    process: Child,
+}
+
+impl Panoptes {
+    /// Starts the proxy before the server on `upstream` of 127.0.0.1. `extra` is added to its TOML file.
+    pub fn start(upstream: u16, extra: &str) -> Self {
+        for _ in 0..ATTEMPTS {
+            let mut proxy = Self::spawn(upstream, extra);
+            if proxy.comes_up() {
+                return proxy;
+            }
+            let log = proxy.log();
+            assert!(log.contains("in use"), "panoptes did not start:\n{log}");
+        }
+        panic!("panoptes found no free port");
+    }
+
+    fn spawn(upstream: u16, extra: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("panoptes-").tempdir().expect("a folder");
+        let (port, admin) = (free_port(), free_port());
+        fs::write(dir.path().join("panoptes.toml"), configuration(&dir, port, admin, upstream, extra))
+            .expect("its file");
+        let log = fs::File::create(dir.path().join("stderr")).expect("its log");
+        let process = Command::new(env!("CARGO_BIN_EXE_panoptes"))
+            .args(["run", "--config"])
+            .arg(dir.path().join("panoptes.toml"))
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("its log"))
+            .stderr(log)
+            .spawn()
+            .expect("the built binary");
+        Self { port, admin, dir, process }
+    }
+
+    /// The events in the file sink so far, in order.
+    pub fn events(&self) -> Vec<Value> {
+        let bytes = fs::read(self.events_file()).unwrap_or_default();
+        let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
+        let lines = std::str::from_utf8(&bytes[..whole]).expect("the file sink writes UTF-8");
+        lines
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("an event: {e}: {l}")))
+            .collect()
+    }
+
+    /// Waits until the events satisfy `enough`, and returns them. `what` is for the message when they never do.
+    pub fn wait_for(&self, what: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        wait_for(&format!("{what}; the proxy's log:\n{}", self.log()), || {
+            let events = self.events();
+            enough(&events).then_some(events)
+        })
+    }
+
+    /// SIGTERM, then the way it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success(), "it runs");
+        wait_for("panoptes to end", || self.process.try_wait().expect("its state"))
+    }
+
+    /// The proxy's process, for `/proc`.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it wrote to standard output and standard error.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir.path().join("stderr")).unwrap_or_default()).into_owned()
+    }
+
+    fn events_file(&self) -> PathBuf {
+        self.dir.path().join("events.jsonl")
+    }
+
+    fn comes_up(&mut self) -> bool {
+        wait_for("panoptes to accept", || {
+            if self.process.try_wait().expect("its state").is_some() {
+                return Some(false);
+            }
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok().then_some(true)
+        })
+    }
+}
+
+impl Drop for Panoptes {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("the log of panoptes:\n{}", self.log());
+        }
+    }
+}
+
+fn configuration(dir: &TempDir, port: u16, admin: u16, upstream: u16, extra: &str) -> String {
+    let dir = dir.path().display();
+    format!(
+        r#"
+app_name = "rig"
+environment = "dev"
+
+[[listen]]
+address = "127.0.0.1:{port}"
+upstream = "postgres://127.0.0.1:{upstream}"
+
+[journal]
+dir = "{dir}/journal"
+
+[sinks.file]
+path = "{dir}/events.jsonl"
+batch.max_wait = "10 ms"
+
+[admin]
+address = "127.0.0.1:{admin}"
+
+{extra}
+"#
+    )
+}
