@@ -1,0 +1,65 @@
+//! SQL as an auditor needs it: what a text says, without understanding all of it.
+//!
+//! A text goes `split` → per statement: `redact` → `normalize` → `fingerprint` → (first sight only) `classify`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `lexer` | bytes to tokens; takes anything, allocates nothing, says when it is unsure |
+//! | `split` | the statements of a text, cut where the server cuts |
+//! | `fingerprint` | normalized text and its stable hash |
+//! | `statement` | what a statement does to the session: prepared names, savepoints, transaction ends |
+//! | `classify` | verb, category, object, tables; from tokens, and sqlparser as a second reader |
+//! | `redact` | takes passwords out before anything is stored |
+//! | `cursor`, `keyword`, `name` | tokens with look-ahead, the words we fold, identifiers as the server folds them |
+//! | `verb`, `target`, `tables`, `grammar` | the parts of `classify` |
+//!
+//! Normalize the redacted text, never the raw one: a password written without quotes reads as an identifier.
+
+pub mod classify;
+mod cursor;
+pub mod fingerprint;
+mod grammar;
+mod keyword;
+pub mod lexer;
+mod name;
+pub mod redact;
+pub mod split;
+pub mod statement;
+mod tables;
+mod target;
+mod verb;
+
+pub use classify::{Access, Class, Mode, Parsed, classify};
+pub use fingerprint::{Fingerprint, fingerprint, normalize};
+//pub use redact::{Redacted, redact};
+pub use split::{Statements, split};
+pub use statement::{Effect, effect};
+pub use verb::Category;
+
+/// Whose rules a text follows, with the session's settings that change how bytes become tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres {
+        /// `on` (the default since 9.1): a backslash in `'…'` is an ordinary character.
+        standard_conforming_strings: bool,
+    },
+    /// MySQL and MariaDB.
+    Mysql {
+        /// sql_mode `ANSI_QUOTES`: `"…"` is an identifier, not a string.
+        ansi_quotes: bool,
+        /// sql_mode `NO_BACKSLASH_ESCAPES`: a backslash in a string is an ordinary character.
+        no_backslash_escapes: bool,
+    },
+}
+
+impl Dialect {
+    /// PostgreSQL with its default settings.
+    pub const POSTGRES: Self = Self::Postgres { standard_conforming_strings: true };
+    /// MySQL with its default settings.
+    pub const MYSQL: Self = Self::Mysql { ansi_quotes: false, no_backslash_escapes: false };
+
+    pub(crate) fn is_postgres(self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+}

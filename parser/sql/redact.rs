@@ -1,0 +1,1 @@
+//! Takes passwords out of a statement before anything is stored.

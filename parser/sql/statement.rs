@@ -1,0 +1,202 @@
+//! What a statement does to its session: prepared statements, savepoints, the ends of transactions.
+//! Decided on the first tokens alone, so it may run for every statement.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::Dialect;
+use super::cursor::Cursor;
+use super::lexer::{Kind, Token};
+use super::name::folded;
+
+/// A change of the session's state that later statements depend on. Names are as the server keeps them: unquoted ones
+/// in lower case, quoted ones exact, cut at 63 bytes (PostgreSQL).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// Nothing of the kind; nearly every statement.
+    None,
+    /// `PREPARE name [(types)] AS body`; MySQL's `PREPARE name FROM 'body'`, whose range is the literal or variable itself.
+    Prepare {
+        /// The name of the statement.
+        name: Cow<'a, str>,
+        /// Where its text is, in bytes.
+        body: Range<usize>,
+    },
+    /// `EXECUTE name`.
+    Execute(Cow<'a, str>),
+    /// `DEALLOCATE [PREPARE] name`, MySQL's `DROP PREPARE name`.
+    Deallocate(Cow<'a, str>),
+    /// `DEALLOCATE [PREPARE] ALL`.
+    DeallocateAll,
+    /// `DISCARD ALL`: prepared statements, cursors, settings, everything of the session goes.
+    DiscardAll,
+    /// `BEGIN`, `START TRANSACTION`.
+    Begin,
+    /// `COMMIT`, `END`; with `chain` the next transaction begins at once.
+    Commit {
+        /// `AND CHAIN`.
+        chain: bool,
+    },
+    /// `ROLLBACK`, `ABORT`, of the whole transaction.
+    Rollback {
+        /// `AND CHAIN`.
+        chain: bool,
+    },
+    /// `PREPARE TRANSACTION`: the transaction leaves the session, neither committed nor rolled back.
+    PrepareTransaction,
+    /// `SAVEPOINT name`.
+    Savepoint(Cow<'a, str>),
+    /// `RELEASE [SAVEPOINT] name`.
+    Release(Cow<'a, str>),
+    /// `ROLLBACK [WORK] TO [SAVEPOINT] name`.
+    RollbackTo(Cow<'a, str>),
+}
+
+/// The effect of one statement (see [`split`](super::split())).
+pub fn effect(text: &str, dialect: Dialect) -> Effect<'_> {
+    if !may_have_effect(text) {
+        return Effect::None;
+    }
+    let mut cursor = Cursor::new(text, dialect);
+    let first = cursor.word();
+    cursor.take();
+    read(first, &mut cursor).unwrap_or(Effect::None)
+}
+
+/// The first letter tells most statements apart; a comment or a bracket before the verb costs a closer look.
+fn may_have_effect(text: &str) -> bool {
+    let first = text.bytes().find(|byte| !byte.is_ascii_whitespace());
+    !matches!(first.map(|byte| byte | 0x20), None | Some(b'i' | b'u' | b'w' | b'f' | b'm' | b'l' | b'v'))
+        && !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select"))
+}
+
+fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let is = |word: &str| verb.eq_ignore_ascii_case(word);
+    Some(match verb.len() {
+        3 if is("end") => Effect::Commit { chain: chain(cursor) },
+        4 if is("drop") && cursor.eat("prepare") => Effect::Deallocate(name(cursor)?),
+        5 if is("begin") && !cursor.at("not") => Effect::Begin,
+        5 if is("start") && cursor.at("transaction") => Effect::Begin,
+        5 if is("abort") => Effect::Rollback { chain: chain(cursor) },
+        6 if is("commit") && !cursor.at("prepared") => Effect::Commit { chain: chain(cursor) },
+        7 if is("prepare") => prepare(cursor)?,
+        7 if is("execute") && !cursor.at("immediate") => Effect::Execute(name(cursor)?),
+        7 if is("discard") && cursor.at("all") => Effect::DiscardAll,
+        7 if is("release") => {
+            cursor.eat("savepoint");
+            Effect::Release(name(cursor)?)
+        }
+        8 if is("rollback") && !cursor.at("prepared") => rollback(cursor)?,
+        9 if is("savepoint") => Effect::Savepoint(name(cursor)?),
+        10 if is("deallocate") => deallocate(cursor)?,
+        _ => return None,
+    })
+}
+
+fn name<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+    let token = cursor.take().filter(is_name)?;
+    Some(folded(cursor.text, token, cursor.dialect))
+}
+
+fn is_name(token: &Token) -> bool {
+    matches!(token.kind, Kind::Word | Kind::Quoted)
+}
+
+fn chain(cursor: &mut Cursor<'_>) -> bool {
+    cursor.skip(&["work", "transaction"]);
+    cursor.at_words(&["and", "chain"])
+}
+
+fn rollback<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let chain = chain(cursor);
+    if !cursor.eat("to") {
+        return Some(Effect::Rollback { chain });
+    }
+    // `ROLLBACK TO savepoint` names a savepoint called savepoint.
+    if cursor.peek_at(1).is_some_and(|token| is_name(&token)) {
+        cursor.eat("savepoint");
+    }
+    Some(Effect::RollbackTo(name(cursor)?))
+}
+
+/// In PostgreSQL `PREPARE` is a name like another: `DEALLOCATE prepare` is refused, `DEALLOCATE "all"` names one.
+fn deallocate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    cursor.eat("prepare");
+    if cursor.at("all") && cursor.dialect.is_postgres() {
+        return Some(Effect::DeallocateAll);
+    }
+    Some(Effect::Deallocate(name(cursor)?))
+}
+
+fn prepare<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let string_next = cursor.peek_at(1).is_some_and(|token| token.kind == Kind::String);
+    if cursor.at("transaction") && string_next {
+        return Some(Effect::PrepareTransaction);
+    }
+    let name = name(cursor)?;
+    cursor.skip_parentheses();
+    let begins = if cursor.dialect.is_postgres() { cursor.eat("as") } else { cursor.eat("from") };
+    let start = cursor.peek().filter(|_| begins)?.start;
+    let end = cursor.text.trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace()).len();
+    Some(Effect::Prepare { name, body: start..end.max(start) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postgres() {
+        for (sql, expected) in [
+            ("SELECT 1", Effect::None),
+            ("", Effect::None),
+            ("( SELECT 1 )", Effect::None),
+            ("-- c\n/* d */ bEgin isolation level serializable", Effect::Begin),
+            ("START TRANSACTION READ ONLY", Effect::Begin),
+            ("START_REPLICATION SLOT a LOGICAL 0/0", Effect::None),
+            ("COMMIT", Effect::Commit { chain: false }),
+            ("COMMIT WORK AND CHAIN", Effect::Commit { chain: true }),
+            ("END TRANSACTION AND NO CHAIN", Effect::Commit { chain: false }),
+            ("COMMIT PREPARED 'x'", Effect::None),
+            ("ROLLBACK PREPARED 'x'", Effect::None),
+            ("ABORT AND CHAIN", Effect::Rollback { chain: true }),
+            ("ROLLBACK TRANSACTION", Effect::Rollback { chain: false }),
+            ("ROLLBACK WORK TO SAVEPOINT Foo", Effect::RollbackTo("foo".into())),
+            ("ROLLBACK TO \"Foo\"", Effect::RollbackTo("Foo".into())),
+            ("ROLLBACK TO savepoint", Effect::RollbackTo("savepoint".into())),
+            ("SAVEPOINT a", Effect::Savepoint("a".into())),
+            ("RELEASE SAVEPOINT a", Effect::Release("a".into())),
+            ("RELEASE A", Effect::Release("a".into())),
+            ("PREPARE TRANSACTION 'x'", Effect::PrepareTransaction),
+            ("PREPARE p AS SELECT $1 ;", Effect::Prepare { name: "p".into(), body: 13..22 }),
+            (
+                "PREPARE \"P\" (int, numeric(1,2)) AS SELECT 1",
+                Effect::Prepare { name: "P".into(), body: 35..43 },
+            ),
+            ("PREPARE p", Effect::None),
+            ("EXECUTE P(1, 'a')", Effect::Execute("p".into())),
+            ("DEALLOCATE PREPARE p", Effect::Deallocate("p".into())),
+            ("DEALLOCATE ALL", Effect::DeallocateAll),
+            ("DEALLOCATE PREPARE ALL", Effect::DeallocateAll),
+            ("DEALLOCATE \"all\"", Effect::Deallocate("all".into())),
+            ("DISCARD ALL", Effect::DiscardAll),
+            ("DISCARD PLANS", Effect::None),
+        ] {
+            assert_eq!(effect(sql, Dialect::POSTGRES), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn mysql() {
+        for (sql, expected) in [
+            ("PREPARE s FROM 'SELECT 1'", Effect::Prepare { name: "s".into(), body: 15..25 }),
+            ("DROP PREPARE S", Effect::Deallocate("s".into())),
+            ("DEALLOCATE PREPARE `s`", Effect::Deallocate("s".into())),
+            ("EXECUTE IMMEDIATE 'x'", Effect::None),
+            ("BEGIN NOT ATOMIC SELECT 1; END", Effect::None),
+            ("/*!50000 COMMIT */", Effect::Commit { chain: false }),
+        ] {
+            assert_eq!(effect(sql, Dialect::MYSQL), expected, "{sql}");
+        }
+    }
+}
