@@ -3,7 +3,7 @@
 //! each session in its order, nothing missing and nothing extra.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -12,11 +12,11 @@ mod support;
 
 use support::{
     clients::Client,
-    ledger::{Report, compare, expected},
+    ledger::{Expected, Report, compare, expected, faithful},
     panoptes::Panoptes,
     postgres::{Postgres, Version},
     server_log::{Session, sessions},
-    tap::Tap,
+    tap::{Streams, Tap},
     wait_for,
 };
 
@@ -83,10 +83,37 @@ fn log_and_answers_agree(version: Version) -> Result<(), Failed> {
     for (pid, session, streams) in &sessions {
         let all = expected(session, streams).map_err(|e| format!("{} ({pid}): {e}", session.application))?;
         statements += all.len();
+        judge_the_judge(&all, streams);
     }
     println!("oracles: {}: {statements} statements of {} sessions", version.name(), sessions.len());
     assert!(statements > 1000, "the mixes ran");
     Ok(())
+}
+
+/// A faithful trail passes; one that lacks an event, has one twice, or tells one otherwise does not.
+fn judge_the_judge(expected: &[Expected], streams: &Streams) {
+    /// Of a long session, what is spoilt: its first events.
+    const SPOILT: usize = 20;
+    let trail = faithful(expected);
+    let problems = |trail: &[Value]| compare(expected, trail, streams).problems;
+    assert_eq!(problems(&trail), [""; 0]);
+    for (n, event) in trail.iter().enumerate().take(SPOILT) {
+        let must_show = |what: &str, spoil: fn(&mut Vec<Value>, usize)| {
+            let mut spoilt = trail.clone();
+            spoil(&mut spoilt, n);
+            assert_ne!(problems(&spoilt), [""; 0], "{what}: {event}");
+        };
+        must_show("untrue", |trail, n| trail[n]["sql"]["success"] = "?".into());
+        if !expected[n].optional {
+            must_show("missing", |trail, n| drop(trail.remove(n)));
+        }
+        if event["sql"]["outcome"] != "skipped" {
+            must_show("twice", |trail, n| trail.insert(n, trail[n].clone()));
+        }
+        if event["sql"]["rowCount"].is_u64() {
+            must_show("miscounted", |trail, n| trail[n]["sql"]["rowCount"] = 77_777.into());
+        }
+    }
 }
 
 fn run_all(port: u16) {
@@ -98,7 +125,7 @@ fn run_all(port: u16) {
     }
 }
 
-type Tapped = (u32, Session, std::sync::Arc<support::tap::Streams>);
+type Tapped = (u32, Session, Arc<Streams>);
 
 /// What server log and tap have of each session that came through the tap, once all have ended.
 fn ended_sessions(server: &Postgres, tap: &Tap) -> Vec<Tapped> {

@@ -248,7 +248,11 @@ def pipeline(conn):
 
 
 def pipeline_error(conn):
-    """An error in the middle: what is before it in the same implicit transaction is undone, what follows is skipped."""
+    """An error in the middle: what is before it in the same implicit transaction is undone, what follows is skipped.
+
+    Whether psycopg has yet seen that preparing a statement failed is a matter of time, so it prepares none here.
+    """
+    conn.prepare_threshold = None
     conn.execute("create table psycopg_mix.scratch (id int)")
     try:
         with conn.pipeline() as p:
@@ -271,6 +275,7 @@ def pipeline_error(conn):
     except psycopg.Error as e:
         error(e)
     run(conn, "select id from psycopg_mix.scratch order by id")
+    conn.prepare_threshold = 5
 
 
 def notices(conn):
@@ -353,6 +358,10 @@ def endings():
         show("refused", str(e).split("FATAL:")[-1].strip())
     with connect(options="-c search_path=pg_catalog -c statement_timeout=0") as conn:
         run(conn, "show search_path")
+    if psycopg.pq.version() >= 180000:  # protocol 3.2 where the server has it: longer cancel keys
+        with connect(max_protocol_version="latest") as conn:
+            run(conn, "select 'the newest protocol'")
+            cancelled(conn)
 
 
 main()

@@ -12,6 +12,8 @@ pub enum Answer {
     Suspended { rows: u64 },
     /// FunctionCallResponse.
     Function,
+    /// CopyBothResponse: a replication stream began.
+    Streaming,
     /// ErrorResponse with its SQLSTATE.
     Failed { state: String },
 }
@@ -22,18 +24,19 @@ impl Answer {
         match self {
             Self::Complete { tag, .. } => tag.rsplit(' ').next().and_then(|n| n.parse().ok()),
             Self::Suspended { rows } => Some(*rows),
-            Self::Function | Self::Failed { .. } => None,
+            Self::Function | Self::Streaming | Self::Failed { .. } => None,
         }
     }
 }
 
-/// The answers of a session, from the first ReadyForQuery on: what comes before belongs to the login.
-pub fn answers(server: &[u8]) -> Vec<Answer> {
-    let (mut found, mut rows, mut logged_in) = (Vec::new(), 0, false);
+/// The answers of a session, each with the number of ReadyForQuery before it. What comes before the first belongs to the
+/// login.
+pub fn answers(server: &[u8]) -> Vec<(usize, Answer)> {
+    let (mut found, mut rows, mut ready) = (Vec::new(), 0, 0);
     for (kind, body) in frames(server) {
         let answer = match kind {
             b'Z' => {
-                logged_in = true;
+                ready += 1;
                 rows = 0;
                 continue;
             }
@@ -44,12 +47,13 @@ pub fn answers(server: &[u8]) -> Vec<Answer> {
             b'C' => Answer::Complete { tag: text(body), rows },
             b's' => Answer::Suspended { rows },
             b'V' => Answer::Function,
+            b'W' => Answer::Streaming,
             b'E' => Answer::Failed { state: fields(body).remove(&b'C').unwrap_or_default() },
             _ => continue,
         };
         rows = 0;
-        if logged_in {
-            found.push(answer);
+        if ready > 0 {
+            found.push((ready, answer));
         }
     }
     found

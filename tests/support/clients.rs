@@ -11,6 +11,9 @@ use super::{
     program, root,
 };
 
+/// Where Debian has the programs of PostgreSQL's client packages; not all are on the search path.
+const TOOLS: &str = "/usr/lib/postgresql/15/bin";
+
 /// A client and its mix. The name is also its `application_name` with `_mix`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
@@ -20,19 +23,22 @@ pub enum Client {
     Pg8000,
     NodePg,
     PostgresJs,
+    /// psql as a walsender's client, pg_recvlogical, pg_basebackup.
+    Replication,
     /// pgbench with its `-M` mode: TPC-B, then `-S`.
     Pgbench(&'static str),
 }
 
 impl Client {
     /// Every client.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Psql,
         Self::Psycopg,
         Self::Asyncpg,
         Self::Pg8000,
         Self::NodePg,
         Self::PostgresJs,
+        Self::Replication,
         Self::Pgbench("simple"),
         Self::Pgbench("extended"),
         Self::Pgbench("prepared"),
@@ -47,6 +53,7 @@ impl Client {
             Self::Pg8000 => "pg8000".to_owned(),
             Self::NodePg => "node_pg".to_owned(),
             Self::PostgresJs => "postgres_js".to_owned(),
+            Self::Replication => "replication".to_owned(),
             Self::Pgbench(mode) => format!("pgbench_{mode}"),
         }
     }
@@ -62,7 +69,8 @@ impl Client {
             Self::PostgresJs => {
                 program("node").is_some() && cache().join("node/node_modules/postgres").exists()
             }
-            Self::Pgbench(_) => pgbench().is_some(),
+            Self::Replication => ["pg_recvlogical", "pg_basebackup"].iter().all(|name| tool(name).is_some()),
+            Self::Pgbench(_) => tool("pgbench").is_some(),
         }
     }
 
@@ -80,6 +88,9 @@ impl Client {
             Self::Pg8000 => python("pg8000_mix.py", port),
             Self::NodePg => node("node_pg_mix.js", port),
             Self::PostgresJs => node("postgres_js_mix.js", port),
+            Self::Replication => {
+                output(Command::new("bash").arg(mix("replication_mix.sh")), port, "replication_mix")
+            }
             Self::Pgbench(mode) => pgbench_runs(mode, port),
         }
     }
@@ -116,7 +127,7 @@ fn pgbench_runs(mode: &str, port: u16) -> String {
         &["-M", mode, "-c", "2", "-t", "100"],
         &["-S", "-M", mode, "-c", "2", "-t", "100"],
     ] {
-        let mut command = Command::new(pgbench().expect("pgbench"));
+        let mut command = Command::new("pgbench");
         let told = output(command.args(arguments).arg(&database), port, &application);
         transcript.extend(told.lines().filter(|l| l.starts_with("number of")).map(|l| format!("{l}\n")));
     }
@@ -147,6 +158,7 @@ fn connected<'a>(command: &'a mut Command, port: u16, application: &str) -> &'a 
         .envs([("PGHOST", "127.0.0.1"), ("PGUSER", USER), ("PGDATABASE", DATABASE)])
         .envs([("PGPORT", port.to_string())])
         .envs([("TZ", "UTC"), ("LC_ALL", "C.UTF-8"), ("PYTHONUTF8", "1"), ("NODE_NO_WARNINGS", "1")])
+        .env("PATH", format!("{TOOLS}:{}", std::env::var("PATH").unwrap_or_default()))
         .env("NODE_PATH", cache().join("node/node_modules"))
         .current_dir(root())
         .stdin(Stdio::null())
@@ -163,9 +175,9 @@ fn package(name: &str) -> bool {
         .is_ok_and(|out| out.status.success())
 }
 
-fn pgbench() -> Option<PathBuf> {
-    program("pgbench")
-        .or_else(|| Some(PathBuf::from("/usr/lib/postgresql/15/bin/pgbench")).filter(|p| p.exists()))
+/// One of PostgreSQL's own programs.
+fn tool(name: &str) -> Option<PathBuf> {
+    Some(Path::new(TOOLS).join(name)).filter(|file| file.exists())
 }
 
 /// psql tells which process a notification came from.
