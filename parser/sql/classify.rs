@@ -171,6 +171,8 @@ fn accesses(found: Vec<Named>, idle: bool) -> Vec<Access> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// `VERB CATEGORY [object=name] main: table/mode …`
@@ -190,26 +192,123 @@ mod tests {
         out
     }
 
+    /// Lines of `statement`, `= what it is`; for PostgreSQL up to the line `@mysql`.
     #[test]
     fn corpus() {
-        let text =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/sql/classes.txt"))
-                .unwrap();
-        let mut dialect = Dialect::POSTGRES;
-        let mut sql = "";
-        let mut bad = String::new();
-        for row in text.lines() {
-            if row == "@mysql" {
-                dialect = Dialect::MYSQL;
-            } else if let Some(expected) = row.strip_prefix("= ") {
-                let actual = line(sql, dialect);
-                if actual != expected {
-                    bad += &format!("{sql}\n  expected {expected}\n  actual   {actual}\n");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/sql/classes.txt");
+        let corpus = std::fs::read_to_string(path).unwrap();
+        let (mut dialect, mut sql, mut wrong) = (Dialect::POSTGRES, "", String::new());
+        for row in corpus.lines() {
+            match row.strip_prefix("= ") {
+                None if row == "@mysql" => dialect = Dialect::MYSQL,
+                None => sql = row,
+                Some(expected) => {
+                    let actual = line(sql, dialect);
+                    if actual != expected {
+                        wrong += &format!("\n{sql}\n  expected {expected}\n  actual   {actual}");
+                    }
                 }
-            } else {
-                sql = row;
             }
         }
-        assert!(bad.is_empty(), "\n{bad}");
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn says_how_far_it_can_be_trusted() {
+        for (sql, expected) in [
+            ("SELECT * FROM a", Parsed::Full),
+            ("CREATE RULE r AS ON INSERT TO a DO NOTHING", Parsed::Partial),
+            ("gibberish", Parsed::None),
+        ] {
+            assert_eq!(classify(sql, Dialect::POSTGRES).parsed, expected, "{sql}");
+        }
+    }
+
+    fn on_large_stack(work: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn hostile_depth_is_taken() {
+        on_large_stack(|| {
+            let open = "(".repeat(10_000);
+            let close = ")".repeat(10_000);
+            let operators = MAX_OPERATORS - 1;
+            for (sql, parsed) in [
+                (format!("SELECT 1{} FROM t", "+1".repeat(40_000)), Parsed::Partial),
+                (format!("SELECT 1{} FROM t", "+1".repeat(operators)), Parsed::Full),
+                (format!("SELECT 1{} FROM t", " AND 1".repeat(operators)), Parsed::Full),
+                (format!("SELECT {}1 FROM t", "NOT ".repeat(operators)), Parsed::Partial),
+                (format!("SELECT {}1 FROM t", "- ".repeat(operators)), Parsed::Partial),
+                (format!("SELECT {}'1' FROM t", "INTERVAL ".repeat(operators)), Parsed::Partial),
+                (format!("SELECT a{} FROM t", "::int".repeat(operators)), Parsed::Full),
+                (format!("SELECT a{} FROM t", "[1]".repeat(operators)), Parsed::Full),
+                (format!("SELECT 1 FROM t{}", " UNION SELECT 1".repeat(operators)), Parsed::Full),
+                (format!("SELECT {open}1{close} FROM t"), Parsed::Partial),
+                (format!("SELECT * FROM {open}t{close}"), Parsed::Partial),
+                (
+                    format!("SELECT {}1{} FROM t", "CASE WHEN 1 THEN ".repeat(1_000), " END".repeat(1_000)),
+                    Parsed::Partial,
+                ),
+                (format!("SELECT 1 FROM t {}", ";".repeat(100_000)), Parsed::Partial),
+            ] {
+                let class = classify(&sql, Dialect::POSTGRES);
+                let head = sql.get(..40).unwrap();
+                assert_eq!((class.verb, class.main_table.as_deref()), ("SELECT", Some("t")), "{head}");
+                assert_eq!(class.parsed, parsed, "{head}");
+            }
+        });
+    }
+
+    /// The grammar tries brackets in more than one way; the limit on their depth keeps that cheap.
+    #[test]
+    fn brackets_cost_no_exponential_time() {
+        on_large_stack(|| {
+            for depth in [MAX_PARENTHESES, MAX_PARENTHESES + 1] {
+                let (open, close) = ("(".repeat(depth), ")".repeat(depth));
+                for sql in [
+                    format!("SELECT {open}1{close} FROM t"),
+                    format!("SELECT * FROM {open}t{close}"),
+                    format!("SELECT * FROM {open}SELECT * FROM t{close} x"),
+                    format!("SELECT * FROM t WHERE a IN {open}SELECT 1{close}"),
+                    format!("INSERT INTO t {open}SELECT 1{close}"),
+                    format!("SELECT {}a FROM t", "f(".repeat(depth) + &close),
+                    format!("SELECT {open}SELECT 1 FROM t WHERE a = {open}1"),
+                ] {
+                    assert_eq!(classify(&sql, Dialect::POSTGRES).main_table.as_deref(), Some("t"), "{sql}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn tables_are_bounded() {
+        let names: Vec<String> = (0..5_000).map(|index| format!("t{index}")).collect();
+        let class = classify(&format!("TRUNCATE {}", names.join(",")), Dialect::POSTGRES);
+        assert_eq!((class.tables.len(), class.parsed), (MAX_TABLES, Parsed::Partial));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken(
+            words in prop::collection::vec(
+                prop::sample::select(vec![
+                    "SELECT", "FROM", "WITH", "RECURSIVE", "a", "\"B\"", "(", ")", ",", "AS", "INSERT", "INTO", "UPDATE", "SET",
+                    "DELETE", "USING", "JOIN", "ON", "TABLE", "CREATE", "VIEW", "VALUES", "UNION", ";", ".", "1", "'x'", "$$",
+                    "/*", "*", "ONLY", "LATERAL", "EXPLAIN", "COPY", "GRANT", "é", "DO", "BEGIN", "ATOMIC", "OPTIONS",
+                ]),
+                0..30,
+            ),
+        ) {
+            for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
+                _ = classify(&words.join(" "), dialect);
+            }
+        }
+
+        #[test]
+        fn any_characters_are_taken(text in r#"\PC{0,60}"#) {
+            _ = classify(&text, Dialect::POSTGRES);
+            _ = super::super::effect(&text, Dialect::POSTGRES);
+        }
     }
 }

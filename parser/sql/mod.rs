@@ -31,7 +31,7 @@ mod verb;
 
 pub use classify::{Access, Class, Mode, Parsed, classify};
 pub use fingerprint::{Fingerprint, fingerprint, normalize};
-//pub use redact::{Redacted, redact};
+pub use redact::{Redacted, redact};
 pub use split::{Statements, split};
 pub use statement::{Effect, effect};
 pub use verb::Category;
