@@ -59,11 +59,43 @@ pub fn answers(server: &[u8]) -> Vec<(usize, Answer)> {
     found
 }
 
-/// How many messages of a kind a client sent after its StartupMessage.
-pub fn count(client: &[u8], kind: u8) -> usize {
-    let startup =
-        client.get(..4).map_or(0, |n| u32::from_be_bytes(n.try_into().expect("four bytes")) as usize);
-    frames(client.get(startup..).unwrap_or_default()).filter(|(k, _)| *k == kind).count()
+/// Executes that the server passed over in each pipeline after an error before them. The one whose own Parse, Bind or
+/// Describe failed is not among them: it failed.
+pub fn skipped_executes(client: &[u8], server: &[u8]) -> Vec<usize> {
+    let pipelines = executes(client).into_iter().zip(endings(server));
+    pipelines.map(|(sent, (done, failed))| sent.saturating_sub(done + usize::from(failed))).collect()
+}
+
+/// Executes in each pipeline: what ends in Sync, and each Query or FunctionCall, as one without any.
+fn executes(client: &[u8]) -> Vec<usize> {
+    let startup = client.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+    let kinds: Vec<_> = frames(client.get(startup..).unwrap_or_default()).map(|(kind, _)| kind).collect();
+    let (mut pipelines, mut sent) = (Vec::new(), 0);
+    for (n, kind) in kinds.iter().enumerate() {
+        match kind {
+            b'E' => sent += 1,
+            // The server passes over a Sync that comes before the end of COPY data.
+            b'S' if matches!(kinds.get(n + 1), Some(b'd' | b'c' | b'f')) => {}
+            b'S' => pipelines.push(std::mem::take(&mut sent)),
+            b'Q' | b'F' => pipelines.push(0),
+            _ => {}
+        }
+    }
+    pipelines
+}
+
+/// Of each pipeline up to its ReadyForQuery: answers other than errors, and whether there was an error.
+fn endings(server: &[u8]) -> Vec<(usize, bool)> {
+    let (mut endings, mut done, mut failed) = (Vec::new(), 0, false);
+    for (kind, _) in frames(server) {
+        match kind {
+            b'C' | b's' | b'I' => done += 1,
+            b'E' => failed = true,
+            b'Z' => endings.push((std::mem::take(&mut done), std::mem::take(&mut failed))),
+            _ => {}
+        }
+    }
+    endings.split_off(1.min(endings.len())) // the first is the login's
 }
 
 /// Type and body of each whole message.
