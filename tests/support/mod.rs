@@ -6,6 +6,7 @@
 //! | `postgres.rs` | a private PostgreSQL, 15 or 18, that ends with the test |
 //! | `panoptes.rs` | the built binary before such a server, and the events it wrote |
 //! | `clients.rs` | the scripted mixes of `tests/clients`, run against an address: their transcripts |
+//! | `raw.rs` | a client that writes messages by hand |
 //! | `tap.rs` | a man in the middle that records both byte streams of each connection |
 //! | `answers.rs` | what a recorded server stream says: one answer a statement, in order |
 //! | `server_log.rs` | what the server's own log says: one unit a message, in order |
@@ -28,6 +29,7 @@ pub mod clients;
 pub mod ledger;
 pub mod panoptes;
 pub mod postgres;
+pub mod raw;
 pub mod server_log;
 pub mod tap;
 

@@ -74,6 +74,14 @@ impl Panoptes {
         })
     }
 
+    /// Waits until the file sink has so many events, without reading them.
+    pub fn wait_for_lines(&self, enough: usize) {
+        wait_for(&format!("{enough} events"), || {
+            let bytes = fs::read(self.events_file()).unwrap_or_default();
+            (bytes.iter().filter(|&&b| b == b'\n').count() >= enough).then_some(())
+        });
+    }
+
     /// SIGTERM, then the way it ended.
     pub fn stop(&mut self) -> ExitStatus {
         let pid = self.process.id().to_string();

@@ -1,0 +1,159 @@
+//! Nothing that a peer sends makes the proxy grow: a huge message, a huge result, as many parameters as there can be, a
+//! very long pipeline. Each time the peak of the resident memory stays within [`GROWTH`], and the events are there.
+
+use std::{
+    fs,
+    io::Write,
+    sync::{Arc, LazyLock},
+    thread,
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+mod support;
+
+use support::{
+    panoptes::Panoptes,
+    postgres::{Postgres, Version},
+    raw::{Exchange, Raw, bind, execute, parse, query, sync},
+};
+
+/// How much the resident memory may grow.
+const GROWTH: u64 = 64 << 20;
+
+type Server = Arc<LazyLock<Postgres>>;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let missing = Version::V15.bin().is_none();
+    // What these statements are is not what its log is for.
+    let quiet =
+        || Postgres::start(Version::V15, &[("log_statement", "none"), ("log_min_duration_statement", "-1")]);
+    let server: Server = Arc::new(LazyLock::new(quiet));
+    let trial = |name, test: fn(&Postgres) -> Result<(), Failed>| {
+        let server = Arc::clone(&server);
+        Trial::test(name, move || test(&server)).with_ignored_flag(missing)
+    };
+    let trials = vec![
+        trial("message_of_a_gibibyte", message_of_a_gibibyte),
+        trial("ten_million_rows", ten_million_rows),
+        trial("all_the_parameters_there_can_be", all_the_parameters_there_can_be),
+        trial("hundred_thousand_pipelined_executes", hundred_thousand_pipelined_executes),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(server);
+    conclusion.exit();
+}
+
+fn message_of_a_gibibyte(server: &Postgres) -> Result<(), Failed> {
+    /// The server's own limit is a byte less than a gibibyte, its copy of the text included.
+    const LENGTH: usize = (1 << 30) - 1024;
+    let events = within_bounds(server, 1, |mut session| {
+        let text_length = LENGTH - 5;
+        let (head, tail) = ("select 1 as one /* ", " */");
+        session
+            .stream()
+            .write_all(&[b"Q", &u32::try_from(LENGTH)?.to_be_bytes()[..], head.as_bytes()].concat())?;
+        let filling = [b'x'; 1 << 16];
+        let mut left = text_length - head.len() - tail.len();
+        while left > 0 {
+            let n = left.min(filling.len());
+            session.stream().write_all(&filling[..n])?;
+            left -= n;
+        }
+        session.stream().write_all(tail.as_bytes())?;
+        session.stream().write_all(b"\0")?;
+        expect_done(&session.exchange()?, 1, 1)
+    })?;
+    assert_eq!(events[0]["sql"]["truncated"]["raw"], LENGTH - 5, "{}", events[0]["sql"]["truncated"]);
+    Ok(())
+}
+
+fn ten_million_rows(server: &Postgres) -> Result<(), Failed> {
+    const ROWS: u64 = 10_000_000;
+    let events = within_bounds(server, 1, |mut session| {
+        session.stream().write_all(&query(&format!("select generate_series(1, {ROWS})")))?;
+        expect_done(&session.exchange()?, ROWS, 1)
+    })?;
+    assert_eq!(events[0]["sql"]["rowCount"], ROWS);
+    Ok(())
+}
+
+fn all_the_parameters_there_can_be(server: &Postgres) -> Result<(), Failed> {
+    const PARAMETERS: usize = 65_535;
+    let events = within_bounds(server, 1, |mut session| {
+        let list = (1..=PARAMETERS).map(|n| format!("${n}")).collect::<Vec<_>>().join(",");
+        let values = vec!["1234567"; PARAMETERS];
+        let text = format!("select cardinality(array[{list}]::int[])");
+        session.stream().write_all(&[parse("", &text), bind("", &values), execute(), sync()].concat())?;
+        let exchange = session.exchange()?;
+        assert!(exchange.last_row.ends_with(PARAMETERS.to_string().as_bytes()), "the server got them all");
+        expect_done(&exchange, 1, 1)
+    })?;
+    assert_eq!(events[0]["sql"]["parameters"][0], 1_234_567);
+    Ok(())
+}
+
+fn hundred_thousand_pipelined_executes(server: &Postgres) -> Result<(), Failed> {
+    const EXECUTES: usize = 100_000;
+    let events = within_bounds(server, EXECUTES, |mut session| {
+        let mut writer = session.stream().try_clone()?;
+        let sender = thread::spawn(move || {
+            writer.write_all(&parse("s", "select $1::int"))?;
+            let one = [bind("s", &["7"]), execute()].concat();
+            let many = one.repeat(1000);
+            (0..EXECUTES / 1000).try_for_each(|_| writer.write_all(&many))?;
+            writer.write_all(&sync())
+        });
+        let exchange = session.exchange()?;
+        sender.join().expect("no panic")?;
+        expect_done(&exchange, EXECUTES as u64, EXECUTES as u64)
+    })?;
+    assert!(
+        events.iter().all(|e| e["sql"]["outcome"] == "ok" && e["sql"]["rowCount"] == 1),
+        "each with its row"
+    );
+    Ok(())
+}
+
+/// Runs `work` on a session through a proxy of its own; gives the statement events, as many as are due, and fails where
+/// the proxy has grown too much on the way.
+fn within_bounds(
+    server: &Postgres,
+    due: usize,
+    work: impl FnOnce(Raw) -> Result<(), Failed>,
+) -> Result<Vec<Value>, Failed> {
+    let proxy = Panoptes::start(server.port, "");
+    let mut session = Raw::connect(proxy.port)?;
+    session.stream().write_all(&query("/* warm up */ select 0"))?;
+    expect_done(&session.exchange()?, 1, 1)?;
+    let before = resident(&proxy, "VmRSS");
+    work(session)?;
+    // The login, the warming up, what is due, the logout.
+    proxy.wait_for_lines(due + 3);
+    let after = resident(&proxy, "VmHWM");
+    let growth = after.saturating_sub(before);
+    println!("memory: {before} bytes before, {after} at the peak: {growth} more");
+    assert!(growth < GROWTH, "grew by {growth} bytes");
+    let mut events = proxy.events();
+    events.retain(|e| {
+        e["kind"] == "statement" && !e["sql"]["raw"].as_str().unwrap_or_default().contains("warm up")
+    });
+    assert_eq!(events.len(), due);
+    Ok(events)
+}
+
+/// A figure of `/proc/PID/status`, in bytes.
+fn resident(proxy: &Panoptes, figure: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with(figure)).expect("the figure");
+    1024 * line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number")
+}
+
+fn expect_done(exchange: &Exchange, rows: u64, completed: u64) -> Result<(), Failed> {
+    match (exchange.rows, exchange.completed, &exchange.errors[..]) {
+        (r, c, []) if (r, c) == (rows, completed) => Ok(()),
+        _ => Err(format!("{exchange:?}").into()),
+    }
+}
