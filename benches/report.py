@@ -18,7 +18,7 @@ rate, cpu, user, p50, p99 = map(attrgetter, ("rate", "unit_cpu", "unit_user", "p
 
 @dataclass
 class Bound:
-    """One figure of a row, and what it must keep to. `highest`: the bounds are lower ones."""
+    """One figure of a row, and what it must keep to. `at_least`: more is better."""
 
     row: int
     name: str
@@ -26,7 +26,7 @@ class Bound:
     must: float
     ahead: float
     figure: Callable  # (results, target) -> Figure or None
-    highest: bool = False
+    at_least: bool = False
 
     def verdict(self, results, target):
         if results.void(self.workload, target):
@@ -34,7 +34,7 @@ class Bound:
         figure = self.figure(results, target)
         if figure is None:
             return "not measured"
-        reached = figure.value.__ge__ if self.highest else figure.value.__le__
+        reached = figure.value.__ge__ if self.at_least else figure.value.__le__
         return "ahead" if reached(self.ahead) else "must" if reached(self.must) else "MISSED"
 
 
@@ -175,7 +175,7 @@ def bar(results, target, rows):
     yield f"  {'row':<4}{'figure':<44}{'measured':>14}{'must':>9}{'ahead':>9}  verdict"
     for bound in BAR:
         if bound.row in rows:
-            sign = "≥" if bound.highest else "≤"
+            sign = "≥" if bound.at_least else "≤"
             bounds = f"{sign + f'{bound.must:g}':>9}{sign + f'{bound.ahead:g}':>9}"
             measured = show(bound.figure(results, target))
             yield f"  {bound.row:<4}{bound.name:<44}{measured:>14}{bounds}  {bound.verdict(results, target)}"

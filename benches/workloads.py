@@ -22,6 +22,7 @@ BURST = 100  # statements between two Syncs
 BULK_ROWS = 3_000_000  # of 100 bytes
 TRACED_TRANSACTIONS = 20_000
 COUNTED = ["raw_syscalls:sys_enter", "context-switches"]  # of perf
+CLIENT_SECONDS = 120  # a client that takes longer hangs
 SELECT = "SELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
 DRAW = f"\\set aid random(1, {ACCOUNTS})\n"
 SCRIPTS = {
@@ -79,7 +80,7 @@ class Bench:
         prefix = ["taskset", "-c", str(self.core)] if pinned else []
         environment = {**os.environ, **CLIENT_ENVIRONMENT}
         done = subprocess.run([*prefix, *map(str, command)], stdout=stdout, stderr=subprocess.PIPE, env=environment,
-                              cwd=self.folder, **options)
+                              cwd=self.folder, timeout=CLIENT_SECONDS, **options)
         if done.returncode != 0:
             raise RuntimeError(f"{command[0]}: {done.stderr}")
         return done
