@@ -153,7 +153,8 @@ impl Formatter for Escaping {
 }
 
 /// Whether a character changes how the text around it is shown: DEL, C1 controls, bidirectional marks.
-fn deceives(c: char) -> bool {
+#[must_use]
+pub fn deceives(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
