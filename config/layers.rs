@@ -109,7 +109,7 @@ impl Layers {
                 Some(values) => self.add(Place::Config, "--sink", values),
                 None => {
                     let what = format!(
-                        "{sink:?} is no sink; write console, console=lines, console=pretty or file=PATH"
+                        "{sink:?} is no sink; write console, console=lines, console=json, console=pretty or file=PATH"
                     );
                     problems.push(Problem::new(Some("--sink".into()), None, what));
                 }

@@ -54,8 +54,10 @@ pub enum ConsoleFormat {
     /// Pretty on a terminal, else lines.
     #[default]
     Auto,
-    /// One JSON object a line.
+    /// One JSON object a line, behind `[Panoptes][audit-event] `.
     Lines,
+    /// One JSON object a line.
+    Json,
     /// For people.
     Pretty,
 }

@@ -174,14 +174,14 @@ fn a_wrong_variable_or_flag_is_named() {
         sinks: vec!["kafka".to_owned(), "console=xml".to_owned(), "file=".to_owned()],
         ..Flags::default()
     };
-    let sinks = "is no sink; write console, console=lines, console=pretty or file=PATH";
+    let sinks = "is no sink; write console, console=lines, console=json, console=pretty or file=PATH";
     assert_eq!(
         refused(LISTEN, &[], &flags),
         [
             &format!("--sink: \"kafka\" {sinks}"),
             &format!("--sink: \"file=\" {sinks}"),
             "--upstream: listen[0].upstream: TLS to the database is not there yet: use sslmode=disable",
-            "--sink: sinks.console.format: \"xml\" is none of auto, lines, pretty",
+            "--sink: sinks.console.format: \"xml\" is none of auto, lines, json, pretty",
         ]
     );
 }
