@@ -1,1 +1,28 @@
 //! The journal, and the sinks that follow it.
+//!
+//! ```text
+//! Journal::append → journal/ (disk) → driver (one thread a sink: batch, retry, dead letters, cursor) → Sink::deliver
+//! ```
+//!
+//! * [`journal`]: the numbered log on disk; segments, cursors, recovery.
+//! * `sink`: [`Sink`], what a destination must do: take a batch of [`Records`] or say which [`Failure`] it is.
+//! * `driver`: follows the journal for one sink; `dead_letters`: what a destination will never take.
+//! * `sinks`: [`Sinks`], all of them: the place where a new kind is registered.
+//! * `console` (with `pretty`), `file`: a sink each.
+//!
+//! A program opens the journal with the names of its sinks, starts [`Sinks`], and appends. It ends with
+//! [`Journal::close`], then [`Sinks::finish`].
+
+pub mod journal;
+
+mod console;
+mod dead_letters;
+mod driver;
+mod file;
+mod pretty;
+mod sink;
+mod sinks;
+
+pub use journal::{AppendError, Appended, Journal, Origin};
+pub use sink::{Failure, Record, Records, Sink};
+pub use sinks::{Sinks, StartError};

@@ -1,0 +1,71 @@
+//! Events on standard output, for log collectors or for people.
+//!
+//! A pipe that nobody reads holds up this sink alone; one whose reader is gone is a failure like any other: the sink
+//! tries again, with pauses, and the journal keeps the events for the next start.
+
+use std::io::{self, IsTerminal, Stdout, Write};
+
+use panoptes_config::{self as config, ConsoleFormat};
+use panoptes_event::Event;
+
+use crate::{
+    pretty::Pretty,
+    sink::{Failure, Records, Sink},
+};
+
+/// What a line of `lines` begins with.
+const PREFIX: &[u8] = b"[Panoptes][audit-event] ";
+
+/// The console sink.
+pub(crate) struct Console<W = Stdout> {
+    form: Form,
+    lines: Vec<u8>,
+    out: W,
+}
+
+/// How an event looks.
+enum Form {
+    Lines,
+    Json,
+    Pretty(Pretty),
+}
+
+impl Console {
+    pub(crate) fn new(options: &config::Console) -> Self {
+        let out = io::stdout();
+        let terminal = out.is_terminal();
+        let form = match options.format {
+            ConsoleFormat::Auto if terminal => Form::Pretty(Pretty::new(true)),
+            ConsoleFormat::Auto | ConsoleFormat::Lines => Form::Lines,
+            ConsoleFormat::Json => Form::Json,
+            ConsoleFormat::Pretty => Form::Pretty(Pretty::new(terminal)),
+        };
+        Self { form, lines: Vec::new(), out }
+    }
+}
+
+impl<W: Write + Send + 'static> Sink for Console<W> {
+    async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
+        self.lines.clear();
+        match &self.form {
+            Form::Lines => batch.write_lines(PREFIX, &mut self.lines),
+            Form::Json => batch.write_lines(b"", &mut self.lines),
+            Form::Pretty(pretty) => write_pretty(pretty, batch, &mut self.lines),
+        }
+        let written = self.out.write_all(&self.lines).and_then(|()| self.out.flush());
+        written.map_err(|error| Failure::retry(format!("standard output: {error}")))
+    }
+}
+
+fn write_pretty(pretty: &Pretty, batch: &Records<'_>, out: &mut Vec<u8>) {
+    for record in batch.iter() {
+        match serde_json::from_slice::<Event>(record.json) {
+            Ok(event) => pretty.write(&event, out),
+            // A kind of event that this version does not know: as it is, it holds no control characters.
+            Err(_) => {
+                out.extend_from_slice(record.json);
+                out.push(b'\n');
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Events in a file, one JSON object a line.
+//!
+//! A batch is one write to the end of the file. What a failed write left is cut off again, so that no half line stays.
+
+use std::{
+    fs::{self, DirBuilder},
+    io::{self, Write},
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+};
+
+use panoptes_config as config;
+
+use crate::{
+    journal::private,
+    sink::{Failure, Records, Sink},
+};
+
+/// The file sink.
+pub(crate) struct File {
+    path: PathBuf,
+    /// Opened with the first batch, and again after a failure.
+    file: Option<fs::File>,
+    lines: Vec<u8>,
+}
+
+impl File {
+    pub(crate) fn new(options: &config::File) -> Self {
+        Self { path: options.path.clone(), file: None, lines: Vec::new() }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => empty.insert(open(&self.path)?),
+        };
+        append(file, &self.lines)
+    }
+}
+
+impl Sink for File {
+    async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
+        self.lines.clear();
+        batch.write_lines(b"", &mut self.lines);
+        self.write().map_err(|error| {
+            self.file = None;
+            Failure::retry(format!("{}: {error}", self.path.display()))
+        })
+    }
+}
+
+fn open(path: &PathBuf) -> io::Result<fs::File> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+    }
+    private().append(true).create(true).open(path)
+}
+
+/// Writes all or nothing.
+fn append(file: &mut fs::File, lines: &[u8]) -> io::Result<()> {
+    let mut written = 0;
+    while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
+        match file.write(rest) {
+            Ok(n) if n > 0 => written += n,
+            Ok(_) => return cut(file, written, io::ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return cut(file, written, error),
+        }
+    }
+    Ok(())
+}
+
+/// Takes the first part of a batch off again. Others may write to the file as well: only the end is ours to cut.
+fn cut(file: &fs::File, written: usize, error: io::Error) -> io::Result<()> {
+    if written > 0 {
+        let size = file.metadata()?.len();
+        file.set_len(size.saturating_sub(written as u64))?;
+    }
+    Err(error)
+}

@@ -1,0 +1,203 @@
+//! Reads the journal for one sink, from its cursor on.
+
+use std::{fs::File, io, ops::Range, sync::Arc};
+
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant},
+};
+
+use super::{
+    cursor::Cursor,
+    loss::Loss,
+    reader::{Extent, Found, Mark, Reader, Span, start},
+    segment,
+    shared::{Progress, Shared, count, lock, now},
+};
+
+/// A cursor is saved at most this often.
+const SAVE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// One sink's way through the journal.
+pub(crate) struct Follower {
+    shared: Arc<Shared>,
+    /// Which of [`Shared::sinks`].
+    sink: usize,
+    /// The number that is read next.
+    next: u64,
+    /// The segment that is read, by its first number.
+    reader: Option<(u64, Reader)>,
+    /// Where the next record stands, as the cursor says.
+    hint: Cursor,
+    written: watch::Receiver<u64>,
+    closed: watch::Receiver<bool>,
+    /// When the cursor is saved next; none where it is saved.
+    save_at: Option<Instant>,
+}
+
+impl Follower {
+    pub(crate) fn new(shared: &Arc<Shared>, sink: usize) -> Option<Self> {
+        let hint = lock(&shared.sinks.get(sink)?.cursors).acknowledged;
+        Some(Self {
+            shared: Arc::clone(shared),
+            sink,
+            next: hint.seq.saturating_add(1),
+            reader: None,
+            hint,
+            written: shared.written.subscribe(),
+            closed: shared.closed.subscribe(),
+            save_at: None,
+        })
+    }
+
+    /// How many events are still to be read.
+    pub(crate) fn backlog(&self) -> u64 {
+        (*self.written.borrow()).saturating_add(1).saturating_sub(self.next)
+    }
+
+    /// Whether nothing more will be written.
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    /// Until there is something to read, or nothing more will come.
+    pub(crate) async fn ready(&mut self) {
+        let next = self.next;
+        tokio::select! {
+            // Both channels live as long as the journal that this holds.
+            _ = self.written.wait_for(|&written| written >= next) => {}
+            _ = self.closed.wait_for(|&closed| closed) => {}
+        }
+    }
+
+    /// Until nothing more will be written.
+    pub(crate) async fn closed(&mut self) {
+        let _ = self.closed.wait_for(|&closed| closed).await;
+    }
+
+    /// Reads the next batch: at most `max_events` in at most `max_bytes`, unless one alone is larger. `false` where
+    /// there is none.
+    pub(crate) fn read(&mut self, max_events: usize, max_bytes: usize) -> io::Result<bool> {
+        let mut doubted = false;
+        while self.backlog() > 0 {
+            let Some((first, extent)) = lock(&self.shared.ledger).locate(self.next) else { return Ok(false) };
+            let reader = self.open(first, doubted)?;
+            let found = reader.read(extent, max_events.max(1), max_bytes)?;
+            let at = reader.at();
+            if found == Found::Events {
+                self.next = at.next;
+                return Ok(true);
+            }
+            if at.next > self.next {
+                // Numbers that are known to be lost.
+                self.next = at.next;
+            } else if doubted {
+                self.skip(first, extent)?;
+            } else {
+                // The cursor may be off, or the segment was written anew since it was opened.
+                doubted = true;
+                self.reader = None;
+            }
+        }
+        Ok(false)
+    }
+
+    /// What was read last: the bytes, and where the events are in them.
+    pub(crate) fn batch(&self) -> (&[u8], &[Span]) {
+        self.reader.as_ref().map_or((&[], &[]), |(_, reader)| (reader.block(), reader.spans()))
+    }
+
+    /// The sink has what was read last.
+    pub(crate) fn acknowledge(&mut self) {
+        let Some((first, reader)) = &self.reader else { return };
+        let cursor = Cursor { segment: *first, offset: reader.at().offset, seq: self.next.saturating_sub(1) };
+        let delivered = reader.spans().len() as u64;
+        if let Some(progress) = self.progress() {
+            lock(&progress.cursors).acknowledged = cursor;
+            count(&progress.delivered, delivered);
+        }
+        self.save_at.get_or_insert_with(|| Instant::now() + SAVE_INTERVAL);
+    }
+
+    /// When [`Follower::save`] is due.
+    pub(crate) fn save_at(&self) -> Option<Instant> {
+        self.save_at
+    }
+
+    /// Saves the cursor, and lets go of the segments that it has passed.
+    pub(crate) fn save(&mut self) {
+        self.save_at = None;
+        let Some(progress) = self.progress() else { return };
+        let cursor = lock(&progress.cursors).acknowledged;
+        if let Err(error) = cursor.save(&self.shared.cursors, &progress.sink) {
+            // The segments go all the same: on a full disk that alone makes room for the cursor. After a crash the
+            // older cursor begins with the oldest event kept, and what is between was delivered.
+            tracing::warn!(sink = %progress.sink, %error, "cannot save the cursor; a crash now repeats events");
+        }
+        lock(&progress.cursors).saved = cursor;
+        self.shared.release();
+    }
+
+    /// The counters of this sink.
+    pub(crate) fn progress(&self) -> Option<&Progress> {
+        self.shared.sinks.get(self.sink)
+    }
+
+    fn open(&mut self, first: u64, doubted: bool) -> io::Result<&mut Reader> {
+        if first > self.next {
+            tracing::warn!(
+                from = self.next,
+                to = first - 1,
+                "events are no longer in the journal: they were deleted"
+            );
+            self.next = first;
+        }
+        match &mut self.reader {
+            Some((open, _)) if *open == first => {}
+            reader => {
+                let file = Arc::new(File::open(self.shared.directory.join(&segment::name(first)))?);
+                let known =
+                    !doubted && first == self.hint.segment && self.next == self.hint.seq.saturating_add(1);
+                let offset = if known { self.hint.offset } else { start(first).offset };
+                let at = Mark { offset, next: self.next };
+                match reader {
+                    Some((open, reader)) => {
+                        *open = first;
+                        reader.switch(file, at);
+                    }
+                    None => *reader = Some((first, Reader::new(file, at))),
+                }
+            }
+        }
+        match &mut self.reader {
+            Some((_, reader)) => Ok(reader),
+            None => Err(io::Error::other("no segment is open")),
+        }
+    }
+
+    /// Goes on behind damage, and tells what it took.
+    fn skip(&mut self, first: u64, extent: Extent) -> io::Result<()> {
+        let Some((_, reader)) = &mut self.reader else { return Ok(()) };
+        let to = match reader.resync(extent)? {
+            Some(_) => reader.at().next,
+            None => extent.limit.min(*self.written.borrow() + 1),
+        };
+        let lost = self.next..to;
+        self.next = to;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        if lock(&self.shared.ledger).is_news(lost.start) {
+            self.tell(first, &lost);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, first: u64, lost: &Range<u64>) {
+        let segment = segment::name(first);
+        tracing::error!(%segment, first = lost.start, end = lost.end, "the journal is damaged: events are lost");
+        let (count, now) = (lost.end.saturating_sub(lost.start), now());
+        let reason = format!("journal damaged: {segment}");
+        self.shared.lose(&Loss { count, from: now, to: now, reason });
+    }
+}

@@ -1,0 +1,234 @@
+//! Which segments there are, how far each is written and synced, and whether there is room for more.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    sync::Arc,
+    time::Instant,
+};
+
+use super::reader::{Extent, Mark, start};
+
+/// The segments by their first number. Only the last one is written to.
+pub(crate) struct Ledger {
+    segments: BTreeMap<u64, Segment>,
+    /// Size of all segments.
+    bytes: u64,
+    /// The number that comes next.
+    next: u64,
+    /// A segment was created whose entry in the folder is not synced yet.
+    pub(crate) unsynced_entry: bool,
+    /// Why nothing can be written, and when to try again.
+    pub(crate) trouble: Option<Trouble>,
+    /// Why what is written cannot be made durable.
+    pub(crate) unsafe_because: Option<String>,
+    pub(crate) closed: bool,
+    /// Where damage was found while reading, by the first number lost.
+    told: BTreeSet<u64>,
+}
+
+/// Writing failed.
+pub(crate) struct Trouble {
+    pub(crate) reason: String,
+    pub(crate) retry_at: Instant,
+}
+
+/// One segment.
+pub(crate) struct Segment {
+    /// Where its records end.
+    length: u64,
+    /// What of it survives a crash.
+    pub(crate) synced: Mark,
+    /// Open as long as it is written or not wholly synced.
+    pub(crate) file: Option<Arc<File>>,
+    /// A sync failed: this file is not trusted with another one.
+    pub(crate) failed: bool,
+}
+
+/// What is to be synced of a segment.
+pub(crate) struct Unsynced {
+    pub(crate) first: u64,
+    pub(crate) file: Arc<File>,
+    pub(crate) synced: Mark,
+    /// Where its records end now.
+    pub(crate) end: Mark,
+    pub(crate) failed: bool,
+}
+
+impl Ledger {
+    pub(crate) fn new(next: u64) -> Self {
+        Self {
+            segments: BTreeMap::new(),
+            bytes: 0,
+            next,
+            unsynced_entry: false,
+            trouble: None,
+            unsafe_because: None,
+            closed: false,
+            told: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The number that comes next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The oldest number kept.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.segments.keys().next().copied().unwrap_or(self.next)
+    }
+
+    /// Adds a segment that is on disk, synced up to its end.
+    pub(crate) fn insert(&mut self, first: u64, end: Mark) {
+        self.remove(first);
+        self.segments.insert(first, Segment { length: end.offset, synced: end, file: None, failed: false });
+        self.bytes += end.offset;
+        self.next = self.next.max(end.next);
+    }
+
+    /// Adds the segment that is written from now on, or opens one that is there already.
+    pub(crate) fn open(&mut self, first: u64, file: Arc<File>) {
+        let begin = start(first);
+        let segment = self.segments.entry(first).or_insert_with(|| {
+            self.bytes += begin.offset;
+            self.unsynced_entry = true;
+            Segment { length: begin.offset, synced: begin, file: None, failed: false }
+        });
+        segment.file = Some(file);
+    }
+
+    /// Forgets a segment.
+    pub(crate) fn remove(&mut self, first: u64) {
+        if let Some(segment) = self.segments.remove(&first) {
+            self.bytes = self.bytes.saturating_sub(segment.length);
+        }
+    }
+
+    /// Records were written to the end of a segment; gives back the trouble that this ends.
+    pub(crate) fn extend(&mut self, first: u64, end: Mark) -> Option<Trouble> {
+        if let Some(segment) = self.segments.get_mut(&first) {
+            self.bytes += end.offset.saturating_sub(segment.length);
+            segment.length = end.offset;
+            self.next = end.next;
+        }
+        self.trouble.take()
+    }
+
+    /// Why there is no room for so many more bytes.
+    pub(crate) fn full(&self, more: u64, limit: u64) -> Option<&str> {
+        let trouble = self.trouble.as_ref().filter(|trouble| Instant::now() < trouble.retry_at);
+        let full = (self.bytes.saturating_add(more) > limit).then_some("journal full");
+        trouble.map(|trouble| trouble.reason.as_str()).or(self.unsafe_because.as_deref()).or(full)
+    }
+
+    /// Whether damage at this number is told for the first time.
+    pub(crate) fn is_news(&mut self, seq: u64) -> bool {
+        let oldest = self.oldest();
+        self.told.retain(|&told| told >= oldest);
+        self.told.insert(seq)
+    }
+
+    /// A segment ends where it is synced; what came behind stands elsewhere.
+    pub(crate) fn cut(&mut self, first: u64) {
+        if let Some(segment) = self.segments.get_mut(&first) {
+            self.bytes = self.bytes.saturating_sub(segment.length.saturating_sub(segment.synced.offset));
+            segment.length = segment.synced.offset;
+            segment.file = None;
+        }
+    }
+
+    /// The segment that holds a number, or else the oldest one; and where its records end.
+    pub(crate) fn locate(&self, seq: u64) -> Option<(u64, Extent)> {
+        let (&first, segment) =
+            self.segments.range(..=seq).next_back().or_else(|| self.segments.iter().next())?;
+        Some((first, Extent { end: segment.length, limit: self.limit(first) }))
+    }
+
+    /// The first number behind a segment; `u64::MAX` for the last one.
+    pub(crate) fn limit(&self, first: u64) -> u64 {
+        self.segments.range(first.saturating_add(1)..).next().map_or(u64::MAX, |(&next, _)| next)
+    }
+
+    /// What is not synced yet, oldest first.
+    pub(crate) fn unsynced(&self) -> Vec<Unsynced> {
+        let open = self
+            .segments
+            .iter()
+            .filter_map(|(&first, segment)| Some((first, segment, segment.file.as_ref()?)));
+        open.filter(|(_, segment, _)| segment.synced.offset < segment.length)
+            .map(|(first, segment, file)| Unsynced {
+                first,
+                file: Arc::clone(file),
+                synced: segment.synced,
+                end: Mark { offset: segment.length, next: self.limit(first).min(self.next) },
+                failed: segment.failed,
+            })
+            .collect()
+    }
+
+    /// A segment is durable up to `end`.
+    pub(crate) fn synced(&mut self, first: u64, end: Mark) {
+        let is_last = self.limit(first) == u64::MAX;
+        if let Some(segment) = self.segments.get_mut(&first) {
+            segment.synced = end;
+            if !is_last && segment.length <= end.offset {
+                segment.file = None;
+            }
+        }
+    }
+
+    /// A sync of this segment failed.
+    pub(crate) fn failed(&mut self, first: u64) {
+        if let Some(segment) = self.segments.get_mut(&first) {
+            segment.failed = true;
+        }
+    }
+
+    /// Takes out the segments whose numbers are all at most `passed`, but never the last one.
+    pub(crate) fn release(&mut self, passed: u64) -> Vec<u64> {
+        let mut released = Vec::new();
+        while let Some((&first, _)) = self.segments.first_key_value() {
+            let limit = self.limit(first);
+            if limit == u64::MAX || limit > passed.saturating_add(1) {
+                break;
+            }
+            self.remove(first);
+            released.push(first);
+        }
+        released
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_found_by_number_and_released_when_passed() {
+        let mut ledger = Ledger::new(1);
+        ledger.insert(1, Mark { offset: 100, next: 5 });
+        ledger.insert(5, Mark { offset: 100, next: 9 });
+        ledger.open(9, Arc::new(tempfile::tempfile().unwrap()));
+        ledger.extend(9, Mark { offset: 50, next: 10 });
+        let first = |ledger: &Ledger, seq| ledger.locate(seq).unwrap().0;
+        assert_eq!([1, 4, 5, 9, 12].map(|seq| first(&ledger, seq)), [1, 1, 5, 9, 9]);
+        assert_eq!(ledger.locate(4).unwrap().1.limit, 5);
+        assert_eq!((ledger.bytes(), ledger.next(), ledger.oldest()), (250, 10, 1));
+        assert!(ledger.release(3).is_empty());
+        assert_eq!(ledger.release(7), [1]);
+        assert_eq!(ledger.release(u64::MAX), [5], "the last one stays");
+        assert_eq!((ledger.bytes(), ledger.count(), first(&ledger, 2)), (50, 1, 9));
+        assert_eq!(ledger.unsynced().len(), 1);
+        ledger.synced(9, Mark { offset: 50, next: 10 });
+        assert!(ledger.unsynced().is_empty());
+    }
+}

@@ -1,0 +1,256 @@
+//! The journal: the append-only, numbered log on disk that events go to first and that sinks follow.
+//!
+//! ```text
+//! auditors → Journal::append → writer (numbers, one write) → segments ← follower ← driver of each sink
+//!                                        sync (every 100 ms) ↗            ↘ cursor, saved after acknowledgement
+//! ```
+//!
+//! * `record`, `segment`: the format on disk; `reader`: reads it block by block and finds the way behind damage.
+//! * `writer`: numbers and writes; `sync`: makes durable, many events at a time; `ledger`: segments and room.
+//! * `follower`, `cursor`: one sink's way through the journal, and how far it has come.
+//! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
+//! * `directory`: files that stay; `shared`: what the threads share; `stats`: the figures.
+//!
+//! On disk: `lock`, `<first number>.journal`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
+//! person to look at, `….damaged`.
+//!
+//! What holds: an event that `append` took is delivered to each sink at least once, over crashes of this process; over
+//! crashes of the machine, if it is older than the sync interval. Numbers have no holes but those that a gap event
+//! tells of. A number that a sink acknowledged is not given again.
+
+mod cursor;
+mod directory;
+mod follower;
+mod ledger;
+mod loss;
+mod open;
+mod reader;
+mod record;
+mod recovery;
+mod segment;
+mod shared;
+mod stats;
+mod sync;
+mod writer;
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+};
+
+use panoptes_event::Batch;
+
+pub(crate) use self::{
+    directory::private,
+    follower::Follower,
+    reader::Span,
+    shared::{Progress, count, lock, now},
+};
+use self::{
+    loss::Loss,
+    shared::{Refusal, Shared},
+};
+pub use self::{
+    loss::Origin,
+    stats::{SinkStats, Stats},
+};
+
+/// Bytes that a record takes beside its event's JSON, the number in it included.
+const OVERHEAD: usize = record::HEADER + r#","seq":"#.len() + 20;
+
+/// The journal. Clones are the same journal; it ends when the last one is gone.
+#[derive(Clone)]
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    syncing: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The numbers that a batch was given; `first` is beyond `last` for an empty one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Number of the first event.
+    pub first: u64,
+    /// Number of the last event.
+    pub last: u64,
+}
+
+/// Events that the journal did not take. They are counted, and a gap event tells of them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// There is no room, and the policy is to drop.
+    #[error("{events} events dropped: {reason}")]
+    Dropped {
+        /// How many of the batch.
+        events: usize,
+        /// Why there is no room.
+        reason: String,
+    },
+    /// The journal was closed, perhaps while this batch waited for room.
+    #[error("{events} events came after the journal was closed")]
+    Closed {
+        /// How many of the batch.
+        events: usize,
+    },
+}
+
+/// Why a journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process has it open.
+    #[error("the journal in {} is in use by another Panoptes; give this one a journal.dir of its own", dir.display())]
+    Locked {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A segment is of a later version.
+    #[error("{} was written by a later Panoptes (format {version}); start that one, or give this one another journal.dir", file.display())]
+    Newer {
+        /// The segment.
+        file: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// A sink's name is no file name.
+    #[error("sink name {0:?}: use letters, digits, - and _")]
+    SinkName(String),
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+impl Journal {
+    /// Opens the journal in its folder, which is created where missing, and mends what a crash left. `origin` is whose
+    /// events it holds; `sinks` are the names of those that follow: a segment is kept until all of them have passed
+    /// it. A sink that is new begins with the next event.
+    pub fn open(config: &panoptes_config::Journal, origin: Origin, sinks: &[&str]) -> Result<Self, Error> {
+        let shared = Arc::new(open::open(config, origin, sinks)?);
+        let syncing = std::thread::Builder::new().name("journal-sync".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || sync::run(&shared)
+        });
+        let syncing =
+            syncing.map_err(|source| Error::io("start the thread that syncs", &config.dir, source))?;
+        Ok(Self(Arc::new(Inner { shared, syncing: Mutex::new(Some(syncing)) })))
+    }
+
+    /// Numbers the events and writes them, in order. Blocks for the write; and, where there is no room and the policy
+    /// says so, until there is, or until the journal is closed. An event of more than 16 MiB (or an eighth of
+    /// `max_size`) becomes a gap event with its number.
+    pub fn append(&self, batch: &Batch) -> Result<Appended, AppendError> {
+        let shared = &*self.0.shared;
+        let size = batch.size() + batch.len() * OVERHEAD;
+        let needed = shared.bounds.largest_write().min(size as u64);
+        let mut done = 0;
+        let mut appended = Appended { first: 1, last: 0 };
+        while done < batch.len() {
+            let mut writer = match shared.admit(needed) {
+                Ok(writer) => writer,
+                Err((mut writer, Refusal::Full(reason))) => {
+                    let loss = Loss::of(batch, done, reason.clone());
+                    writer.lose(shared, &loss);
+                    return Err(AppendError::Dropped { events: batch.len() - done, reason });
+                }
+                Err((writer, Refusal::Closed)) => {
+                    drop(writer);
+                    shared.lose(&Loss::of(batch, done, "journal closed".to_owned()));
+                    return Err(AppendError::Closed { events: batch.len() - done });
+                }
+            };
+            match writer.write(shared, batch.iter().skip(done)) {
+                Ok(written) => {
+                    appended.first = if done == 0 { written.first } else { appended.first };
+                    appended.last = written.last;
+                    done += written.events;
+                }
+                Err(error) => shared.cannot_write(&error),
+            }
+        }
+        Ok(appended)
+    }
+
+    /// Whether a batch of any size can be written now; else why not.
+    pub fn writable(&self) -> Result<(), String> {
+        let shared = &self.0.shared;
+        let ledger = lock(&shared.ledger);
+        match (ledger.closed, ledger.full(shared.bounds.largest_write(), shared.bounds.for_events())) {
+            (true, _) => Err("the journal is closed".to_owned()),
+            (false, Some(reason)) => Err(reason.to_owned()),
+            (false, None) => Ok(()),
+        }
+    }
+
+    /// The figures, for metrics. Reads a few bytes of a file for each sink that lags.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.shared.stats()
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.0.shared.directory.path()
+    }
+
+    /// Takes no more events, lets go of those who wait for room, and makes what it has durable. Sinks go on to the
+    /// last event and then end.
+    pub fn close(&self) -> Result<(), Error> {
+        let shared = &self.0.shared;
+        lock(&shared.ledger).closed = true;
+        shared.room.notify_all();
+        self.0.stop_syncing();
+        let told = lock(&shared.writer).tell_loss(shared);
+        let synced = shared.sync();
+        shared.closed.send_replace(true);
+        told.and(synced).map_err(|source| Error::io("close the journal in", self.dir(), source))
+    }
+
+    /// One sink's way through the journal; `None` for a sink that was not named to [`Journal::open`].
+    pub(crate) fn follow(&self, sink: &str) -> Option<Follower> {
+        let shared = &self.0.shared;
+        let place = shared.sinks.iter().position(|progress| progress.sink == sink)?;
+        Follower::new(shared, place)
+    }
+}
+
+impl Inner {
+    fn stop_syncing(&self) {
+        self.shared.dirty.stop();
+        if let Some(thread) = lock(&self.syncing).take() {
+            // It ends without a value, or has panicked; both is its end.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop_syncing();
+        if let Err(error) = self.shared.sync() {
+            tracing::error!(%error, "the last events may not survive a crash of the machine");
+        }
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("dir", &self.dir()).finish_non_exhaustive()
+    }
+}

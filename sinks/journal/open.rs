@@ -1,0 +1,185 @@
+//! Opens a journal: lock, recovery, cursors.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex},
+};
+
+use panoptes_config as config;
+use tokio::sync::watch;
+
+use super::{
+    Error,
+    cursor::{self, Cursor, Saved},
+    directory::{Directory, TEMPORARY},
+    ledger::Ledger,
+    loss::{Loss, Origin},
+    record,
+    recovery::{self, Findings},
+    segment,
+    shared::{Bounds, Counters, Progress, Shared, lock, now},
+    sync::Dirty,
+    writer::Writer,
+};
+
+/// What is written at a time, at most.
+const WRITE: u64 = 1 << 20;
+/// What is kept for gap events, at most.
+const RESERVE: u64 = 1 << 20;
+/// A smaller journal has no room for the segments that it is made of.
+const MIN_SIZE: u64 = 64 << 10;
+
+pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> Result<Shared, Error> {
+    if let Some(name) = sinks.iter().find(|name| !cursor::is_name(name)) {
+        return Err(Error::SinkName((*name).to_owned()));
+    }
+    let directory =
+        Directory::open(&config.dir).map_err(|source| Error::io("create", &config.dir, source))?;
+    let dir = directory.path().to_owned();
+    let io = |action| move |source| Error::io(action, &dir, source);
+    let lock_file = directory.lock("lock").map_err(io.clone()("lock"))?;
+    let lock_file = lock_file.ok_or_else(|| Error::Locked { dir: config.dir.clone() })?;
+    let cursors = Directory::open(&directory.join("cursors")).map_err(io.clone()("create the cursors in"))?;
+    remove_temporaries(&directory)
+        .and_then(|()| remove_temporaries(&cursors))
+        .map_err(io.clone()("clean up"))?;
+    let now = now();
+    let findings = recovery::inspect(&directory, now)?;
+    let seen = seen(&cursors).map_err(io.clone()("read the cursors in"))?;
+    let next = findings.next.max(seen.saturating_add(1));
+    let sinks = progress(&cursors, sinks, &findings, next).map_err(io.clone()("read the cursors in"))?;
+    let (writer, ledger) = adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
+    let shared = Shared {
+        directory,
+        cursors,
+        _lock: lock_file,
+        bounds: bounds(config),
+        origin,
+        writer: Mutex::new(writer),
+        ledger: Mutex::new(ledger),
+        room: Condvar::new(),
+        dirty: Dirty::default(),
+        written: watch::Sender::new(findings.next.saturating_sub(1)),
+        closed: watch::Sender::new(false),
+        sinks,
+        counters: Counters::default(),
+        #[cfg(test)]
+        failing_syncs: std::sync::atomic::AtomicU64::new(0),
+    };
+    shared.restore(&findings, next, now).map_err(io("recover"))?;
+    shared.release();
+    Ok(shared)
+}
+
+impl Shared {
+    /// Tells what is lost, then mends.
+    fn restore(&self, findings: &Findings, next: u64, now: i64) -> io::Result<()> {
+        let mut losses = findings.losses.clone();
+        let mut writer = lock(&self.writer);
+        if next > findings.next {
+            let count = next - findings.next;
+            tracing::error!(count, "events that a sink has seen are no longer in the journal");
+            writer.skip_to(self, next)?;
+            let reason = "journal lost its end in a crash".to_owned();
+            losses.push(Loss { count, from: findings.last_micros, to: now, reason });
+        }
+        for loss in &losses {
+            writer.lose(self, loss);
+            writer.tell_loss(self)?;
+        }
+        drop(writer);
+        self.sync()?;
+        for kept in findings.segments.iter().filter(|kept| kept.damaged) {
+            let limit = lock(&self.ledger).limit(kept.first);
+            let end = recovery::mend(&self.directory, kept, limit, now)?;
+            lock(&self.ledger).insert(kept.first, end);
+        }
+        Ok(())
+    }
+}
+
+fn bounds(config: &config::Journal) -> Bounds {
+    let max_size = config.max_size.bytes().max(MIN_SIZE);
+    let eighth = usize::try_from(max_size / 8).unwrap_or(usize::MAX);
+    Bounds {
+        max_size,
+        // So that a quarter can be deleted while the others are in use.
+        segment_size: config.segment_size.bytes().min(max_size / 4),
+        reserve: RESERVE.min(max_size / 8),
+        write: eighth.min(WRITE as usize),
+        payload: eighth.min(record::HEADER + record::MAX_PAYLOAD),
+        drop_when_full: config.on_full == config::OnFull::Drop,
+        sync_interval: config.sync_interval,
+    }
+}
+
+/// The segments that were found, and the last one open for more.
+fn adopt(directory: &Directory, findings: &Findings) -> io::Result<(Writer, Ledger)> {
+    let mut ledger = Ledger::new(findings.next);
+    for kept in &findings.segments {
+        ledger.insert(kept.first, kept.end);
+    }
+    let Some(last) = findings.segments.last().filter(|last| !last.damaged) else {
+        return Ok((Writer::new(findings.next, None), ledger));
+    };
+    let file = Arc::new(directory.open_file(&segment::name(last.first))?);
+    ledger.open(last.first, Arc::clone(&file));
+    Ok((Writer::new(findings.next, Some((last.first, file, last.end.offset))), ledger))
+}
+
+/// The highest number that any sink, also one no longer configured, has acknowledged.
+fn seen(cursors: &Directory) -> io::Result<u64> {
+    let mut seen = 0;
+    for name in Cursor::names(cursors)? {
+        if let Saved::Cursor(cursor) = Cursor::load(cursors, &name)? {
+            seen = seen.max(cursor.seq);
+        }
+    }
+    Ok(seen)
+}
+
+/// Where each sink goes on.
+fn progress(
+    directory: &Directory,
+    sinks: &[&str],
+    findings: &Findings,
+    next: u64,
+) -> io::Result<Vec<Progress>> {
+    for other in Cursor::names(directory)?.iter().filter(|name| !sinks.contains(&name.as_str())) {
+        tracing::info!(sink = %other, "a sink that is not configured has a cursor in the journal; it is left alone");
+    }
+    let oldest = findings.segments.first().map_or(findings.next, |segment| segment.first);
+    let mut all = Vec::new();
+    for &sink in sinks {
+        let cursor = match Cursor::load(directory, sink)? {
+            Saved::Cursor(cursor) => cursor,
+            Saved::Never => {
+                let cursor = Cursor { seq: next - 1, ..Cursor::default() };
+                if next > 1 {
+                    tracing::info!(sink, seq = next, "a new sink: it begins with the next event");
+                }
+                // At once: were it saved with the first delivery only, a crash before would skip events.
+                cursor.save(directory, sink)?;
+                cursor
+            }
+            Saved::Unreadable => {
+                tracing::error!(
+                    sink,
+                    seq = oldest,
+                    "the cursor cannot be read: events are delivered again from the oldest"
+                );
+                Cursor { seq: oldest - 1, ..Cursor::default() }
+            }
+        };
+        all.push(Progress::new(sink, cursor));
+    }
+    Ok(all)
+}
+
+/// Removes what a crash left half written.
+fn remove_temporaries(directory: &Directory) -> io::Result<()> {
+    for name in directory.names()?.iter().filter(|name| name.ends_with(&format!(".{TEMPORARY}"))) {
+        directory.remove(name)?;
+    }
+    Ok(())
+}

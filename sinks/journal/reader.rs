@@ -1,0 +1,229 @@
+//! Reads the records of one segment, block by block, and finds the way on behind damage.
+
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
+
+use super::{
+    record::{self, Decoded, Kind, Record},
+    segment,
+};
+
+/// What is searched at a time behind damage.
+const SEARCH_BLOCK: usize = 1 << 20;
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Offset in the segment.
+    pub(crate) offset: u64,
+    /// The number expected there.
+    pub(crate) next: u64,
+}
+
+/// The part of a segment that holds its records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    /// Where the file's valid bytes end.
+    pub(crate) end: u64,
+    /// The first number that is no longer this segment's.
+    pub(crate) limit: u64,
+}
+
+/// An event within the block that was read last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) seq: u64,
+    pub(crate) unix_micros: i64,
+    start: usize,
+    end: usize,
+}
+
+/// What a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// At least one event.
+    Events,
+    /// The extent's end.
+    End,
+    /// No whole record with the expected number.
+    Damage,
+}
+
+/// Reads one segment.
+pub(crate) struct Reader {
+    file: Arc<File>,
+    at: Mark,
+    block: Vec<u8>,
+    /// How much of the block are whole records.
+    whole: usize,
+    spans: Vec<Span>,
+}
+
+impl Span {
+    /// The event's JSON, in the block that the span is of.
+    pub(crate) fn json(self, block: &[u8]) -> &[u8] {
+        block.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+impl Reader {
+    /// Reads from `at` on.
+    pub(crate) fn new(file: Arc<File>, at: Mark) -> Self {
+        Self { file, at, block: Vec::new(), whole: 0, spans: Vec::new() }
+    }
+
+    /// Goes on in another segment, with the memory of this one.
+    pub(crate) fn switch(&mut self, file: Arc<File>, at: Mark) {
+        (self.file, self.at, self.whole) = (file, at, 0);
+        self.spans.clear();
+    }
+
+    /// Where the next read begins.
+    pub(crate) fn at(&self) -> Mark {
+        self.at
+    }
+
+    /// The events found by the last read.
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// What the spans point into.
+    pub(crate) fn block(&self) -> &[u8] {
+        &self.block
+    }
+
+    /// The records of the last read, as they stand in the file.
+    pub(crate) fn raw(&self) -> &[u8] {
+        self.block.get(..self.whole).unwrap_or_default()
+    }
+
+    /// Reads the next events: at most `max_events`, in at most `max_bytes` unless one alone is larger.
+    pub(crate) fn read(&mut self, extent: Extent, max_events: usize, max_bytes: usize) -> io::Result<Found> {
+        let mut want = max_bytes.max(record::HEADER);
+        loop {
+            self.spans.clear();
+            self.whole = 0;
+            fill(&self.file, self.at.offset, extent.end, want, &mut self.block)?;
+            let found = self.parse(extent, max_events);
+            self.at.offset += self.whole as u64;
+            match found {
+                _ if !self.spans.is_empty() => return Ok(Found::Events),
+                Parsed::Rest(needed) if self.whole == 0 && needed > want => want = needed,
+                // The file is shorter than it was.
+                Parsed::Rest(_) if self.whole == 0 => return Ok(Found::Damage),
+                // Only records that were read before, or lost numbers.
+                Parsed::Rest(_) => {}
+                Parsed::End => return Ok(Found::End),
+                Parsed::Damage => return Ok(Found::Damage),
+            }
+        }
+    }
+
+    fn parse(&mut self, extent: Extent, max_events: usize) -> Parsed {
+        let left = extent.end.saturating_sub(self.at.offset);
+        loop {
+            let rest = self.block.get(self.whole..).unwrap_or_default();
+            if self.at.next >= extent.limit || self.whole as u64 >= left {
+                return Parsed::End;
+            }
+            let record = match record::decode(rest) {
+                Decoded::Record(record) => record,
+                Decoded::Short(needed) if self.whole as u64 + needed as u64 <= left => {
+                    return Parsed::Rest(needed);
+                }
+                Decoded::Short(_) | Decoded::Bad => return Parsed::Damage,
+            };
+            if record.seq > self.at.next {
+                return Parsed::Damage;
+            }
+            if self.spans.len() >= max_events {
+                return Parsed::Rest(0);
+            }
+            if record.seq == self.at.next && record.kind == Kind::Event {
+                let start = self.whole + record::HEADER;
+                let end = start + record.payload.len();
+                self.spans.push(Span { seq: record.seq, unix_micros: record.unix_micros, start, end });
+            }
+            self.at.next = self.at.next.max(record.next());
+            self.whole += record.size();
+        }
+    }
+
+    /// From damage on, goes to the next whole record whose number can be right. `None` where there is none before the
+    /// extent's end; else the time of that record.
+    pub(crate) fn resync(&mut self, extent: Extent) -> io::Result<Option<i64>> {
+        let mut offset = self.at.offset;
+        let mut block = Vec::new();
+        while offset < extent.end {
+            fill(&self.file, offset, extent.end, SEARCH_BLOCK, &mut block)?;
+            let heads = block.windows(record::HEADER).enumerate();
+            for (distance, head) in heads {
+                let begin = offset + distance as u64;
+                if !record::may_begin(head, self.plausible(begin, extent)) {
+                    continue;
+                }
+                if let Some(unix_micros) = self.verify(begin, extent)? {
+                    return Ok(Some(unix_micros));
+                }
+            }
+            offset += (block.len().saturating_sub(record::HEADER - 1)).max(1) as u64;
+            if block.len() < SEARCH_BLOCK {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The numbers that a record at `offset` may have: damage cannot hide more records than fit into its bytes.
+    fn plausible(&self, offset: u64, extent: Extent) -> std::ops::Range<u64> {
+        let hidden = offset.saturating_sub(self.at.offset) / record::HEADER as u64;
+        let limit = if hidden == 0 { extent.limit } else { self.at.next.saturating_add(hidden + 1) };
+        self.at.next..limit.min(extent.limit)
+    }
+
+    fn verify(&mut self, offset: u64, extent: Extent) -> io::Result<Option<i64>> {
+        let mut want = record::HEADER;
+        loop {
+            fill(&self.file, offset, extent.end, want, &mut self.block)?;
+            match record::decode(&self.block) {
+                Decoded::Record(Record { seq, unix_micros, .. }) => {
+                    self.at = Mark { offset, next: seq };
+                    return Ok(Some(unix_micros));
+                }
+                Decoded::Short(needed) if needed > want => want = needed,
+                Decoded::Short(_) | Decoded::Bad => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Why parsing a block ended.
+enum Parsed {
+    /// More is in the file; the next record needs so many bytes.
+    Rest(usize),
+    End,
+    Damage,
+}
+
+/// Reads up to `want` bytes from `offset` on, but none beyond `end`, in place of what `block` held.
+fn fill(file: &File, offset: u64, end: u64, want: usize, block: &mut Vec<u8>) -> io::Result<()> {
+    let want = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(want);
+    block.resize(want, 0);
+    let mut filled = 0;
+    while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + filled as u64) {
+            // The file is shorter than its records were: what is missing is damage, not an error.
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    block.truncate(filled);
+    Ok(())
+}
+
+/// Where a segment's first record stands.
+pub(crate) fn start(first: u64) -> Mark {
+    Mark { offset: segment::HEADER, next: first }
+}

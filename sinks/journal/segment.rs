@@ -1,0 +1,116 @@
+//! One file of the journal: `<first number, 20 digits>.journal`.
+//!
+//! ```text
+//! magic "PANOPJRN" | version u32 | crc32c u32 of what follows | first u64 | reserved u64        (little-endian)
+//! ```
+//!
+//! Records follow without a gap. A segment's numbers end where those of the next segment begin; whatever stands behind
+//! them in the file is superseded. Version 1 has no chain; a version that puts the hash of the record before into each
+//! record's fixed part is told by its number.
+
+use std::{fs::File, io, os::unix::fs::FileExt};
+
+use super::directory::Directory;
+
+/// Bytes before the first record.
+pub(crate) const HEADER: u64 = SIZE as u64;
+/// What a file's name ends with.
+pub(crate) const SUFFIX: &str = ".journal";
+
+const SIZE: usize = 32;
+const MAGIC: &[u8; 8] = b"PANOPJRN";
+const VERSION: u32 = 1;
+const DIGITS: usize = 20;
+
+/// What a file's first bytes say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    Good,
+    Bad,
+    /// Written by a later Panoptes.
+    Newer(u32),
+}
+
+/// The name of the segment that begins with this number.
+pub(crate) fn name(first: u64) -> String {
+    format!("{first:0width$}{SUFFIX}", width = DIGITS)
+}
+
+/// The number in a segment's name.
+pub(crate) fn first(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == DIGITS)?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// Creates an empty segment. The folder is not synced yet.
+pub(crate) fn create(directory: &Directory, first: u64) -> io::Result<File> {
+    let file = directory.create(&name(first))?;
+    match file.write_all_at(&header(first), 0) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // Best effort: the error is what counts, and an empty segment does no harm.
+            let _ = directory.remove(&name(first));
+            Err(error)
+        }
+    }
+}
+
+/// The first bytes of the segment that begins with this number.
+pub(crate) fn header(first: u64) -> [u8; SIZE] {
+    let mut rest = [0; 16];
+    let (at_first, _) = rest.split_at_mut(8);
+    at_first.copy_from_slice(&first.to_le_bytes());
+    let mut header = [0; SIZE];
+    let fields: [&[u8]; 4] = [MAGIC, &VERSION.to_le_bytes(), &crc32c::crc32c(&rest).to_le_bytes(), &rest];
+    for (to, from) in header.iter_mut().zip(fields.into_iter().flatten()) {
+        *to = *from;
+    }
+    header
+}
+
+/// Checks a file's header against the number in its name.
+pub(crate) fn check(file: &File, first: u64) -> io::Result<Header> {
+    let mut found = [0; SIZE];
+    match file.read_exact_at(&mut found, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Header::Bad),
+        read => read?,
+    }
+    let version = found.strip_prefix(MAGIC).and_then(<[u8]>::first_chunk).copied().map(u32::from_le_bytes);
+    Ok(match version {
+        _ if found == header(first) => Header::Good,
+        Some(version) if version > VERSION => Header::Newer(version),
+        _ => Header::Bad,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_carry_the_first_number_and_sort_by_it() {
+        for number in [1, 4182, u64::MAX] {
+            assert_eq!(first(&name(number)), Some(number));
+        }
+        assert!(name(9) < name(10));
+        for other in
+            ["1.journal", "cursors", "00000000000000000001.journal.damaged", "+0000000000000000001.journal"]
+        {
+            assert_eq!(first(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_checked_against_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::open(dir.path()).unwrap();
+        let file = create(&directory, 9).unwrap();
+        assert_eq!(check(&file, 9).unwrap(), Header::Good);
+        assert_eq!(check(&file, 10).unwrap(), Header::Bad);
+        file.write_all_at(&2_u32.to_le_bytes(), 8).unwrap();
+        assert_eq!(check(&file, 9).unwrap(), Header::Newer(2));
+        file.set_len(31).unwrap();
+        assert_eq!(check(&file, 9).unwrap(), Header::Bad);
+        assert!(create(&directory, 9).is_err(), "a segment is never overwritten");
+    }
+}

@@ -1,0 +1,235 @@
+//! Makes what is written durable, some time after it was written and on a thread of its own: many events share one
+//! sync.
+//!
+//! A sync that failed may have thrown away what it could not write, and the next one on that file would say that all
+//! is well. So such a file gets no second one: its unsynced records are read back, checked, and written to a segment
+//! of their own, whose numbers supersede them. Until that succeeds the journal counts as full.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    directory::TEMPORARY,
+    ledger::Unsynced,
+    reader::{Extent, Mark},
+    recovery::salvage,
+    segment,
+    shared::{RETRY, Shared, count, lock, now},
+};
+
+/// How long lost events may stay untold while there is no room for others.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+/// What is written at a time when records move to a new segment.
+const BLOCK: usize = 1 << 20;
+
+/// Whether there is something to sync.
+#[derive(Default)]
+pub(crate) struct Dirty {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// One sync at a time.
+    turn: Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    dirty: bool,
+    /// A gap event is due.
+    owed: bool,
+    stop: bool,
+}
+
+impl Dirty {
+    /// Something was written.
+    pub(crate) fn mark(&self) {
+        let mut state = lock(&self.state);
+        if !state.dirty {
+            state.dirty = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Something was lost.
+    pub(crate) fn owe(&self) {
+        let mut state = lock(&self.state);
+        if !state.owed {
+            state.owed = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends [`run`].
+    pub(crate) fn stop(&self) {
+        lock(&self.state).stop = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is something to do; `None` to stop.
+    fn wait(&self) -> Option<Due> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.stop {
+                return None;
+            }
+            if state.dirty {
+                return Some(Due::Sync);
+            }
+            if state.owed {
+                state = self.pause(state, TELL_INTERVAL);
+                if !state.dirty && !state.stop {
+                    state.owed = false;
+                    return Some(Due::Tell);
+                }
+                continue;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets more events join the sync.
+    fn gather(&self, pause: Duration) {
+        let state = lock(&self.state);
+        if !state.stop {
+            drop(self.pause(state, pause));
+        }
+    }
+
+    fn pause<'s>(&self, state: MutexGuard<'s, State>, pause: Duration) -> MutexGuard<'s, State> {
+        self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+enum Due {
+    Sync,
+    Tell,
+}
+
+/// Syncs each interval in which something was written, until told to stop.
+pub(crate) fn run(shared: &Shared) {
+    while let Some(due) = shared.dirty.wait() {
+        match due {
+            Due::Tell => {
+                if let Err(error) = lock(&shared.writer).tell_loss(shared) {
+                    shared.cannot_write(&error);
+                }
+            }
+            Due::Sync => {
+                shared.dirty.gather(shared.bounds.sync_interval);
+                if shared.sync().is_err() {
+                    // Told already; and tried again, but not at once.
+                    shared.dirty.gather(RETRY);
+                    shared.dirty.mark();
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Makes all that is written durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let _turn = lock(&self.dirty.turn);
+        lock(&self.dirty.state).dirty = false;
+        let synced = self.sync_entries().and_then(|()| self.sync_segments());
+        let mut ledger = lock(&self.ledger);
+        match &synced {
+            Ok(()) if ledger.unsafe_because.take().is_some() => {
+                self.room.notify_all();
+                tracing::info!("the journal is durable again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if ledger.unsafe_because.is_none() {
+                    tracing::error!(dir = %self.directory.path().display(), %error, "cannot sync the journal");
+                }
+                ledger.unsafe_because = Some(format!("cannot sync the journal: {error}"));
+            }
+        }
+        synced
+    }
+
+    fn sync_entries(&self) -> io::Result<()> {
+        if !std::mem::take(&mut lock(&self.ledger).unsynced_entry) {
+            return Ok(());
+        }
+        self.directory.sync().inspect_err(|_| lock(&self.ledger).unsynced_entry = true)
+    }
+
+    fn sync_segments(&self) -> io::Result<()> {
+        let unsynced = lock(&self.ledger).unsynced();
+        for segment in unsynced {
+            if !segment.failed && self.sync_file(&segment.file).is_ok() {
+                lock(&self.ledger).synced(segment.first, segment.end);
+            } else {
+                lock(&self.ledger).failed(segment.first);
+                self.rewrite(segment.first)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_file(&self, file: &File) -> io::Result<()> {
+        count(&self.counters.syncs, 1);
+        let synced = match self.sync_fails() {
+            Some(error) => Err(error),
+            None => file.sync_data(),
+        };
+        synced.inspect_err(|error| {
+            count(&self.counters.sync_failures, 1);
+            tracing::error!(%error, "a sync of the journal failed; writing its events again");
+        })
+    }
+
+    /// A sync that fails on purpose, in tests.
+    fn sync_fails(&self) -> Option<io::Error> {
+        #[cfg(test)]
+        {
+            use std::sync::atomic::Ordering::Relaxed;
+            let failing = self.failing_syncs.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
+            return failing.is_ok().then(|| io::Error::other("a sync that fails for a test"));
+        }
+        #[cfg(not(test))]
+        None
+    }
+
+    /// Writes the unsynced records of a segment to one of their own.
+    fn rewrite(&self, first: u64) -> io::Result<()> {
+        lock(&self.writer).seal(first);
+        let Some(source) = lock(&self.ledger).unsynced().into_iter().find(|segment| segment.first == first)
+        else {
+            return Ok(());
+        };
+        let begin = source.synced.next;
+        let (end, losses) = self.copy(&source, begin)?;
+        let mut ledger = lock(&self.ledger);
+        if begin != first {
+            ledger.cut(first);
+        }
+        ledger.insert(begin, end);
+        drop(ledger);
+        for loss in losses {
+            self.lose(&loss);
+        }
+        Ok(())
+    }
+
+    fn copy(&self, source: &Unsynced, begin: u64) -> io::Result<(Mark, Vec<super::loss::Loss>)> {
+        let name = segment::name(begin);
+        let temporary = format!("{name}.{TEMPORARY}");
+        self.directory.remove(&temporary)?;
+        let mut copy = BufWriter::with_capacity(BLOCK, self.directory.create(&temporary)?);
+        copy.write_all(&segment::header(begin))?;
+        let extent = Extent { end: source.end.offset, limit: source.end.next };
+        let salvage = salvage(&Arc::clone(&source.file), source.synced, extent, now(), &mut copy)?;
+        let copy = copy.into_inner().map_err(io::IntoInnerError::into_error)?;
+        self.sync_file(&copy)?;
+        self.directory.rename(&temporary, &name)?;
+        self.directory.sync()?;
+        let losses = salvage.lost.iter().map(|lost| lost.loss("journal could not be synced".to_owned()));
+        Ok((Mark { offset: copy.metadata()?.len(), next: source.end.next }, losses.collect()))
+    }
+}

@@ -1,0 +1,202 @@
+//! Numbers events and writes them to the last segment.
+
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
+
+use panoptes_event::batch::Encoded;
+
+use super::{
+    loss::Loss,
+    reader::{Mark, start},
+    record::{self, Kind},
+    segment,
+    shared::{Shared, count, lock, now},
+};
+
+/// More than a gap event takes.
+const GAP_ROOM: u64 = 4 << 10;
+
+/// The end of the journal. Whoever holds it numbers the next events.
+#[derive(Default)]
+pub(crate) struct Writer {
+    /// The segment that is written to; none before the first write and after a failure.
+    active: Option<Active>,
+    /// The number that comes next.
+    next: u64,
+    buffer: Vec<u8>,
+    /// What was lost and is not told yet.
+    loss: Option<Loss>,
+}
+
+struct Active {
+    file: Arc<File>,
+    first: u64,
+    offset: u64,
+}
+
+/// What one write took.
+pub(crate) struct Written {
+    /// Events of the batch, those that were too large included.
+    pub(crate) events: usize,
+    /// Number of the first.
+    pub(crate) first: u64,
+    /// Number of the last.
+    pub(crate) last: u64,
+}
+
+impl Writer {
+    /// Goes on with a number, in a segment that has records already or in a new one.
+    pub(crate) fn new(next: u64, active: Option<(u64, Arc<File>, u64)>) -> Self {
+        let active = active.map(|(first, file, offset)| Active { file, first, offset });
+        Self { active, next, ..Self::default() }
+    }
+
+    /// Writes as many events as go into one write, at least one, behind the gap event that is due, if one is.
+    pub(crate) fn write<'e>(
+        &mut self,
+        shared: &Shared,
+        events: impl Iterator<Item = (Encoded<'e>, i64)>,
+    ) -> io::Result<Written> {
+        let mut next = self.next;
+        self.buffer.clear();
+        if let Some(loss) = &self.loss {
+            next = encode_gap(shared, loss, next, &mut self.buffer);
+        }
+        let (first, mut taken, mut oversize) = (next, 0, 0);
+        for (event, unix_micros) in events {
+            let start = self.buffer.len();
+            record::write(&mut self.buffer, Kind::Event, next, unix_micros, |out| event.write(next, out));
+            if self.buffer.len() - start > shared.bounds.payload {
+                self.buffer.truncate(start);
+                encode_gap(shared, &too_large(unix_micros), next, &mut self.buffer);
+                oversize += 1;
+            }
+            next += 1;
+            taken += 1;
+            if self.buffer.len() >= shared.bounds.write {
+                break;
+            }
+        }
+        self.put(shared, next)?;
+        self.loss = None;
+        count(&shared.counters.appended, taken as u64);
+        count(&shared.counters.dropped, oversize);
+        Ok(Written { events: taken, first, last: next.saturating_sub(1) })
+    }
+
+    /// Writes the gap event that is due into the room kept for it. Where even that is used up, it stays due.
+    pub(crate) fn tell_loss(&mut self, shared: &Shared) -> io::Result<()> {
+        if self.loss.is_none() || lock(&shared.ledger).bytes() + GAP_ROOM > shared.bounds.max_size {
+            return Ok(());
+        }
+        self.write(shared, std::iter::empty()).map(|_| ())
+    }
+
+    /// Counts lost events, to be told by a gap event.
+    pub(crate) fn lose(&mut self, shared: &Shared, loss: &Loss) {
+        count(&shared.counters.dropped, loss.count);
+        shared.dirty.owe();
+        match &mut self.loss {
+            Some(pending) => pending.add(loss),
+            None => {
+                tracing::warn!(reason = %loss.reason, "events are lost; a gap event will say how many");
+                self.loss = Some(loss.clone());
+            }
+        }
+    }
+
+    /// Gives numbers away that were used in an earlier life of this journal.
+    pub(crate) fn skip_to(&mut self, shared: &Shared, next: u64) -> io::Result<()> {
+        self.buffer.clear();
+        record::write_lost(&mut self.buffer, self.next, next.saturating_sub(self.next), now());
+        self.put(shared, next)
+    }
+
+    /// Nothing more goes to this segment.
+    pub(crate) fn seal(&mut self, first: u64) {
+        self.active = self.active.take().filter(|active| active.first != first);
+    }
+
+    /// Writes the buffer. A file that failed once is not written again: a new segment is begun, and tried once.
+    fn put(&mut self, shared: &Shared, next: u64) -> io::Result<()> {
+        let size = self.buffer.len() as u64;
+        let fits = |active: &Active| {
+            active.offset == segment::HEADER || active.offset + size <= shared.bounds.segment_size
+        };
+        if let Some(active) = self.active.take_if(|active| fits(active)) {
+            match active.file.write_all_at(&self.buffer, active.offset) {
+                Ok(()) => {
+                    self.commit(shared, active, next);
+                    return Ok(());
+                }
+                Err(error) => abandon(shared, &active, &error),
+            }
+        }
+        let active = self.begin(shared)?;
+        match active.file.write_all_at(&self.buffer, active.offset) {
+            Ok(()) => {
+                self.commit(shared, active, next);
+                Ok(())
+            }
+            Err(error) => {
+                abandon(shared, &active, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&mut self, shared: &Shared, mut active: Active, next: u64) {
+        active.offset += self.buffer.len() as u64;
+        self.next = next;
+        let recovered = lock(&shared.ledger).extend(active.first, Mark { offset: active.offset, next });
+        if let Some(trouble) = recovered {
+            tracing::info!(after = %trouble.reason, "the journal can be written again");
+        }
+        self.active = Some(active);
+        shared.dirty.mark();
+        shared.written.send_replace(next.saturating_sub(1));
+    }
+
+    /// Begins the segment of the next number.
+    fn begin(&mut self, shared: &Shared) -> io::Result<Active> {
+        let first = self.next;
+        self.active = None;
+        // What an attempt left that could not even be removed: no event has this number yet.
+        shared.directory.remove(&segment::name(first))?;
+        let file = Arc::new(segment::create(&shared.directory, first)?);
+        lock(&shared.ledger).open(first, Arc::clone(&file));
+        Ok(Active { file, first, offset: start(first).offset })
+    }
+}
+
+/// Leaves a segment whose file failed with the records that it has.
+fn abandon(shared: &Shared, active: &Active, error: &io::Error) {
+    count(&shared.counters.write_failures, 1);
+    let name = segment::name(active.first);
+    if lock(&shared.ledger).trouble.is_none() {
+        tracing::error!(segment = %name, %error, "cannot write to this segment; going on in a new one");
+    }
+    // Best effort: what is behind the last whole record is cut at the next start, or superseded.
+    let _ = active.file.set_len(active.offset);
+    if active.offset == segment::HEADER {
+        lock(&shared.ledger).remove(active.first);
+        let _ = shared.directory.remove(&name);
+    }
+}
+
+/// Writes a gap event, gives back the next number.
+fn encode_gap(shared: &Shared, loss: &Loss, seq: u64, out: &mut Vec<u8>) -> u64 {
+    let now = now();
+    for (event, unix_micros) in loss.event(&shared.origin, now).iter() {
+        record::write(out, Kind::Event, seq, unix_micros, |out| event.write(seq, out));
+    }
+    seq + 1
+}
+
+fn too_large(unix_micros: i64) -> Loss {
+    Loss {
+        count: 1,
+        from: unix_micros,
+        to: unix_micros,
+        reason: "event too large for the journal".to_owned(),
+    }
+}

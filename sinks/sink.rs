@@ -1,0 +1,100 @@
+//! What a sink is: something that takes a batch of events or says why not.
+
+use std::{future::Future, time::Duration};
+
+use crate::journal::Span;
+
+/// A destination of events. It says how to send one batch; following the journal, batching, retries, dead letters and
+/// counting are the driver's.
+///
+/// A batch may come again after a failure or a crash: events have ids, which make the repeat harmless.
+pub trait Sink: Send + 'static {
+    /// Sends one batch. Runs on a thread of this sink's own, so it may block; but only an `await` can be cut short
+    /// when the program ends.
+    fn deliver(&mut self, batch: &Records<'_>) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// Why a batch is not, or not wholly, at its destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The batch must be sent again.
+    Retry {
+        /// What went wrong, for the log.
+        reason: String,
+        /// How long the destination asked to be left alone.
+        after: Option<Duration>,
+    },
+    /// Some events were taken, others not. Places count from 0 within the batch; what is in neither list was taken.
+    Partial {
+        /// Those to be sent again.
+        again: Vec<usize>,
+        /// Those that will never be taken, each with the reason: they go to the dead letters.
+        refused: Vec<(usize, String)>,
+        /// What went wrong, for the log.
+        reason: String,
+        /// How long the destination asked to be left alone.
+        after: Option<Duration>,
+    },
+}
+
+impl Failure {
+    /// The batch must be sent again.
+    pub fn retry(reason: impl ToString) -> Self {
+        Self::Retry { reason: reason.to_string(), after: None }
+    }
+}
+
+/// A batch of events, in the order of their numbers.
+#[derive(Clone, Copy)]
+pub struct Records<'a> {
+    block: &'a [u8],
+    spans: &'a [Span],
+}
+
+/// One event of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// Its time, in microseconds since 1970.
+    pub unix_micros: i64,
+    /// Its JSON, complete.
+    pub json: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(block: &'a [u8], spans: &'a [Span]) -> Self {
+        Self { block, spans }
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The events.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let block = self.block;
+        self.spans.iter().map(move |span| Record {
+            seq: span.seq,
+            unix_micros: span.unix_micros,
+            json: span.json(block),
+        })
+    }
+
+    /// Writes the events to `out`, each behind `prefix` and on a line of its own.
+    pub(crate) fn write_lines(&self, prefix: &[u8], out: &mut Vec<u8>) {
+        for record in self.iter() {
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(record.json);
+            out.push(b'\n');
+        }
+    }
+}
