@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// One thing that happened on a database session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
 pub struct Event {
     /// UUIDv7, made when the statement was seen: the idempotency key at every sink.
     pub id: Uuid,

@@ -56,10 +56,10 @@ impl<K: Copy> Inflight<K> {
         self.entries.front().map(|entry| entry.kind)
     }
 
-    /// The kind of the question at a place in the queue; 0 is the front.
+    /// The question at a place in the queue; 0 is the front.
     #[must_use]
-    pub fn kind(&self, place: usize) -> Option<K> {
-        self.entries.get(place).map(|entry| entry.kind)
+    pub fn entry(&self, place: usize) -> Option<&Entry<K>> {
+        self.entries.get(place)
     }
 
     /// Forgets the question at the front.

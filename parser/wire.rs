@@ -36,8 +36,18 @@ pub trait Wire {
     /// What the session is at, for those who want to end it without harm.
     fn rest(&self) -> Rest;
 
-    /// Whether a message of ours may go to the client now: the server's last message is complete.
+    /// Whether a message of ours may go to the client now: the server's last message is complete, and did not end the
+    /// session.
     fn at_boundary(&self) -> bool;
+
+    /// Whether the login is complete.
+    fn is_logged_in(&self) -> bool;
+
+    /// Whether the client has said goodbye.
+    fn is_terminated(&self) -> bool;
+
+    /// The message that cancels a statement, as the server wants it.
+    fn cancel_request(&self, key: &CancelKey) -> Vec<u8>;
 
     /// The cancel key, once, when the server has sent it.
     fn take_cancel_key(&mut self) -> Option<KeyPair>;

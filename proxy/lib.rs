@@ -1,1 +1,176 @@
-//! Panoptes.
+//! Panoptes: passes every byte between applications and their database on, and writes one event per statement.
+//!
+//! The way of a statement:
+//!
+//! ```text
+//! listener → worker → connection → pump → (parser: what is asked, what is answered) → capture
+//!                                                            the path of the bytes ends here
+//! capture → audit → (parser: what the SQL says) → event → journal → sinks
+//! ```
+//!
+//! * `listener`, `worker`: sockets, and the threads that serve them; one task on one thread owns a session.
+//! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
+//! * `stream`: a leg, plain for now. `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
+//! * `capture`: batches of records on their way to the audit thread. `audit`: from records to events.
+//! * `metrics`, `admin`: what Panoptes tells of itself. `error`: why it cannot start.
+
+mod admin;
+mod audit;
+mod cancel;
+mod capture;
+mod clock;
+mod connection;
+mod error;
+mod listener;
+mod metrics;
+mod pump;
+mod session;
+mod stream;
+mod worker;
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use panoptes_config::Config;
+use panoptes_sinks::{Journal, Origin, Sinks};
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+pub use error::Error;
+
+use admin::Health;
+use audit::Auditor;
+use capture::{BATCH_BYTES, Batch};
+use listener::Listener;
+use metrics::Metrics;
+use worker::{Drain, Shared};
+
+/// Runs the proxy until `shutdown` is ready and what was under way has ended.
+///
+/// # Errors
+/// Whatever keeps it from starting: an address that cannot be bound, a journal that cannot be opened, a sink.
+pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    let metrics = Arc::new(Metrics::new()?);
+    let listeners = bind(config)?;
+    let sink_names: Vec<&str> = config.sinks.keys().map(String::as_str).collect();
+    let origin = Origin {
+        app_name: config.app_name.clone(),
+        environment: config.environment.clone(),
+        instance: config.instance.clone(),
+    };
+    let journal = Journal::open(&config.journal, origin.clone(), &sink_names)?;
+    let sinks = Sinks::start(&config.sinks, &journal)?;
+    let health = Health::new(&listeners, &journal, &metrics);
+    let admin = config.admin.address.map(|address| runtime.block_on(admin::bind(address))).transpose()?;
+
+    let (queues, auditors) = start_auditors(config, &origin, &journal, &metrics)?;
+    let (drain, draining) = watch::channel(Drain::No);
+    let workers = start_workers(config, listeners, queues, &metrics, &draining)?;
+
+    runtime.block_on(async {
+        tokio::select! {
+            () = shutdown => {}
+            () = admin::serve(admin, health) => {}
+        }
+    });
+    info!("going down: running statements may take up to {:?} to end", config.limits.drain_timeout);
+    // Workers that are gone need not be told.
+    let _ = drain.send(Drain::Gently);
+    join(workers);
+    join(auditors);
+    finish(config, &journal, sinks)
+}
+
+fn bind(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
+    let bind = |listen| Listener::bind(listen).map(Arc::new).map_err(|source| Error::Bind(listen.address, source));
+    config.listen.iter().map(bind).collect()
+}
+
+/// Starts the audit threads, and gives the way to each. They end when all workers are gone.
+#[expect(clippy::type_complexity, reason = "two lists")]
+fn start_auditors(
+    config: &Config,
+    origin: &Origin,
+    journal: &Journal,
+    metrics: &Arc<Metrics>,
+) -> Result<(Vec<SyncSender<Batch>>, Vec<JoinHandle<()>>), Error> {
+    let threads = config.audit.threads.max(1);
+    let queued = (config.audit.queue.as_usize() / BATCH_BYTES / threads).max(1);
+    let mut queues = Vec::new();
+    let mut handles = Vec::new();
+    for place in 0..threads {
+        let (queue, batches): (_, Receiver<Batch>) = sync_channel(queued);
+        let (config, origin) = (config.clone(), origin.clone());
+        let (journal, metrics) = (journal.clone(), Arc::clone(metrics));
+        let handle = thread::Builder::new()
+            .name(format!("audit-{place}"))
+            .stack_size(audit::STACK_BYTES)
+            .spawn(move || Auditor::new(origin, &config, journal, metrics).run(&batches))
+            .map_err(Error::Start)?;
+        queues.push(queue);
+        handles.push(handle);
+    }
+    Ok((queues, handles))
+}
+
+fn start_workers(
+    config: &Config,
+    listeners: Vec<Arc<Listener>>,
+    queues: Vec<SyncSender<Batch>>,
+    metrics: &Arc<Metrics>,
+    draining: &watch::Receiver<Drain>,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let count = match config.workers {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    let shared = Arc::new(Shared {
+        listeners,
+        limits: config.limits.clone(),
+        keys: Arc::default(),
+        metrics: Arc::clone(metrics),
+        on_full: config.journal.on_full,
+        loads: (0..count).map(|_| 0.into()).collect(),
+    });
+    let (others, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+    let start = |(place, (arrivals, queue)): (usize, (_, &SyncSender<Batch>))| {
+        let (shared, queue) = (Arc::clone(&shared), queue.clone());
+        let (others, draining) = (others.clone(), draining.clone());
+        let work = move || {
+            if let Err(error) = worker::run(place, shared, queue, arrivals, others, draining) {
+                error!(%error, "a network thread could not start");
+            }
+        };
+        thread::Builder::new().name(format!("worker-{place}")).spawn(work).map_err(Error::Start)
+    };
+    let workers = arrivals.into_iter().zip(queues.iter().cycle()).enumerate().map(start).collect();
+    for listener in &shared.listeners {
+        let upstream = &listener.upstream;
+        info!(address = %listener.address, upstream = %format_args!("{}:{}", upstream.host, upstream.port), "listening");
+    }
+    workers
+}
+
+fn join(handles: Vec<JoinHandle<()>>) {
+    for handle in handles {
+        if handle.join().is_err() {
+            error!("a thread ended in a panic; this is a defect of Panoptes");
+        }
+    }
+}
+
+/// Writes the journal out, and gives the sinks time to take what is in it.
+fn finish(config: &Config, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
+    journal.close()?;
+    let behind = sinks.finish(config.limits.drain_timeout);
+    if !behind.is_empty() {
+        warn!(sinks = ?behind, "not everything is delivered yet; the journal keeps it for the next start");
+    }
+    Ok(())
+}

@@ -1,2 +1,152 @@
 //! The command line.
-fn main() {}
+
+use std::{
+    env, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use panoptes_config::{Config, Flags, LogFormat, load};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+/// The configuration, or the command line, is at fault.
+const EXIT_USAGE: u8 = 2;
+
+/// Passes every byte between applications and their database on, and writes one event per statement.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the proxy until SIGTERM or SIGINT.
+    Run(Options),
+    /// Say what is wrong in a configuration, and what to do about it.
+    Check(Options),
+}
+
+/// Where the configuration comes from: file, then `PANOPTES_…` variables, then these flags.
+#[derive(Args)]
+struct Options {
+    /// Configuration file (TOML).
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where clients connect, e.g. 127.0.0.1:6432.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The database, e.g. postgres://127.0.0.1:5432.
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
+    /// Folder of the journal.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Where events go: console, console=lines|json|pretty, file=PATH. May be repeated.
+    #[arg(long = "sink", value_name = "SINK")]
+    sinks: Vec<String>,
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Form of the program's own log on standard error.
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<Format>,
+    /// Events on the console as bare JSON lines; the same as --sink console=json.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(options) => run(options),
+        Command::Check(options) => check(options),
+    }
+}
+
+fn run(options: Options) -> ExitCode {
+    let Ok(config) = configuration(options) else { return ExitCode::from(EXIT_USAGE) };
+    if let Err(error) = start_log(&config) {
+        eprintln!("panoptes: log.level: {error}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    match panoptes::run(&config, ended()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(options: Options) -> ExitCode {
+    let Ok(config) = configuration(options) else { return ExitCode::from(EXIT_USAGE) };
+    if let Err(error) = EnvFilter::try_new(&config.log.level) {
+        eprintln!("log.level: {error}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    for listen in &config.listen {
+        println!("{} → {} ({})", listen.address, listen.upstream, listen.protocol);
+    }
+    println!("journal: {}, up to {}", config.journal.dir.display(), config.journal.max_size);
+    println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
+    println!("ok");
+    ExitCode::SUCCESS
+}
+
+/// The configuration; what is wrong with it is told here.
+fn configuration(options: Options) -> Result<Config, ()> {
+    let Options { config, listen, upstream, journal, mut sinks, admin, log_format, json } = options;
+    if json {
+        sinks.push("console=json".into());
+    }
+    let log_format = log_format.map(Into::into);
+    let flags = Flags { listen, upstream, journal, admin, sinks, log_format };
+    let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    load(config.as_deref().map(Path::new), variables, &flags).map_err(|errors| {
+        eprintln!("{errors}");
+    })
+}
+
+fn start_log(config: &Config) -> Result<(), String> {
+    let level = EnvFilter::try_new(&config.log.level).map_err(|error| error.to_string())?;
+    let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr);
+    match config.log.format {
+        LogFormat::Json => log.json().try_init(),
+        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
+    }
+    .map_err(|error| error.to_string())
+}
+
+/// Ready at SIGTERM or SIGINT.
+async fn ended() {
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        error!("signals cannot be caught: only SIGKILL ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -102,6 +102,8 @@ impl Framer {
             if self.have < HEADER {
                 return Ok(Advance::More);
             }
+            // A refused frame leaves no trace, wherever it was cut.
+            self.have = 0;
             let (kind, length) = parse(self.header)?;
             let keep = rule(kind, length)?;
             self.begin_body(self.header, length, keep);

@@ -29,15 +29,15 @@ pub(super) enum Kind {
     Close,
     Sync,
     Function,
-    /// CopyDone or CopyFail: no answer of its own, but behind it a Sync counts again.
+    /// CopyDone or CopyFail: no answer of its own, but behind it a Sync counts again. Its length is that of the data.
     CopyEnd,
     /// A Flush with a body: the server answers it with an error.
     BadFlush,
 }
 
 impl Kind {
-    /// The kind of a frame that asks.
-    pub(super) fn of(kind: u8) -> Option<Self> {
+    /// The kind of a frame that asks, by its type and the length of its body.
+    pub(super) fn of(kind: u8, length: u64) -> Option<Self> {
         Some(match kind {
             b'Q' => Self::Query,
             b'P' => Self::Parse,
@@ -48,6 +48,7 @@ impl Kind {
             b'S' => Self::Sync,
             b'F' => Self::Function,
             b'c' | b'f' => Self::CopyEnd,
+            b'H' if length > 0 => Self::BadFlush,
             _ => return None,
         })
     }
@@ -55,6 +56,11 @@ impl Kind {
     /// Whether it ends with a ReadyForQuery.
     pub(super) fn is_synced(self) -> bool {
         matches!(self, Self::Query | Self::Sync | Self::Function)
+    }
+
+    /// Whether it is told also where it has no answer.
+    pub(super) fn is_told(self) -> bool {
+        !matches!(self, Self::Sync | Self::Describe | Self::CopyEnd | Self::BadFlush)
     }
 }
 
@@ -78,9 +84,11 @@ pub(super) fn ask<'a>(kind: Kind, body: &'a [u8], length: u64) -> Ask<&'a [u8]> 
     let mut reader = Reader::new(body);
     let cut = length > body.len() as u64;
     let ask = match kind {
-        Kind::Query => Some(Ask::Query { text: Some(reader.cstr_or_rest()), length: length.saturating_sub(1) }),
+        Kind::Query => {
+            Some(Ask::Query { text: Some(reader.cstr_or_rest()), length: length.saturating_sub(1) })
+        }
         Kind::Parse => parse(reader, length, cut),
-        Kind::Bind => bind(reader, length),
+        Kind::Bind => bind(reader, length, cut),
         Kind::Describe => target(&mut reader).map(|(target, name)| Ask::Describe { target, name }),
         Kind::Close => target(&mut reader).map(|(target, name)| Ask::Close { target, name }),
         Kind::Execute => reader.cstr().map(|portal| Ask::Execute { portal: name(portal) }),
@@ -90,9 +98,15 @@ pub(super) fn ask<'a>(kind: Kind, body: &'a [u8], length: u64) -> Ask<&'a [u8]> 
     ask.unwrap_or(Ask::Malformed)
 }
 
+/// All of the text: one with a NUL inside, or none at its end, is refused, and told as it was sent.
+fn query(body: &[u8], length: u64, cut: bool) -> Ask<&[u8]> {
+    let text = if cut { body } else { body.strip_suffix(b"\0").unwrap_or(body) };
+    Ask::Query { text: Some(text), length: if cut { length - 1 } else { text.len() as u64 } }
+}
+
 fn parse(mut reader: Reader<'_>, length: u64, cut: bool) -> Option<Ask<&[u8]>> {
-    let statement = reader.cstr()?;
-    let text = if cut { reader.cstr_or_rest() } else { reader.cstr()? };
+    let statement = whole_or_cut(&mut reader, cut)?;
+    let text = whole_or_cut(&mut reader, cut)?;
     // Of a text that was cut the end is not known exactly: the types behind it take two bytes at least.
     let length = length.saturating_sub(statement.len() as u64 + 1 + 1 + 2);
     let length = if cut { length } else { text.len() as u64 };
@@ -100,10 +114,15 @@ fn parse(mut reader: Reader<'_>, length: u64, cut: bool) -> Option<Ask<&[u8]>> {
     Some(Ask::Parse { statement: name(statement), text, length, types })
 }
 
-fn bind(mut reader: Reader<'_>, length: u64) -> Option<Ask<&[u8]>> {
-    let (portal, statement) = (reader.cstr()?, reader.cstr()?);
+fn bind(mut reader: Reader<'_>, length: u64, cut: bool) -> Option<Ask<&[u8]>> {
+    let (portal, statement) = (reader.cstr()?, whole_or_cut(&mut reader, cut)?);
     let length = length.saturating_sub((portal.len() + statement.len() + 2) as u64);
     Some(Ask::Bind { portal: name(portal), statement: name(statement), parameters: reader.rest(), length })
+}
+
+/// A string that ends in the frame, or with it where the frame was cut.
+fn whole_or_cut<'a>(reader: &mut Reader<'a>, cut: bool) -> Option<&'a [u8]> {
+    if cut { Some(reader.cstr_or_rest()) } else { reader.cstr() }
 }
 
 fn target<'a>(reader: &mut Reader<'a>) -> Option<(Target, &'a [u8])> {

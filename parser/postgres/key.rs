@@ -8,6 +8,9 @@ use crate::wire::{CancelKey, KeyPair};
 /// A secret's bytes past these go on as they are: these suffice to keep anyone from guessing.
 pub const SECRET_BYTES: usize = 32;
 
+/// The longest body of a BackendKeyData that a client takes: process id, and 256 bytes since protocol 3.2.
+pub(super) const MAX_KEY_DATA_BYTES: u64 = 4 + 256;
+
 /// Where the secret begins in a BackendKeyData: behind type, length and process id.
 const SECRET_AT: usize = 9;
 

@@ -5,13 +5,15 @@
 //! * `frame`: type, length, body; any cut of the stream.
 //! * `frontend`, `backend`: the bodies that matter, a direction each.
 //! * `key`: the cancel key, exchanged for one of ours.
-//! * `session`: [`Postgres`], which ties answers to questions.
+//! * `pipeline`: what was asked and not yet answered; ties answers to questions.
+//! * `session`: [`Postgres`], one session in both directions.
 //! * [`values`]: bound parameters as JSON.
 
 mod backend;
 mod frame;
 mod frontend;
 mod key;
+mod pipeline;
 mod session;
 mod startup;
 pub mod values;

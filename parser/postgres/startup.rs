@@ -8,8 +8,8 @@ use crate::{
 
 use super::backend;
 
-/// The server's own limit, `MAX_STARTUP_PACKET_LENGTH`.
-const MAX_STARTUP_BYTES: usize = 10_000;
+/// The server's own limit: its `MAX_STARTUP_PACKET_LENGTH`, which does not count the length itself.
+const MAX_STARTUP_BYTES: usize = 10_000 + 4;
 /// Length and code.
 const MIN_STARTUP_BYTES: usize = 8;
 /// A CancelRequest's secret: four bytes in protocol 3.0, up to 256 since 3.2.
@@ -66,6 +66,12 @@ pub fn pairs(parameters: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let name = reader.cstr().filter(|name| !name.is_empty())?;
         Some((name, reader.cstr()?))
     })
+}
+
+/// A CancelRequest.
+pub(super) fn cancel_request(key: &CancelKey) -> Vec<u8> {
+    let length = u32::try_from(MIN_STARTUP_BYTES + 4 + key.secret.len()).unwrap_or(u32::MAX);
+    [&length.to_be_bytes()[..], &CANCEL_REQUEST.to_be_bytes(), &key.pid.to_be_bytes(), &key.secret].concat()
 }
 
 fn cancel(mut reader: Reader<'_>) -> Opening {
@@ -140,7 +146,7 @@ mod tests {
 
     #[test]
     fn lengths_that_the_server_refuses_are_refused() {
-        for length in [0_u32, 7, 10_001, 0x1603_0100] {
+        for length in [0_u32, 7, 10_005, 0x1603_0100] {
             assert!(refusal(Requests::default().open(&length.to_be_bytes())).ends_with("| "));
         }
     }
@@ -150,6 +156,7 @@ mod tests {
         for secret in [4, 32, 256] {
             let bytes = packet(CANCEL_REQUEST, &[&7_u32.to_be_bytes()[..], &vec![9; secret]].concat());
             let key = CancelKey { pid: 7, secret: vec![9; secret] };
+            assert_eq!(cancel_request(&key), bytes);
             assert_eq!(Requests::default().open(&bytes), Opening::Cancel(key));
         }
         for secret in [0, 3, 257] {

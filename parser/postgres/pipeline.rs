@@ -1,0 +1,341 @@
+//! [`Pipeline`]: questions without an answer yet, and the rules by which the server answers them.
+//!
+//! It settles questions in the order in which they were asked, but for three rules of the protocol:
+//! * a simple Query has an answer for each statement, and its place in the queue until ReadyForQuery;
+//! * after an error in the extended protocol the server passes over everything up to the next Sync;
+//! * while it reads COPY data it passes over Sync and Flush, up to CopyDone or CopyFail. Which of them it had passed
+//!   when a COPY failed nobody says: such a Sync is *doubtful*. It may be answered, or else the next answer is for
+//!   what was asked behind it.
+
+use crate::{
+    inflight::Inflight,
+    wire::{Answer, Ask, Nanos, Observation, Observer, Settled},
+};
+
+use super::{
+    backend::Report,
+    frame::Frame,
+    frontend::{self, Kind},
+};
+
+/// Questions in the order in which they were asked, and how far the answer to the first has come.
+#[derive(Debug, Default)]
+pub(super) struct Pipeline {
+    asked: Inflight<Kind>,
+    /// How many Syncs of the queue are doubtful: they come before all others.
+    doubtful: usize,
+    /// The server passes over what comes, up to the next Sync.
+    skipping: bool,
+    /// Something was asked since the last Sync.
+    unsynced: bool,
+    /// The server reads COPY data for the question at the front.
+    copying_in: bool,
+    /// Bytes of COPY data that the client sent since it last asked.
+    sent: u64,
+    told: Told,
+    passed: Passed,
+}
+
+/// What was told of the Query or FunctionCall at the front.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    /// Its text, and the answers of some of its statements.
+    Some,
+    /// It failed, or became a stream: there are no more answers to tell.
+    All,
+}
+
+/// What was seen passing since the last answer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passed {
+    rows: u64,
+    bytes: u64,
+    warnings: u32,
+}
+
+/// What may be answered by CommandComplete, and by CopyInResponse.
+pub(super) const RUNS: &[Kind] = &[Kind::Query, Kind::Execute];
+const ASKS: &[Kind] = &[
+    Kind::Query,
+    Kind::Parse,
+    Kind::Bind,
+    Kind::Describe,
+    Kind::Execute,
+    Kind::Close,
+    Kind::Function,
+    Kind::BadFlush,
+];
+
+impl Pipeline {
+    /// Takes a question of the client.
+    pub(super) fn ask(&mut self, kind: Kind, frame: Frame<'_>, out: &mut impl Observer) {
+        let mut length = frame.length;
+        match kind {
+            Kind::Sync => (self.skipping, self.unsynced) = (false, false),
+            _ if self.skipping => return skipped(kind, frame, out),
+            // Late, or for nothing: the server passes over it.
+            Kind::CopyEnd if self.asked.is_empty() => return,
+            Kind::CopyEnd => length = std::mem::take(&mut self.sent),
+            _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
+        }
+        self.asked.push(kind, frame.begun, frame.body, length);
+    }
+
+    /// Counts COPY data of the client.
+    pub(super) fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    /// Counts a row, or COPY data, of the server.
+    pub(super) fn passed(&mut self, rows: u64, bytes: u64) {
+        self.passed.rows += rows;
+        self.passed.bytes += bytes;
+    }
+
+    /// Counts a warning.
+    pub(super) fn warned(&mut self) {
+        self.passed.warnings += 1;
+    }
+
+    /// The server reads COPY data now.
+    pub(super) fn copy_in(&mut self, out: &mut impl Observer) {
+        self.copying_in = self.expect(RUNS, out);
+    }
+
+    /// The server has done what was asked: one of `kinds`.
+    pub(super) fn complete(&mut self, kinds: &[Kind], tag: &[u8], at: Nanos, out: &mut impl Observer) {
+        let sent = if std::mem::take(&mut self.copying_in) { self.end_copy() } else { 0 };
+        let Passed { rows, bytes, .. } = self.passed;
+        self.settle(kinds, Answer::Complete { tag, rows, bytes, sent }, at, out);
+    }
+
+    /// The server has sent some of the rows.
+    pub(super) fn suspend(&mut self, at: Nanos, out: &mut impl Observer) {
+        let Passed { rows, bytes, .. } = self.passed;
+        self.settle(&[Kind::Execute], Answer::Suspended { rows, bytes }, at, out);
+    }
+
+    /// The server has answered the question at the front: one of `kinds`.
+    pub(super) fn settle(
+        &mut self,
+        kinds: &[Kind],
+        answer: Answer<&[u8]>,
+        at: Nanos,
+        out: &mut impl Observer,
+    ) {
+        if !self.expect(kinds, out) || self.told == Told::All {
+            return;
+        }
+        let warnings = std::mem::take(&mut self.passed).warnings;
+        self.tell(answer, at, warnings, out);
+        let last = matches!(answer, Answer::Failed(_) | Answer::Streaming);
+        match self.asked.front_kind() {
+            Some(Kind::Query) if !last => self.told = Told::Some,
+            Some(Kind::Query | Kind::Function) => self.told = Told::All,
+            _ => self.asked.pop(),
+        }
+        self.doubtful = 0;
+    }
+
+    /// The server has described a statement's parameters.
+    pub(super) fn describe(&mut self, types: &[u8], out: &mut impl Observer) {
+        if self.expect(&[Kind::Describe], out)
+            && let Some((entry, body)) = self.asked.front()
+            && let Ask::Describe { name, .. } = frontend::ask(entry.kind, body, entry.length)
+        {
+            out.observe(Observation::Described { statement: name, types });
+        }
+    }
+
+    /// The server has described rows, or that there are none: the end of its answer to a Describe.
+    pub(super) fn described(&mut self, out: &mut impl Observer) {
+        if self.expect(&[Kind::Describe, Kind::Query, Kind::Execute], out)
+            && self.asked.front_kind() == Some(Kind::Describe)
+        {
+            self.asked.pop();
+        }
+    }
+
+    /// The server has failed.
+    pub(super) fn fail(&mut self, report: Report<'_>, at: Nanos, out: &mut impl Observer) {
+        let failure = report.failure();
+        // Behind a doubtful Sync it is the error of what was asked there: that Sync had nothing to commit.
+        if self.doubtful > 0 && self.asked.len() > self.doubtful {
+            self.pass_doubtful(ASKS);
+        }
+        match self.front() {
+            Some(Kind::Sync) if !failure.fatal => out.observe(Observation::CommitFailed(failure)),
+            None if !failure.fatal => astray(out),
+            Some(kind) if kind != Kind::Sync && self.told != Told::All => {
+                let doubtful = if std::mem::take(&mut self.copying_in) { self.syncs_in_copy() } else { 0 };
+                self.settle(&[kind], Answer::Failed(failure), at, out);
+                self.doubtful = doubtful;
+                if failure.fatal {
+                    self.abandon(Answer::Skipped, at, out);
+                } else if !kind.is_synced() {
+                    self.skip(at, out);
+                }
+            }
+            _ if failure.fatal => out.observe(Observation::Ended(failure)),
+            _ => {}
+        }
+    }
+
+    /// The server is ready for the next question.
+    pub(super) fn ready(&mut self, at: Nanos, out: &mut impl Observer) {
+        loop {
+            match self.front() {
+                Some(Kind::Sync) => break self.asked.pop(),
+                Some(kind) if kind.is_synced() && self.told != Told::Nothing => break self.asked.pop(),
+                None => break astray(out),
+                Some(kind) => {
+                    out.observe(Observation::Blind { reason: "the server was ready before it answered" });
+                    self.drop_front(Answer::Lost, at, out);
+                    if kind.is_synced() {
+                        break;
+                    }
+                }
+            }
+        }
+        (self.skipping, self.copying_in) = (false, false);
+        (self.told, self.passed) = (Told::Nothing, Passed::default());
+        if self.front().is_none() {
+            self.doubtful = 0;
+        }
+    }
+
+    /// Ends everything that has no answer; whether something was to be committed.
+    pub(super) fn abandon(&mut self, answer: Answer<&[u8]>, at: Nanos, out: &mut impl Observer) -> bool {
+        let places = 0..self.asked.len();
+        let synced =
+            places.filter(|place| self.asked.entry(*place).is_some_and(|entry| entry.kind.is_synced()));
+        let unanswered = synced.count() > self.doubtful;
+        while !self.asked.is_empty() {
+            self.drop_front(answer, at, out);
+        }
+        unanswered
+    }
+
+    /// Forgets what passed so far: nobody asked for it.
+    pub(super) fn begin(&mut self) {
+        self.passed = Passed::default();
+    }
+
+    /// Number of questions that are to be answered for certain.
+    pub(super) fn len(&self) -> usize {
+        self.asked.len().saturating_sub(self.doubtful)
+    }
+
+    /// Size of all questions.
+    pub(super) fn size(&self) -> usize {
+        self.asked.size()
+    }
+
+    /// Whether something was asked since the last Sync.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    /// Whether the question that is answered next is one of `kinds`.
+    fn expect(&mut self, kinds: &[Kind], out: &mut impl Observer) -> bool {
+        let expected = self.front().is_some_and(|kind| kinds.contains(&kind)) || self.pass_doubtful(kinds);
+        if !expected {
+            astray(out);
+        }
+        expected
+    }
+
+    /// Drops doubtful Syncs from the front, up to one of `kinds`.
+    fn pass_doubtful(&mut self, kinds: &[Kind]) -> bool {
+        while self.doubtful > 0 && self.front() == Some(Kind::Sync) {
+            self.asked.pop();
+            self.doubtful -= 1;
+        }
+        self.front().is_some_and(|kind| kinds.contains(&kind))
+    }
+
+    /// The kind of the question that is answered next. An end of COPY data that has come to the front is a late one,
+    /// which the server passes over.
+    fn front(&mut self) -> Option<Kind> {
+        while self.asked.front_kind() == Some(Kind::CopyEnd) {
+            self.asked.pop();
+        }
+        self.asked.front_kind()
+    }
+
+    /// The COPY at the front is complete, so the server has passed over all up to the end of its data; gives their size.
+    fn end_copy(&mut self) -> u64 {
+        while let Some(entry) = self.asked.entry(1) {
+            let (kind, length) = (entry.kind, entry.length);
+            match kind {
+                Kind::Sync | Kind::BadFlush => self.asked.remove_empty(1),
+                Kind::CopyEnd => {
+                    self.asked.remove_empty(1);
+                    return length;
+                }
+                _ => break,
+            }
+        }
+        0
+    }
+
+    /// The number of Syncs between the COPY at the front and the end of its data.
+    fn syncs_in_copy(&self) -> usize {
+        let kinds = (1..).map_while(|place| Some(self.asked.entry(place)?.kind));
+        let passed = kinds.take_while(|kind| matches!(kind, Kind::Sync | Kind::BadFlush));
+        passed.filter(|kind| *kind == Kind::Sync).count()
+    }
+
+    /// After an error in the extended protocol: everything up to the next Sync is passed over.
+    fn skip(&mut self, at: Nanos, out: &mut impl Observer) {
+        while let Some(kind) = self.asked.front_kind() {
+            if kind == Kind::Sync {
+                return;
+            }
+            self.drop_front(Answer::Skipped, at, out);
+        }
+        self.skipping = true;
+    }
+
+    /// Settles the question at the front without a word of the server.
+    fn drop_front(&mut self, answer: Answer<&[u8]>, at: Nanos, out: &mut impl Observer) {
+        if self.asked.front_kind().is_some_and(Kind::is_told) && self.told != Told::All {
+            self.tell(answer, at, 0, out);
+        }
+        self.told = Told::Nothing;
+        self.asked.pop();
+    }
+
+    /// Tells the question at the front; a text only once.
+    fn tell(&self, answer: Answer<&[u8]>, answered: Nanos, warnings: u32, out: &mut impl Observer) {
+        let Some((entry, body)) = self.asked.front() else { return };
+        let mut ask = frontend::ask(entry.kind, body, entry.length);
+        if let Ask::Query { text, .. } = &mut ask
+            && self.told == Told::Some
+        {
+            *text = None;
+        }
+        out.observe(Observation::Settled(Settled { ask, answer, asked: entry.asked, answered, warnings }));
+    }
+}
+
+/// Settles a question that never had a place in the queue.
+fn skipped(kind: Kind, frame: Frame<'_>, out: &mut impl Observer) {
+    if kind.is_told() {
+        let ask = frontend::ask(kind, frame.body, frame.length);
+        let (asked, answered) = (frame.begun, frame.begun);
+        out.observe(Observation::Settled(Settled {
+            ask,
+            answer: Answer::Skipped,
+            asked,
+            answered,
+            warnings: 0,
+        }));
+    }
+}
+
+fn astray(out: &mut impl Observer) {
+    out.observe(Observation::Blind { reason: "an answer of the server fits no question" });
+}

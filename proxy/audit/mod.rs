@@ -1,0 +1,189 @@
+//! From records to events, away from the path of the bytes.
+//!
+//! * [`Auditor`]: one thread; the sessions of some workers, in order.
+//! * `session`: applies what was seen, one observation after the other.
+//! * `query`: the statements of a text. `names`: prepared statements and portals.
+//! * `text`: a statement's text, understood once. `statement`: one execution of it.
+//! * `transaction`: whether it lasted.
+//! * `encode`: the event.
+
+mod encode;
+mod names;
+mod query;
+mod session;
+mod statement;
+mod text;
+mod transaction;
+
+use std::{
+    collections::HashMap,
+    rc::Rc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use panoptes_event::{Uuid, time::Clock};
+use panoptes_sinks::{AppendError, Journal, Origin};
+use tracing::warn;
+use uuid::{ContextV7, Timestamp};
+
+use crate::{
+    capture::{Batch, Note, Record},
+    clock::{self, Anchor},
+    metrics::{Metrics, StatementCounts},
+    session::SessionNumber,
+};
+use names::NameLimits;
+use session::Session;
+use text::{Operated, Texts};
+
+/// The parser recurses as deep as a statement is nested, so its thread has a stack for the deepest that it is given.
+pub(crate) const STACK_BYTES: usize = 64 << 20;
+/// How long a statement may wait for the end of its transaction before it is written without its verdict.
+const MAX_HELD: Duration = Duration::from_secs(1);
+
+/// What the making of events needs.
+pub(crate) struct Tools {
+    origin: Origin,
+    texts: Texts,
+    calendar: Clock,
+    anchor: Anchor,
+    ids: ContextV7,
+    out: panoptes_event::Batch,
+    metrics: Arc<Metrics>,
+    metrics_batch: StatementCounts,
+    unknown: Rc<Operated>,
+    no_parameters: Rc<Vec<u8>>,
+}
+
+impl Tools {
+    fn new(origin: Origin, cache_bytes: usize, metrics: Arc<Metrics>) -> Self {
+        Self {
+            origin,
+            texts: Texts::new(cache_bytes),
+            calendar: Clock::default(),
+            anchor: Anchor::now(),
+            ids: ContextV7::new(),
+            out: panoptes_event::Batch::default(),
+            metrics,
+            metrics_batch: StatementCounts::default(),
+            unknown: session::unknown(),
+            no_parameters: Rc::default(),
+        }
+    }
+
+    /// A UUIDv7 of a time.
+    fn event_id(&self, unix_micros: i64) -> Uuid {
+        let seconds = u64::try_from(unix_micros.div_euclid(1_000_000)).unwrap_or(0);
+        let nanos = u32::try_from(unix_micros.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+        Uuid::new_v7(Timestamp::from_unix(&self.ids, seconds, nanos))
+    }
+}
+
+/// One audit thread.
+pub(crate) struct Auditor {
+    sessions: HashMap<SessionNumber, Session>,
+    limits: NameLimits,
+    tools: Tools,
+    journal: Journal,
+}
+
+impl Auditor {
+    /// Writes to `journal`.
+    pub(crate) fn new(
+        origin: Origin,
+        config: &panoptes_config::Config,
+        journal: Journal,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let limits = NameLimits {
+            count: config.limits.max_prepared_statements,
+            bytes: config.limits.max_prepared_bytes.as_usize(),
+        };
+        let cache_bytes = config.audit.statement_cache.as_usize() / config.audit.threads.max(1);
+        Self { sessions: HashMap::new(), limits, tools: Tools::new(origin, cache_bytes, metrics), journal }
+    }
+
+    /// Works until all workers are gone.
+    pub(crate) fn run(mut self, queue: &Receiver<Batch>) {
+        loop {
+            match queue.recv_timeout(MAX_HELD) {
+                Ok(batch) => {
+                    self.take(batch);
+                    // What came meanwhile is written along.
+                    while let Some(batch) = self.has_room().then(|| queue.try_recv().ok()).flatten() {
+                        self.take(batch);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.write(),
+            }
+            self.spill();
+            self.write();
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        const ENOUGH: usize = 1 << 20;
+        self.tools.out.size() < ENOUGH
+    }
+
+    fn take(&mut self, mut batch: Batch) {
+        self.tools.anchor = batch.anchor;
+        let mut records = std::mem::take(&mut batch.records);
+        for Record { session, note } in records.drain(..) {
+            self.record(session, note, &batch);
+        }
+        batch.records = records;
+        batch.recycle();
+        self.tools.metrics.queued.dec();
+    }
+
+    fn record(&mut self, number: SessionNumber, note: Note, batch: &Batch) {
+        let tools = &mut self.tools;
+        match note {
+            Note::Observed(observation) => {
+                if let Some(session) = self.sessions.get_mut(&number) {
+                    session.observe(observation.map(|span| batch.at(span)), tools);
+                }
+            }
+            Note::Opened(opened) => {
+                self.sessions.insert(number, Session::new(*opened, self.limits, tools));
+            }
+            Note::Ended { at, ending } => {
+                if let Some(mut session) = self.sessions.remove(&number) {
+                    session.end(at, &ending, tools);
+                }
+            }
+            Note::Cancel(request) => encode::write_cancel(&request, tools),
+            Note::Gap { count, from, to } => encode::write_gap(count, from, to, tools),
+        }
+    }
+
+    /// Writes what has been held too long.
+    fn spill(&mut self) {
+        let now = clock::now();
+        let too_long = u64::try_from(MAX_HELD.as_nanos()).unwrap_or(u64::MAX);
+        for session in self.sessions.values_mut() {
+            if session.held_since.is_some_and(|since| now.saturating_sub(since) > too_long) {
+                session.spill(&mut self.tools);
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        if self.tools.out.is_empty() {
+            return;
+        }
+        match self.journal.append(&self.tools.out) {
+            // The journal counts them, and tells of them by a gap event of its own.
+            Ok(_) | Err(AppendError::Dropped { .. }) => {}
+            Err(error @ AppendError::Closed { .. }) => warn!(%error, "events were lost"),
+        }
+        self.tools.out.clear();
+        self.tools.metrics.count_statements(&mut self.tools.metrics_batch);
+    }
+}

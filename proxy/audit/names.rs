@@ -1,0 +1,163 @@
+//! Prepared statements and portals of a session, by name; in PostgreSQL both SQL and the protocol name them.
+
+use std::{collections::HashMap, rc::Rc};
+
+use super::text::Text;
+
+/// A prepared statement.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// Its name; empty for the unnamed one.
+    pub(crate) name: Box<[u8]>,
+    /// Nothing where it could not be kept.
+    pub(crate) text: Option<Rc<Text>>,
+    /// Types of its parameters; 0 where one is not known.
+    pub(crate) types: Vec<u32>,
+}
+
+/// A prepared statement with its parameters.
+#[derive(Clone, Debug)]
+pub(crate) struct Portal {
+    pub(crate) prepared: Rc<Prepared>,
+    /// Values, encoded as a JSON array; empty where there are none.
+    pub(crate) parameters: Rc<Vec<u8>>,
+    /// Their size, where some of it is missing.
+    pub(crate) truncated: Option<u64>,
+}
+
+/// The names of one session.
+#[derive(Debug)]
+pub(crate) struct Names {
+    statements: HashMap<Box<[u8]>, Rc<Prepared>>,
+    unnamed: Option<Rc<Prepared>>,
+    portals: HashMap<Box<[u8]>, Portal>,
+    unnamed_portal: Option<Portal>,
+    bytes: usize,
+    limits: NameLimits,
+}
+
+/// What the names of one session may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameLimits {
+    /// Number of named statements; of portals as well.
+    pub(crate) count: usize,
+    /// Bytes of their texts.
+    pub(crate) bytes: usize,
+}
+
+impl Names {
+    /// None yet.
+    pub(crate) fn new(limits: NameLimits) -> Self {
+        Self {
+            statements: HashMap::new(),
+            unnamed: None,
+            portals: HashMap::new(),
+            unnamed_portal: None,
+            bytes: 0,
+            limits,
+        }
+    }
+
+    /// Remembers a statement; `false` if there is no room, and it is forgotten.
+    pub(crate) fn prepare(&mut self, prepared: Prepared) -> bool {
+        if prepared.name.is_empty() {
+            self.unnamed = Some(Rc::new(prepared));
+            return true;
+        }
+        self.deallocate(&prepared.name);
+        let size = size(&prepared);
+        if self.statements.len() >= self.limits.count || self.bytes + size > self.limits.bytes {
+            return false;
+        }
+        self.bytes += size;
+        self.statements.insert(prepared.name.clone(), Rc::new(prepared));
+        true
+    }
+
+    /// The statement of a name.
+    pub(crate) fn statement(&self, name: &[u8]) -> Option<&Rc<Prepared>> {
+        if name.is_empty() { self.unnamed.as_ref() } else { self.statements.get(name) }
+    }
+
+    /// The server told the types of a statement's parameters.
+    pub(crate) fn describe(&mut self, name: &[u8], types: Vec<u32>) {
+        let known = if name.is_empty() { self.unnamed.as_mut() } else { self.statements.get_mut(name) };
+        if let Some(known) = known {
+            *known = Rc::new(Prepared { name: known.name.clone(), text: known.text.clone(), types });
+        }
+    }
+
+    /// Forgets a statement.
+    pub(crate) fn deallocate(&mut self, name: &[u8]) {
+        if name.is_empty() {
+            self.unnamed = None;
+        } else if let Some(gone) = self.statements.remove(name) {
+            self.bytes -= size(&gone);
+        }
+    }
+
+    /// Forgets all statements that have a name.
+    pub(crate) fn deallocate_all(&mut self) {
+        self.statements = HashMap::new();
+        self.bytes = 0;
+    }
+
+    /// Remembers a portal.
+    pub(crate) fn bind(&mut self, name: &[u8], portal: Portal) {
+        if name.is_empty() {
+            self.unnamed_portal = Some(portal);
+        } else if self.portals.len() < self.limits.count {
+            self.portals.insert(name.into(), portal);
+        }
+    }
+
+    /// The portal of a name.
+    pub(crate) fn portal(&self, name: &[u8]) -> Option<&Portal> {
+        if name.is_empty() { self.unnamed_portal.as_ref() } else { self.portals.get(name) }
+    }
+
+    /// Forgets a portal.
+    pub(crate) fn close_portal(&mut self, name: &[u8]) {
+        if name.is_empty() {
+            self.unnamed_portal = None;
+        } else {
+            self.portals.remove(name);
+        }
+    }
+
+    /// Portals end with their transaction.
+    pub(crate) fn close_portals(&mut self) {
+        self.unnamed_portal = None;
+        if !self.portals.is_empty() {
+            self.portals = HashMap::new();
+        }
+    }
+}
+
+fn size(prepared: &Prepared) -> usize {
+    prepared.name.len() + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(name: &[u8]) -> Prepared {
+        Prepared { name: name.into(), text: None, types: vec![0; 10] }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        let mut names = Names::new(NameLimits { count: 2, bytes: 1 << 10 });
+        assert!(names.prepare(prepared(b"a")) && names.prepare(prepared(b"b")));
+        assert!(!names.prepare(prepared(b"c")) && names.statement(b"c").is_none());
+        assert!(names.prepare(prepared(b"")), "the unnamed one always has room");
+        assert!(names.prepare(prepared(b"a")), "a new one takes the place of its namesake");
+        names.deallocate(b"a");
+        assert!(names.prepare(prepared(b"c")));
+        names.deallocate_all();
+        assert_eq!(names.bytes, 0);
+        let mut names = Names::new(NameLimits { count: 9, bytes: 50 });
+        assert!(names.prepare(prepared(b"a")) && !names.prepare(prepared(b"b")));
+    }
+}

@@ -1,0 +1,150 @@
+//! The text of a simple Query, and its statements, each of which has an answer.
+
+use std::{borrow::Cow, ops::Range, rc::Rc};
+
+use panoptes_parser::sql::{Dialect, split};
+
+use super::text::{Text, Texts};
+
+/// A text with more statements than this is told as one.
+const MAX_STATEMENTS: usize = 10_000;
+
+const REPLICATION_COMMANDS: [&str; 9] = [
+    "IDENTIFY_SYSTEM",
+    "TIMELINE_HISTORY",
+    "CREATE_REPLICATION_SLOT",
+    "ALTER_REPLICATION_SLOT",
+    "READ_REPLICATION_SLOT",
+    "START_REPLICATION",
+    "DROP_REPLICATION_SLOT",
+    "UPLOAD_MANIFEST",
+    "BASE_BACKUP",
+];
+
+/// A text whose answers are coming in.
+#[derive(Debug)]
+pub(crate) struct Query {
+    text: String,
+    /// Length of the whole text, where it was cut.
+    length: Option<u64>,
+    dialect: Dialect,
+    /// Where its statements are; nothing where they cannot be told apart.
+    pieces: Option<Vec<Range<usize>>>,
+    answered: usize,
+    /// What was held when it began.
+    pub(crate) held_before: usize,
+}
+
+/// A statement that is answered now.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) text: Rc<Text>,
+    /// It stands for the whole text.
+    pub(crate) whole: bool,
+}
+
+impl Query {
+    /// A text of which `length` bytes were sent.
+    pub(crate) fn new(text: Cow<'_, str>, cut: Option<u64>, dialect: Dialect, held_before: usize) -> Self {
+        let pieces = if cut.is_some() { None } else { pieces(&text, dialect) };
+        Self { text: text.into_owned(), length: cut, dialect, pieces, answered: 0, held_before }
+    }
+
+    /// The statement that the next answer is about.
+    pub(crate) fn next(&mut self, texts: &mut Texts) -> Piece {
+        let place = self.answered;
+        self.answered += 1;
+        let piece = self.pieces.as_ref().map(|pieces| pieces.get(place).cloned());
+        match piece {
+            Some(Some(range)) => Piece { text: self.read(range, texts), whole: false },
+            // More answers than statements: ours is the wrong count.
+            Some(None) => {
+                self.pieces = None;
+                Piece { text: self.whole(texts), whole: true }
+            }
+            None => Piece { text: self.whole(texts), whole: true },
+        }
+    }
+
+    /// The statements that no answer will come for.
+    pub(crate) fn rest(&mut self, texts: &mut Texts) -> Vec<Rc<Text>> {
+        let place = self.answered;
+        let pieces = self.pieces.as_ref().and_then(|pieces| pieces.get(place..)).unwrap_or_default().to_vec();
+        self.answered += pieces.len();
+        pieces.into_iter().map(|range| self.read(range, texts)).collect()
+    }
+
+    /// How many statements stand before the one at a character's position (from 1), if nothing was answered yet: the
+    /// server refused the text as a whole, for the sake of that one.
+    pub(crate) fn before(&self, position: u32) -> usize {
+        let Some(pieces) = self.pieces.as_ref().filter(|_| self.answered == 0 && position > 0) else { return 0 };
+        let place = usize::try_from(position - 1).unwrap_or(usize::MAX);
+        let byte = self.text.char_indices().nth(place).map_or(self.text.len(), |(byte, _)| byte);
+        let before = pieces.iter().take_while(|piece| piece.end < byte).count();
+        before.min(pieces.len().saturating_sub(1))
+    }
+
+    /// The command of the replication protocol that the text begins with.
+    /// <https://www.postgresql.org/docs/current/protocol-replication.html>
+    pub(crate) fn replication_command(&self) -> Option<&'static str> {
+        let first = self.text.split_ascii_whitespace().next()?.trim_end_matches(';');
+        REPLICATION_COMMANDS.iter().find(|command| command.eq_ignore_ascii_case(first)).copied()
+    }
+
+    /// Whether the statements could be told apart, so far.
+    pub(crate) fn is_split(&self) -> bool {
+        self.pieces.is_some()
+    }
+
+    /// How many answers came.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered
+    }
+
+    fn read(&self, range: Range<usize>, texts: &mut Texts) -> Rc<Text> {
+        texts.read(self.text.get(range).unwrap_or_default(), None, self.dialect)
+    }
+
+    fn whole(&self, texts: &mut Texts) -> Rc<Text> {
+        texts.read(self.text.trim(), self.length, self.dialect)
+    }
+}
+
+fn pieces(text: &str, dialect: Dialect) -> Option<Vec<Range<usize>>> {
+    let mut statements = split(text.as_bytes(), dialect);
+    let pieces: Vec<_> = statements.by_ref().take(MAX_STATEMENTS + 1).collect();
+    (statements.certain() && pieces.len() <= MAX_STATEMENTS).then_some(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::new(text.into(), None, Dialect::POSTGRES, 0)
+    }
+
+    #[test]
+    fn a_position_finds_its_statement() {
+        let query = query("select 'ä'; selct 2; select 3");
+        for (position, before) in [(0, 0), (1, 0), (11, 0), (13, 1), (20, 1), (22, 2), (999, 2)] {
+            assert_eq!(query.before(position), before, "{position}");
+        }
+    }
+
+    #[test]
+    fn more_answers_than_statements_make_the_count_uncertain() {
+        let (mut query, mut texts) = (query("select 1; select 2"), Texts::new(1 << 20));
+        assert!(!query.next(&mut texts).whole && !query.next(&mut texts).whole);
+        assert!(query.is_split());
+        assert!(query.next(&mut texts).whole && !query.is_split());
+    }
+
+    #[test]
+    fn what_is_not_answered_is_the_rest() {
+        let (mut query, mut texts) = (query("select 1; select 2; select 3;"), Texts::new(1 << 20));
+        query.next(&mut texts);
+        assert_eq!(query.rest(&mut texts).len(), 2);
+        assert!(query.rest(&mut texts).is_empty());
+    }
+}

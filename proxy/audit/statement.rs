@@ -1,0 +1,162 @@
+//! One execution of one statement, on its way to an event.
+
+use std::rc::Rc;
+
+use panoptes_event::{Outcome, Uuid, Verdict};
+use panoptes_parser::{
+    postgres::tag_rows,
+    wire::{Answer, Failure, TransactionStatus},
+};
+
+use super::{
+    names::Prepared,
+    text::{Operated, Text},
+};
+
+/// What it says of itself.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// SQL.
+    Sql(Rc<Text>),
+    /// A command without SQL, or SQL whose text is not known.
+    Command(Rc<Operated>),
+}
+
+impl What {
+    /// What was done.
+    pub(crate) fn operation(&self) -> &Rc<Operated> {
+        match self {
+            Self::Sql(text) => &text.form.operation,
+            Self::Command(operation) => operation,
+        }
+    }
+}
+
+/// One execution.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) id: Uuid,
+    pub(crate) what: What,
+    pub(crate) prepared: Option<Rc<Prepared>>,
+    /// `parameters`, encoded; empty where there are none.
+    pub(crate) parameters: Rc<Vec<u8>>,
+    /// Size of the parameters, where some of it is missing.
+    pub(crate) parameters_truncated: Option<u64>,
+    /// This stands for a text whose statements could not be told apart.
+    pub(crate) split_uncertain: bool,
+    /// When the first byte came, in microseconds since 1970.
+    pub(crate) unix_micros: i64,
+    pub(crate) duration_micros: u64,
+    pub(crate) end: End,
+    pub(crate) transaction: Option<Uuid>,
+    pub(crate) status: TransactionStatus,
+    pub(crate) verdict: Option<Verdict>,
+    /// The error that undid it when it was to be committed.
+    pub(crate) undone_by: Option<Rc<Error>>,
+}
+
+/// How a statement ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct End {
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) rows: Option<u64>,
+    pub(crate) bytes: u64,
+    pub(crate) sent: u64,
+    pub(crate) warnings: u32,
+    pub(crate) error: Option<Rc<Error>>,
+}
+
+/// The server's words on a failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Error {
+    pub(crate) sql_state: String,
+    pub(crate) message: String,
+}
+
+impl Error {
+    /// Of what the wire saw; `text` decodes the message.
+    pub(crate) fn of(failure: &Failure<&[u8]>, text: impl FnOnce(&[u8]) -> String) -> Rc<Self> {
+        let sql_state = String::from_utf8_lossy(failure.sql_state).into_owned();
+        Rc::new(Self { sql_state, message: text(failure.message) })
+    }
+
+    /// `query_canceled` is said of a user's request and of a timeout alike, and of a COPY that the client gave up.
+    fn outcome(&self) -> Outcome {
+        let by_user = !self.message.contains("timeout") && !self.message.contains("COPY");
+        if self.sql_state == "57014" && by_user { Outcome::Cancelled } else { Outcome::Error }
+    }
+}
+
+impl End {
+    /// Of what the wire saw; `None` where there was nothing to do.
+    pub(crate) fn of(answer: &Answer<&[u8]>, warnings: u32, text: impl FnOnce(&[u8]) -> String) -> Option<Self> {
+        let done = if warnings > 0 { Outcome::Warning } else { Outcome::Ok };
+        Some(match *answer {
+            Answer::Complete { tag, rows, bytes, sent } => {
+                let rows = if rows > 0 { Some(rows) } else { tag_rows(tag) };
+                Self { outcome: Some(done), rows, bytes, sent, warnings, error: None }
+            }
+            Answer::Suspended { rows, bytes } => {
+                Self { outcome: Some(done), rows: Some(rows), bytes, warnings, ..Self::default() }
+            }
+            Answer::Streaming => Self { outcome: Some(done), warnings, ..Self::default() },
+            Answer::Failed(failure) => Self { warnings, ..Self::failed(Error::of(&failure, text)) },
+            Answer::Skipped => Self::without_answer(Outcome::Skipped),
+            Answer::Lost => Self::without_answer(Outcome::Lost),
+            Answer::Empty => return None,
+        })
+    }
+
+    /// The server refused it.
+    pub(crate) fn failed(error: Rc<Error>) -> Self {
+        Self { outcome: Some(error.outcome()), error: Some(error), ..Self::default() }
+    }
+
+    /// `skipped` or `lost`.
+    pub(crate) fn without_answer(outcome: Outcome) -> Self {
+        Self { outcome: Some(outcome), ..Self::default() }
+    }
+
+    /// Whether it did what it should.
+    pub(crate) fn is_success(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Ok | Outcome::Warning))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(answer: &Answer<&[u8]>) -> (Option<Outcome>, Option<u64>) {
+        let end = End::of(answer, 0, |text| String::from_utf8_lossy(text).into_owned()).unwrap();
+        (end.outcome, end.rows)
+    }
+
+    fn complete(tag: &str, rows: u64) -> Answer<&[u8]> {
+        Answer::Complete { tag: tag.as_bytes(), rows, bytes: 0, sent: 0 }
+    }
+
+    fn failed<'a>(sql_state: &'a str, message: &'a str) -> Answer<&'a [u8]> {
+        let (sql_state, message) = (sql_state.as_bytes(), message.as_bytes());
+        Answer::Failed(Failure { sql_state, message, position: 0, fatal: false })
+    }
+
+    #[test]
+    fn rows_are_those_that_passed_or_those_that_the_server_counted() {
+        assert_eq!(end(&complete("INSERT 0 5", 0)), (Some(Outcome::Ok), Some(5)));
+        // The last portion of INSERT … RETURNING: the tag says 1, whatever was inserted.
+        assert_eq!(end(&complete("INSERT 0 1", 3)), (Some(Outcome::Ok), Some(3)));
+        assert_eq!(end(&complete("EXPLAIN", 4)), (Some(Outcome::Ok), Some(4)));
+        assert_eq!(end(&complete("CREATE TABLE", 0)), (Some(Outcome::Ok), None));
+    }
+
+    #[test]
+    fn only_a_users_request_cancels() {
+        let by_user = failed("57014", "canceling statement due to user request");
+        assert_eq!(end(&by_user).0, Some(Outcome::Cancelled));
+        let timeout = failed("57014", "canceling statement due to statement timeout");
+        assert_eq!(end(&timeout).0, Some(Outcome::Error));
+        let given_up = failed("57014", "COPY from stdin failed: no");
+        assert_eq!(end(&given_up).0, Some(Outcome::Error));
+    }
+}

@@ -1,0 +1,280 @@
+//! The text of a statement, understood once and encoded once.
+//!
+//! A text that was seen before costs a look-up; one that differs from such only in its literals costs the lexer and
+//! a look-up; only a form never seen before goes to the grammar.
+
+use std::{num::NonZeroUsize, rc::Rc};
+
+use lru::LruCache;
+use panoptes_event::{Access, Operation, json};
+use panoptes_parser::sql::{self, Category, Class, Dialect, Effect, Parsed};
+use serde::Serialize;
+
+/// Texts longer than this are not kept whole: they hardly ever come again to the letter.
+const MAX_CACHED_TEXT: usize = 4 << 10;
+/// What an entry of a cache takes beside its texts, roughly.
+const ENTRY_BYTES: usize = 256;
+
+/// A statement's text.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// `raw`, and what was hidden of it; members of `sql`.
+    pub(crate) raw: Vec<u8>,
+    /// Size of the text, where some of it is missing.
+    pub(crate) length: Option<u64>,
+    pub(crate) form: Rc<Form>,
+    pub(crate) effect: Effect<'static>,
+}
+
+/// What all texts have in common that differ in literals alone.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// `normalized` and `fingerprint`; members of `sql`.
+    pub(crate) normalized: Vec<u8>,
+    pub(crate) operation: Rc<Operated>,
+    class: Class,
+}
+
+/// `operation`, encoded, and what is counted of it.
+#[derive(Debug)]
+pub(crate) struct Operated {
+    pub(crate) encoded: Vec<u8>,
+    pub(crate) category: Category,
+    /// What it runs may commit on its own.
+    pub(crate) opaque: bool,
+}
+
+impl Operated {
+    /// Encodes an operation.
+    pub(crate) fn new(operation: &Operation, category: Category) -> Rc<Self> {
+        let mut encoded = Vec::new();
+        json::write(&mut encoded, operation);
+        let opaque = matches!(operation.kind.as_str(), "CALL" | "DO");
+        Rc::new(Self { encoded, category, opaque })
+    }
+
+    /// Of a command that carries no SQL.
+    pub(crate) fn command(command: &str, object: Option<String>) -> Rc<Self> {
+        let (kind, category) = match command {
+            "FunctionCall" => ("CALL", Category::Dml),
+            "SHOW" => ("SHOW", Category::Session),
+            _ => ("UNKNOWN", Category::Other),
+        };
+        let operation = Operation {
+            kind: kind.into(),
+            category: category.as_str().into(),
+            command: Some(command.into()),
+            object_name: object,
+            ..Operation::default()
+        };
+        Self::new(&operation, category)
+    }
+}
+
+/// All texts, and what is remembered of them.
+pub(crate) struct Texts {
+    texts: Cache<Box<str>, Text>,
+    forms: Cache<Box<str>, Form>,
+    normalized: String,
+}
+
+impl Texts {
+    /// Remembers up to `bytes`.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { texts: Cache::new(bytes / 2), forms: Cache::new(bytes / 2), normalized: String::new() }
+    }
+
+    /// Understands one statement. `length` is that of the whole text where `text` is only its head.
+    pub(crate) fn read(&mut self, text: &str, length: Option<u64>, dialect: Dialect) -> Rc<Text> {
+        let usual = length.is_none() && dialect == Dialect::POSTGRES;
+        if usual && let Some(known) = self.texts.find(text) {
+            return known;
+        }
+        let redacted = sql::redact(text, dialect);
+        let shown = redacted.as_ref().map_or(text, |redacted| redacted.text.as_str());
+        sql::normalize(shown, dialect, &mut self.normalized);
+        let form = self.form(shown, dialect);
+        let raw = json::members(&Raw {
+            raw: shown,
+            redacted: redacted.as_ref().map(|redacted| redacted.rules.as_slice()),
+        });
+        let effect = owned(sql::effect(shown, dialect));
+        // A text with literals comes again less often than it pushes others out, and a secret is kept nowhere.
+        let without_literals = self.normalized.len() == shown.len() || !self.normalized.contains('?');
+        let text_read = Rc::new(Text { raw, length, form, effect });
+        if usual && redacted.is_none() && without_literals && text.len() <= MAX_CACHED_TEXT {
+            let size = 2 * text.len() + ENTRY_BYTES;
+            self.texts.keep(text.into(), Rc::clone(&text_read), size);
+        }
+        text_read
+    }
+
+    /// The form of the text that was just normalized.
+    fn form(&mut self, text: &str, dialect: Dialect) -> Rc<Form> {
+        if let Some(known) = self.forms.find(self.normalized.as_str()) {
+            return known;
+        }
+        let class = sql::classify(text, dialect);
+        let fingerprint = sql::fingerprint(&self.normalized).to_string();
+        let form = Rc::new(Form {
+            normalized: json::members(&Normalized { normalized: &self.normalized, fingerprint: &fingerprint }),
+            operation: Operated::new(&operation(&class), class.category),
+            class,
+        });
+        let size = 4 * self.normalized.len() + ENTRY_BYTES;
+        self.forms.keep(self.normalized.as_str().into(), Rc::clone(&form), size);
+        form
+    }
+}
+
+impl Text {
+    /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement.
+    pub(crate) fn executing(&self, prepared: &Self) -> Self {
+        let own = &self.form.class;
+        let class = Class { tables: prepared.form.class.tables.clone(), ..own.clone() };
+        let class = Class { main_table: prepared.form.class.main_table.clone(), ..class };
+        let form = Form {
+            normalized: self.form.normalized.clone(),
+            operation: Operated::new(&operation(&class), class.category),
+            class,
+        };
+        Self { raw: self.raw.clone(), length: self.length, form: Rc::new(form), effect: self.effect.clone() }
+    }
+
+    /// What it takes in memory, roughly.
+    pub(crate) fn size(&self) -> usize {
+        2 * self.raw.len() + ENTRY_BYTES
+    }
+}
+
+#[derive(Serialize)]
+struct Raw<'a> {
+    raw: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redacted: Option<&'a [&'static str]>,
+}
+
+#[derive(Serialize)]
+struct Normalized<'a> {
+    normalized: &'a str,
+    fingerprint: &'a str,
+}
+
+fn operation(class: &Class) -> Operation {
+    Operation {
+        kind: class.verb.to_string(),
+        category: class.category.as_str().into(),
+        command: None,
+        object: class.object.as_ref().map(ToString::to_string),
+        main_table: class.main_table.clone(),
+        object_name: class.object_name.clone(),
+        tables_involved: class.tables.iter().map(|access| access.table.clone()).collect(),
+        access: class
+            .tables
+            .iter()
+            .map(|access| Access { table: access.table.clone(), mode: mode(access.mode).into() })
+            .collect(),
+        parsed: Some(
+            match class.parsed {
+                Parsed::Full => "full",
+                Parsed::Partial => "partial",
+                Parsed::None => "none",
+            }
+            .into(),
+        ),
+    }
+}
+
+fn mode(mode: sql::Mode) -> &'static str {
+    match mode {
+        sql::Mode::Read => "read",
+        sql::Mode::Write => "write",
+        sql::Mode::Both => "both",
+    }
+}
+
+fn owned(effect: Effect<'_>) -> Effect<'static> {
+    use std::borrow::Cow;
+    let own = |name: Cow<'_, str>| Cow::Owned(name.into_owned());
+    match effect {
+        Effect::None => Effect::None,
+        Effect::Prepare { name, body } => Effect::Prepare { name: own(name), body },
+        Effect::Execute(name) => Effect::Execute(own(name)),
+        Effect::Deallocate(name) => Effect::Deallocate(own(name)),
+        Effect::DeallocateAll => Effect::DeallocateAll,
+        Effect::DiscardAll => Effect::DiscardAll,
+        Effect::Begin => Effect::Begin,
+        Effect::Commit { chain } => Effect::Commit { chain },
+        Effect::Rollback { chain } => Effect::Rollback { chain },
+        Effect::PrepareTransaction => Effect::PrepareTransaction,
+        Effect::Savepoint(name) => Effect::Savepoint(own(name)),
+        Effect::Release(name) => Effect::Release(own(name)),
+        Effect::RollbackTo(name) => Effect::RollbackTo(own(name)),
+    }
+}
+
+/// The least recently used goes first, by bytes.
+struct Cache<K, V> {
+    entries: LruCache<K, (Rc<V>, usize)>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl<V> Cache<Box<str>, V> {
+    fn new(max_bytes: usize) -> Self {
+        let most = NonZeroUsize::new(max_bytes / ENTRY_BYTES).unwrap_or(NonZeroUsize::MIN);
+        let mut entries = LruCache::unbounded();
+        entries.resize(most);
+        Self { entries, bytes: 0, max_bytes }
+    }
+
+    fn find(&mut self, key: &str) -> Option<Rc<V>> {
+        self.entries.get(key).map(|(value, _)| Rc::clone(value))
+    }
+
+    fn keep(&mut self, key: Box<str>, value: Rc<V>, size: usize) {
+        self.bytes += size;
+        if let Some((_, (_, size))) = self.entries.push(key, (value, size)) {
+            self.bytes -= size;
+        }
+        while self.bytes > self.max_bytes {
+            let Some((_, (_, size))) = self.entries.pop_lru() else { return };
+            self.bytes -= size;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_share_a_form_and_texts_without_them_are_kept() {
+        let mut texts = Texts::new(1 << 20);
+        let read = |texts: &mut Texts, text: &str| texts.read(text, None, Dialect::POSTGRES);
+        let one = read(&mut texts, "select * from t where id = 1");
+        let two = read(&mut texts, "select * from t where id = 2");
+        assert!(Rc::ptr_eq(&one.form, &two.form) && !Rc::ptr_eq(&one, &two));
+        let begin = read(&mut texts, "begin");
+        assert!(Rc::ptr_eq(&begin, &read(&mut texts, "begin")));
+        assert_eq!(begin.effect, Effect::Begin);
+    }
+
+    #[test]
+    fn the_caches_keep_to_their_size() {
+        let mut texts = Texts::new(64 << 10);
+        for n in 0..10_000 {
+            texts.read(&format!("select * from table_{n}"), None, Dialect::POSTGRES);
+        }
+        assert!(texts.texts.bytes <= 32 << 10 && texts.forms.bytes <= 32 << 10);
+        assert!(!texts.texts.entries.is_empty() && !texts.forms.entries.is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_not_kept() {
+        let mut texts = Texts::new(1 << 20);
+        let text = texts.read("alter role ana password 'canary'", None, Dialect::POSTGRES);
+        assert!(!String::from_utf8_lossy(&text.raw).contains("canary"));
+        assert!(texts.texts.entries.is_empty());
+    }
+}

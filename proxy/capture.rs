@@ -1,0 +1,354 @@
+//! What one worker saw, on its way to the auditor.
+//!
+//! Records are collected in a batch and handed over when the batch is large, or a few milliseconds after its first
+//! record: so nothing on the path of the bytes locks, wakes or allocates for a single statement. Batches come back
+//! empty and are filled again.
+//!
+//! The queue is bounded. While it is full, no more is read from clients (`block`), or statements are left out,
+//! counted, and told as a gap (`drop`).
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use panoptes_config::OnFull;
+use panoptes_parser::wire::{Ask, Nanos, Observation, Observer};
+use prometheus::IntGauge;
+use tokio::sync::Notify;
+
+use crate::{
+    clock::{self, Anchor},
+    session::{CancelRequest, Ending, Opened, SessionNumber},
+};
+
+/// A batch is handed over at this size, in bytes of records and text.
+pub(crate) const BATCH_BYTES: usize = 128 << 10;
+/// Or this long after its first record.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(5);
+/// What a batch may hold where even a full queue must not lose it (logins, prepared statements): beyond it clients
+/// wait, whatever the policy.
+const MAX_HELD_BYTES: usize = 8 << 20;
+/// Empty batches that wait to be filled again.
+const SPARE_BATCHES: usize = 4;
+
+/// One thing that happened on a session.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) session: SessionNumber,
+    pub(crate) note: Note,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// A session began.
+    Opened(Box<Opened>),
+    /// Something was seen on its wire.
+    Observed(Observation<Span>),
+    /// It ended.
+    Ended { at: Nanos, ending: Ending },
+    /// Someone asked to cancel a statement of it.
+    Cancel(Box<CancelRequest>),
+    /// Statements were left out.
+    Gap { count: u64, from: Nanos, to: Nanos },
+}
+
+/// A place in a batch's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    length: u32,
+}
+
+/// Records of one worker, in order.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Record>,
+    pub(crate) bytes: Vec<u8>,
+    /// Both clocks when the batch was handed over.
+    pub(crate) anchor: Anchor,
+    /// The way back: empty batches, and a word that there is room.
+    home: Home,
+}
+
+#[derive(Clone, Debug)]
+struct Home {
+    spare: SyncSender<(Vec<Record>, Vec<u8>)>,
+    room: Arc<Notify>,
+}
+
+impl Batch {
+    /// The bytes at a place.
+    pub(crate) fn at(&self, span: Span) -> &[u8] {
+        let start = span.start as usize;
+        self.bytes.get(start..start + span.length as usize).unwrap_or_default()
+    }
+
+    /// Gives the batch back to its worker.
+    pub(crate) fn recycle(mut self) {
+        self.records.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(2 * BATCH_BYTES);
+        // A worker that has enough of them lets this one go.
+        let _ = self.home.spare.try_send((self.records, self.bytes));
+        self.home.room.notify_one();
+    }
+}
+
+/// One worker's end of the queue. Lives on the worker's thread.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    records: RefCell<Vec<Record>>,
+    bytes: RefCell<Vec<u8>>,
+    queue: SyncSender<Batch>,
+    spare: Receiver<(Vec<Record>, Vec<u8>)>,
+    home: Home,
+    on_full: OnFull,
+    /// Counts the batches in the queue.
+    queued: IntGauge,
+    /// The queue was full at the last try.
+    full: Cell<bool>,
+    left_out: Cell<Option<(u64, Nanos, Nanos)>>,
+    begun: Notify,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Capture {
+    /// A worker's end of `queue`.
+    pub(crate) fn new(queue: SyncSender<Batch>, on_full: OnFull, queued: IntGauge) -> Rc<Self> {
+        let (give, spare) = sync_channel(SPARE_BATCHES);
+        Rc::new(Self {
+            records: RefCell::default(),
+            bytes: RefCell::default(),
+            queue,
+            spare,
+            home: Home { spare: give, room: Arc::new(Notify::new()) },
+            on_full,
+            queued,
+            full: Cell::new(false),
+            left_out: Cell::new(None),
+            begun: Notify::new(),
+            waiting: RefCell::default(),
+        })
+    }
+
+    /// Adds a record; its bytes were added before.
+    pub(crate) fn push(&self, session: SessionNumber, note: Note) {
+        let mut records = self.records.borrow_mut();
+        if records.is_empty() {
+            self.begun.notify_one();
+        }
+        records.push(Record { session, note });
+        let size = records.len() * size_of::<Record>() + self.bytes.borrow().len();
+        drop(records);
+        if size >= BATCH_BYTES && !self.full.get() && !self.flush() {
+            self.begun.notify_one();
+        }
+    }
+
+    /// Hands over what there is; `false` if the queue is full.
+    pub(crate) fn flush(&self) -> bool {
+        if let Some((count, from, to)) = self.left_out.take() {
+            // Ahead of it in the batch is only what came before.
+            self.records.borrow_mut().push(Record { session: 0, note: Note::Gap { count, from, to } });
+        }
+        if self.records.borrow().is_empty() {
+            return true;
+        }
+        let (records, bytes) = self.spare.try_recv().unwrap_or_default();
+        let batch = Batch {
+            records: self.records.replace(records),
+            bytes: self.bytes.replace(bytes),
+            anchor: Anchor::now(),
+            home: self.home.clone(),
+        };
+        match self.queue.try_send(batch) {
+            Ok(()) => {
+                self.full.set(false);
+                self.queued.inc();
+            }
+            Err(TrySendError::Full(batch)) => {
+                self.full.set(true);
+                self.records.replace(batch.records);
+                self.bytes.replace(batch.bytes);
+            }
+            // The auditor is gone: the process ends.
+            Err(TrySendError::Disconnected(_)) => self.full.set(false),
+        }
+        !self.full.get()
+    }
+
+    /// Whether clients may be read. If not, the task is woken when they may.
+    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> bool {
+        let closed = self.full.get()
+            && (self.on_full == OnFull::Block || self.bytes.borrow().len() > MAX_HELD_BYTES);
+        if closed {
+            self.waiting.borrow_mut().push(cx.waker().clone());
+        }
+        !closed
+    }
+
+    /// Hands batches over as time passes. Ends never.
+    pub(crate) async fn run(&self, mut tick: impl FnMut()) {
+        loop {
+            self.begun.notified().await;
+            tokio::time::sleep(FLUSH_INTERVAL).await;
+            tick();
+            while !self.flush() {
+                self.home.room.notified().await;
+            }
+            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+
+    fn store(&self, bytes: &[u8]) -> Span {
+        let mut held = self.bytes.borrow_mut();
+        let start = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        held.extend_from_slice(bytes);
+        Span { start, length: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
+    }
+
+    fn leave_out(&self) {
+        let now = clock::now();
+        let (count, from, _) = self.left_out.get().unwrap_or((0, now, now));
+        self.left_out.set(Some((count + 1, from, now)));
+        self.begun.notify_one();
+    }
+}
+
+/// Writes down what is seen on one session.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    session: SessionNumber,
+    capture: Rc<Capture>,
+    /// The first statement of the text at hand was left out, so the rest of it is as well.
+    leaving_out: bool,
+}
+
+impl Recorder {
+    /// For one session.
+    pub(crate) fn new(session: SessionNumber, capture: Rc<Capture>) -> Self {
+        Self { session, capture, leaving_out: false }
+    }
+
+    /// Writes a note that is not of the wire.
+    pub(crate) fn note(&self, note: Note) {
+        self.capture.push(self.session, note);
+    }
+
+    /// Whether a statement must be left out: with the policy `drop` and a full queue. What tells the session's state
+    /// is always kept.
+    fn leaves_out(&mut self, observation: &Observation<&[u8]>) -> bool {
+        let Observation::Settled(settled) = observation else { return false };
+        let no_room = self.capture.full.get() && self.capture.on_full == OnFull::Drop;
+        match settled.ask {
+            Ask::Query { text: Some(_), .. } => {
+                self.leaving_out = no_room;
+                no_room
+            }
+            Ask::Query { text: None, .. } => self.leaving_out,
+            Ask::Execute { .. } | Ask::Command { .. } => no_room,
+            _ => false,
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&mut self, observation: Observation<&[u8]>) {
+        if self.leaves_out(&observation) {
+            return self.capture.leave_out();
+        }
+        let stored = observation.map(|bytes| self.capture.store(bytes));
+        self.capture.push(self.session, Note::Observed(stored));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use panoptes_parser::wire::{Answer, Settled, TransactionStatus};
+
+    fn statement(text: &[u8]) -> Observation<&[u8]> {
+        Observation::Settled(Settled {
+            ask: Ask::Query { text: Some(text), length: 1 },
+            answer: Answer::Empty,
+            asked: 1,
+            answered: 2,
+            warnings: 0,
+        })
+    }
+
+    fn capture(queue: SyncSender<Batch>, on_full: OnFull) -> Rc<Capture> {
+        Capture::new(queue, on_full, IntGauge::new("queued", "queued").unwrap())
+    }
+
+    fn text(batch: &Batch, place: usize) -> &[u8] {
+        match &batch.records[place].note {
+            Note::Observed(Observation::Settled(Settled { ask: Ask::Query { text: Some(text), .. }, .. })) => {
+                batch.at(*text)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn bytes_travel_with_their_record() {
+        let (queue, auditor) = sync_channel(1);
+        let capture = capture(queue, OnFull::Block);
+        let mut recorder = Recorder::new(7, capture.clone());
+        recorder.observe(statement(b"one"));
+        recorder.observe(statement(b"two"));
+        assert!(capture.flush());
+        let batch = auditor.try_recv().unwrap();
+        assert_eq!((text(&batch, 0), text(&batch, 1), batch.records[1].session), (&b"one"[..], &b"two"[..], 7));
+        batch.recycle();
+        recorder.observe(statement(b"three"));
+        assert!(capture.flush());
+        assert_eq!(text(&auditor.try_recv().unwrap(), 0), b"three");
+    }
+
+    #[test]
+    fn with_block_a_full_queue_stops_the_clients_and_loses_nothing() {
+        let (queue, auditor) = sync_channel(1);
+        let capture = capture(queue, OnFull::Block);
+        let mut recorder = Recorder::new(7, capture.clone());
+        recorder.observe(statement(b"one"));
+        assert!(capture.flush());
+        recorder.observe(statement(b"two"));
+        assert!(!capture.flush());
+        recorder.observe(statement(b"three"));
+        assert!(!capture.poll_room(&Context::from_waker(Waker::noop())));
+        auditor.try_recv().unwrap();
+        assert!(capture.flush());
+        let batch = auditor.try_recv().unwrap();
+        assert_eq!((text(&batch, 0), text(&batch, 1)), (&b"two"[..], &b"three"[..]));
+        assert!(capture.poll_room(&Context::from_waker(Waker::noop())));
+    }
+
+    #[test]
+    fn with_drop_a_full_queue_leaves_statements_out_and_says_how_many() {
+        let (queue, auditor) = sync_channel(1);
+        let capture = capture(queue, OnFull::Drop);
+        let mut recorder = Recorder::new(7, capture.clone());
+        recorder.observe(statement(b"one"));
+        assert!(capture.flush());
+        recorder.observe(statement(b"two"));
+        assert!(!capture.flush());
+        recorder.observe(statement(b"three"));
+        recorder.observe(statement(b"four"));
+        recorder.observe(Observation::Ready(TransactionStatus::Idle));
+        assert!(capture.poll_room(&Context::from_waker(Waker::noop())));
+        auditor.try_recv().unwrap();
+        assert!(capture.flush());
+        let batch = auditor.try_recv().unwrap();
+        assert_eq!((batch.records.len(), text(&batch, 0)), (3, &b"two"[..]));
+        assert!(matches!(batch.records[2].note, Note::Gap { count: 2, .. }));
+    }
+}

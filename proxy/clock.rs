@@ -1,0 +1,50 @@
+//! Time as the path of the bytes reads it: monotonic nanoseconds, turned into wall time later.
+
+use std::{
+    sync::LazyLock,
+    time::{Instant, SystemTime},
+};
+
+use panoptes_event::time::unix_micros;
+use panoptes_parser::wire::Nanos;
+
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Nanoseconds since the first call.
+pub(crate) fn now() -> Nanos {
+    u64::try_from(ORIGIN.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One instant on both clocks. A new one for each batch follows the wall clock where it is set right.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anchor {
+    at: Nanos,
+    unix_micros: i64,
+}
+
+impl Anchor {
+    /// Both clocks, now.
+    pub(crate) fn now() -> Self {
+        Self { at: now(), unix_micros: unix_micros(SystemTime::now()) }
+    }
+
+    /// The wall time of an instant, in microseconds since 1970.
+    pub(crate) fn unix_micros(self, at: Nanos) -> i64 {
+        let since = i64::try_from(at / 1_000).unwrap_or(i64::MAX);
+        let anchor = i64::try_from(self.at / 1_000).unwrap_or(i64::MAX);
+        self.unix_micros.saturating_add(since).saturating_sub(anchor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchor_turns_one_clock_into_the_other() {
+        let anchor = Anchor { at: 5_000_000, unix_micros: 1_000_000 };
+        assert_eq!(anchor.unix_micros(5_000_000), 1_000_000);
+        assert_eq!(anchor.unix_micros(4_000_000), 999_000);
+        assert_eq!(anchor.unix_micros(6_000_999), 1_001_000);
+    }
+}

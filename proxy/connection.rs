@@ -1,0 +1,236 @@
+//! One client: its first bytes, the way to the server, and the reason it ended.
+
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
+
+use panoptes_config::Protocol;
+use panoptes_event::Uuid;
+use panoptes_parser::{
+    postgres::{Postgres, SECRET_BYTES},
+    wire::{CancelKey, Failure, Farewell, Limits, Observation, Observer, Opening, Wire},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::Instant,
+};
+use tracing::{debug, warn};
+
+use crate::{
+    capture::{Note, Recorder},
+    clock,
+    listener::Listener,
+    pump::{Leg, Pump, Route},
+    session::{CancelRequest, Ending, Opened, Upstream, next_number},
+    stream::Stream,
+    worker::{Worker, within},
+};
+
+/// More than any first message may have; what comes behind it waits in the socket.
+const OPENING_BYTES: usize = 16 << 10;
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, client: SocketAddr, listener: &Listener) {
+    let opened = Opened {
+        id: Uuid::now_v7(),
+        client,
+        upstream: Arc::clone(&listener.upstream),
+        at: clock::now(),
+    };
+    let stream = match Stream::plain(socket) {
+        Ok(stream) => stream,
+        Err(error) => return debug!(%error, %client, "the client was gone at once"),
+    };
+    match listener.upstream.protocol {
+        Protocol::Postgres => match secret() {
+            Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream).await,
+            Err(error) => warn!(%error, "no random bytes for a cancel key: the connection is refused"),
+        },
+        // The configuration refuses it before.
+        Protocol::Mysql => {}
+    }
+}
+
+fn secret() -> Result<[u8; SECRET_BYTES], getrandom::Error> {
+    let mut secret = [0; SECRET_BYTES];
+    getrandom::fill(&mut secret)?;
+    Ok(secret)
+}
+
+struct Connection<W> {
+    worker: Rc<Worker>,
+    opened: Opened,
+    wire: W,
+    deadline: Instant,
+}
+
+/// What a client wants.
+enum Wish {
+    /// A session; these are its first bytes.
+    Session(Vec<u8>),
+    /// To cancel another's statement.
+    Cancel(CancelKey),
+    /// Nothing that can be had.
+    Refused(&'static str),
+    /// Nothing: it went, or took too long.
+    Gone,
+}
+
+impl<W: Wire> Connection<W> {
+    fn new<S>(worker: Rc<Worker>, opened: Opened, wire: fn(Limits, S) -> W, secret: S) -> Self {
+        let limits = Limits {
+            sql: worker.limits.max_sql_bytes.as_usize(),
+            parameters: worker.limits.max_parameter_bytes.as_usize(),
+            pending: worker.limits.max_pending_statements,
+            pending_bytes: worker.limits.max_pending_bytes.as_usize(),
+        };
+        let deadline = Instant::now() + worker.limits.login_timeout;
+        Self { worker, opened, wire: wire(limits, secret), deadline }
+    }
+
+    async fn serve(mut self, mut client: Stream) {
+        match tokio::time::timeout_at(self.deadline, self.open(&mut client)).await {
+            Ok(Ok(Wish::Session(first))) => self.session(client, first).await,
+            Ok(Ok(Wish::Cancel(key))) => self.cancel(client, key).await,
+            Ok(Ok(Wish::Refused(reason))) => self.refused(Ending::ProtocolError(reason)),
+            Ok(Ok(Wish::Gone) | Err(_)) => debug!(client = %self.opened.client, "left before it logged in"),
+            Err(_) => self.refused(Ending::LoginTimeout),
+        }
+    }
+
+    /// Reads until it is clear what the client wants.
+    async fn open(&mut self, client: &mut Stream) -> io::Result<Wish> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.wire.open(&bytes) {
+                Opening::More if bytes.len() >= OPENING_BYTES => return Ok(Wish::Refused("too long a first message")),
+                Opening::More => {
+                    if client.read_buf(&mut bytes).await? == 0 {
+                        return Ok(Wish::Gone);
+                    }
+                }
+                Opening::Reply { used, bytes: reply } => {
+                    bytes.drain(..used.min(bytes.len()));
+                    client.write_all(&reply).await?;
+                }
+                Opening::Dial => return Ok(Wish::Session(bytes)),
+                Opening::Cancel(key) => return Ok(Wish::Cancel(key)),
+                Opening::Refuse { bytes: last, reason } => {
+                    client.write_all(&last).await?;
+                    return Ok(Wish::Refused(reason));
+                }
+            }
+        }
+    }
+
+    async fn session(mut self, mut client: Stream, first: Vec<u8>) {
+        let mut recorder = self.begin();
+        // What comes first is the StartupMessage, perhaps with statements behind it.
+        let begun = self.wire.client(&first, clock::now(), &mut recorder);
+        let dialled = match begun {
+            Ok(()) if self.worker.is_crowded() => Err(Ending::TooMany),
+            Ok(()) => dial(&self.worker, &self.opened.upstream).await.map_err(|error| self.unreachable(&error)),
+            Err(violation) => Err(Ending::ProtocolError(violation.reason)),
+        };
+        let ending = match dialled {
+            Ok(server) => {
+                let route = Route { session: self.opened.id, upstream: Arc::clone(&self.opened.upstream) };
+                let legs = (Leg::new(client, Vec::new()), Leg::new(server, first));
+                let mut pump = Pump::new(self.wire, recorder, &self.worker, legs, route, self.deadline);
+                let ending = pump.run().await;
+                pump.wire.end(clock::now(), &mut pump.recorder);
+                recorder = pump.recorder;
+                ending
+            }
+            Err(ending) => {
+                self.wire.end(clock::now(), &mut recorder);
+                // Whoever is gone already does not hear it.
+                let _ = client.write_all(&self.farewell(&ending)).await;
+                let _ = client.shutdown().await;
+                recorder.fail(&ending);
+                ending
+            }
+        };
+        self.worker.metrics.ended(&ending);
+        recorder.note(Note::Ended { at: clock::now(), ending });
+    }
+
+    fn begin(&self) -> Recorder {
+        let recorder = Recorder::new(next_number(), Rc::clone(&self.worker.capture));
+        let Opened { id, client, upstream, at } = &self.opened;
+        let opened = Opened { id: *id, client: *client, upstream: Arc::clone(upstream), at: *at };
+        recorder.note(Note::Opened(Box::new(opened)));
+        recorder
+    }
+
+    fn unreachable(&self, error: &io::Error) -> Ending {
+        let upstream = &self.opened.upstream;
+        let reason = format!("cannot reach the database server {}:{}: {error}", upstream.host, upstream.port);
+        warn!(client = %self.opened.client, "{reason}");
+        Ending::Unreachable(reason)
+    }
+
+    fn farewell(&self, ending: &Ending) -> Vec<u8> {
+        match ending {
+            Ending::TooMany => self.wire.farewell(Farewell::TooMany),
+            Ending::Unreachable(reason) => self.wire.farewell(Farewell::Unreachable(reason)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A client that never became a session.
+    fn refused(self, ending: Ending) {
+        debug!(client = %self.opened.client, reason = ending.detail(), "refused");
+        self.worker.metrics.ended(&ending);
+        let mut recorder = self.begin();
+        recorder.fail(&ending);
+        recorder.note(Note::Ended { at: clock::now(), ending });
+    }
+
+    /// Passes a cancel request on to the server of the session that it aims at, under the key that the server knows.
+    /// It is never answered; the server closes when it has done what it can.
+    async fn cancel(self, client: Stream, key: CancelKey) {
+        let target = self.worker.keys.find(&key);
+        let mut failure = None;
+        if let Some(target) = &target {
+            let pass = async {
+                let mut server = connect(&target.upstream).await?;
+                server.write_all(&self.wire.cancel_request(&target.key)).await?;
+                server.read_to_end(&mut Vec::new()).await
+            };
+            failure = within(self.worker.limits.cancel_timeout, pass).await.err().map(|error| error.to_string());
+        }
+        if let Some(reason) = &failure {
+            warn!(client = %self.opened.client, reason, "cannot pass on a cancel request");
+        }
+        drop(client);
+        let request = CancelRequest {
+            target: target.map(|target| target.session),
+            pid: key.pid,
+            failure,
+            opened: self.opened,
+        };
+        self.worker.capture.push(next_number(), Note::Cancel(Box::new(request)));
+    }
+}
+
+impl Recorder {
+    /// A login that the proxy itself ended.
+    fn fail(&mut self, ending: &Ending) {
+        let message = ending.detail().unwrap_or(ending.as_str());
+        let sql_state: &[u8] = match ending {
+            Ending::ProtocolError(_) => b"08P01",
+            Ending::TooMany => b"53300",
+            _ => b"08006",
+        };
+        let failure = Failure { sql_state, message: message.as_bytes(), position: 0, fatal: true };
+        self.observe(Observation::LoginFailed { at: clock::now(), failure });
+    }
+}
+
+async fn dial(worker: &Worker, upstream: &Upstream) -> io::Result<Stream> {
+    within(worker.limits.connect_timeout, connect(upstream)).await
+}
+
+async fn connect(upstream: &Upstream) -> io::Result<Stream> {
+    Stream::plain(TcpStream::connect((upstream.host.as_str(), upstream.port)).await?)
+}

@@ -1,0 +1,42 @@
+//! Where clients connect.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use panoptes_config::Listen;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::session::Upstream;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A bound socket, and the database behind it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// Where clients connect; with the port that was found free, were 0 asked for.
+    pub(crate) address: SocketAddr,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) socket: TcpListener,
+}
+
+impl Listener {
+    /// Binds the socket.
+    pub(crate) fn bind(listen: &Listen) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(listen.address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&listen.address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from(socket);
+        let upstream = Arc::new(Upstream {
+            protocol: listen.protocol,
+            host: listen.upstream.host.clone(),
+            port: listen.upstream.port,
+        });
+        Ok(Self { address: socket.local_addr()?, upstream, socket })
+    }
+}

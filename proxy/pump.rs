@@ -1,0 +1,328 @@
+//! Both directions of a session in one task.
+//!
+//! What is read is shown to the wire and written on at once, from one buffer for all sessions of the thread; only
+//! what the receiver does not take is kept, and until it is gone no more is read from the sender. So a round trip
+//! costs a read and a write a direction and nothing else, and an idle session holds no buffer.
+
+use std::{
+    cell::RefCell,
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use panoptes_event::Uuid;
+use panoptes_parser::wire::{Farewell, Rest, Violation, Wire};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
+
+use crate::{
+    cancel::KeyGuard,
+    capture::Recorder,
+    clock,
+    session::{Ending, Upstream},
+    stream::Stream,
+    worker::{Drain, Worker},
+};
+
+/// Bytes read at a time.
+const CHUNK: usize = 64 << 10;
+
+thread_local! {
+    static CHUNK_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
+}
+
+/// Which session this is, and where it leads.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) session: Uuid,
+    pub(crate) upstream: Arc<Upstream>,
+}
+
+/// One session between its two sockets.
+pub(crate) struct Pump<'a, W> {
+    pub(crate) wire: W,
+    pub(crate) recorder: Recorder,
+    worker: &'a Rc<Worker>,
+    client: Leg,
+    server: Leg,
+    route: Route,
+    key: Option<KeyGuard>,
+    /// Until when the login, or what is left of the session, may take.
+    deadline: Option<Pin<Box<Sleep>>>,
+    logged_in: bool,
+    ending: Option<Ending>,
+}
+
+/// One socket, and what is to be written to it.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    stream: Stream,
+    pending: Vec<u8>,
+    written: usize,
+    /// Nothing more comes from it.
+    ended: bool,
+    /// Nothing more goes to it.
+    closed: bool,
+    /// It is to be told that nothing more comes, once `pending` is gone.
+    closing: bool,
+}
+
+impl Leg {
+    /// A socket to which `pending` is to be written first.
+    pub(crate) fn new(stream: Stream, pending: Vec<u8>) -> Self {
+        Self { stream, pending, written: 0, ended: false, closed: false, closing: false }
+    }
+
+    /// Writes what is left over. Ready when nothing is.
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(rest @ [_, ..]) = self.pending.get(self.written..) {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest)) {
+                Ok(written @ 1..) => self.written += written,
+                Ok(0) | Err(_) => self.closed = true,
+            }
+            if self.closed {
+                break;
+            }
+        }
+        if !self.pending.is_empty() {
+            self.pending = Vec::new();
+            self.written = 0;
+        }
+        if self.closing && !self.closed {
+            // A peer that is gone cannot be told.
+            let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
+            self.closed = true;
+        }
+        Poll::Ready(())
+    }
+
+    /// Writes `bytes`, and keeps what the socket does not take.
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !self.closed && !rest.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, rest) {
+                Poll::Ready(Ok(written @ 1..)) => rest = rest.get(written..).unwrap_or_default(),
+                Poll::Ready(_) => self.closed = true,
+                Poll::Pending => return self.pending.extend_from_slice(rest),
+            }
+        }
+    }
+
+    /// Reads into `buffer`; nothing at the end.
+    fn poll_read<'b>(&mut self, cx: &mut Context<'_>, buffer: &'b mut [u8]) -> Poll<&'b mut [u8]> {
+        let mut read = ReadBuf::new(buffer);
+        let result: io::Result<()> = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read));
+        if result.is_err() {
+            read.clear();
+        }
+        let length = read.filled().len();
+        self.ended = length == 0;
+        Poll::Ready(buffer.get_mut(..length).unwrap_or_default())
+    }
+}
+
+impl<'a, W: Wire> Pump<'a, W> {
+    /// A session whose server was just reached.
+    pub(crate) fn new(
+        wire: W,
+        recorder: Recorder,
+        worker: &'a Rc<Worker>,
+        legs: (Leg, Leg),
+        route: Route,
+        login_deadline: Instant,
+    ) -> Self {
+        let (client, server) = legs;
+        Self {
+            wire,
+            recorder,
+            worker,
+            client,
+            server,
+            route,
+            key: None,
+            deadline: Some(Box::pin(tokio::time::sleep_until(login_deadline))),
+            logged_in: false,
+            ending: None,
+        }
+    }
+
+    /// Moves bytes until the session is over, and tells why it is.
+    pub(crate) async fn run(&mut self) -> Ending {
+        let worker = Rc::clone(self.worker);
+        let mut seen = None;
+        let changed = worker.drain.changed();
+        tokio::pin!(changed);
+        poll_fn(|cx| {
+            // Once for each state: the task stays registered, and no statement pays for it.
+            let state = worker.drain.state();
+            if seen != Some(state) {
+                seen = Some(state);
+                changed.set(worker.drain.changed());
+                let _ = changed.as_mut().poll(cx);
+            }
+            self.poll(cx)
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        loop {
+            let moved = self.poll_to_client(cx).is_ready() | self.poll_to_server(cx).is_ready();
+            if !moved {
+                break;
+            }
+        }
+        self.settle_end(cx);
+        if self.is_over() {
+            return Poll::Ready(self.ending.take().unwrap_or(Ending::ServerEof));
+        }
+        self.poll_deadline(cx)
+    }
+
+    /// Client to server. Ready when something moved.
+    fn poll_to_server(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.server.poll_pending(cx));
+        if self.client.ended || self.ending.is_some() || self.wire.is_full() || !self.worker.capture.poll_room(cx) {
+            return Poll::Pending;
+        }
+        CHUNK_BUFFER.with_borrow_mut(|buffer| {
+            let chunk = ready!(self.client.poll_read(cx, buffer));
+            if chunk.is_empty() {
+                self.server.closing = true;
+                return Poll::Ready(());
+            }
+            let at = clock::now();
+            let pass = match self.wire.client(chunk, at, &mut self.recorder) {
+                Ok(()) => chunk.len(),
+                Err(Violation { pass, reason }) => {
+                    self.end(Ending::ProtocolError(reason));
+                    self.server.closing = true;
+                    pass
+                }
+            };
+            self.server.write(cx, chunk.get(..pass).unwrap_or_default());
+            self.worker.traffic.to_server(pass, clock::now().saturating_sub(at));
+            Poll::Ready(())
+        })
+    }
+
+    /// Server to client. Ready when something moved.
+    fn poll_to_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.client.poll_pending(cx));
+        if self.server.ended {
+            return Poll::Pending;
+        }
+        CHUNK_BUFFER.with_borrow_mut(|buffer| {
+            let chunk = ready!(self.server.poll_read(cx, buffer));
+            if chunk.is_empty() {
+                return Poll::Ready(());
+            }
+            let at = clock::now();
+            let pass = match self.wire.server(chunk, at, &mut self.recorder) {
+                Ok(()) => chunk.len(),
+                Err(Violation { pass, reason }) => {
+                    self.end(Ending::ProtocolError(reason));
+                    self.server.ended = true;
+                    pass
+                }
+            };
+            if !self.logged_in {
+                self.follow_login();
+            }
+            self.client.write(cx, chunk.get(..pass).unwrap_or_default());
+            self.worker.traffic.to_client(pass, clock::now().saturating_sub(at));
+            Poll::Ready(())
+        })
+    }
+
+    /// What happens once: the cancel key comes, then the login is complete.
+    fn follow_login(&mut self) {
+        if let Some(pair) = self.wire.take_cancel_key() {
+            let Route { session, upstream } = &self.route;
+            self.key = Some(self.worker.keys.insert(pair, *session, Arc::clone(upstream)));
+        }
+        if self.wire.is_logged_in() {
+            self.logged_in = true;
+            self.deadline = None;
+        }
+    }
+
+    /// Ends the session where one of its sides, or the proxy, is gone.
+    fn settle_end(&mut self, cx: &mut Context<'_>) {
+        if self.ending.is_none() && (self.client.ended || self.client.closed) {
+            self.end(if self.wire.is_terminated() { Ending::ClientTerminate } else { Ending::ClientEof });
+            // The server hears it, and what it is at is awaited.
+            self.server.closing = true;
+            let _ = self.server.poll_pending(cx);
+        }
+        if self.server.ended && !self.client.closed && !self.client.closing {
+            if self.ending.is_none() && !self.wire.is_terminated() {
+                if self.wire.rest() == Rest::Busy {
+                    self.say(cx, Farewell::Unreachable("server closed the connection unexpectedly"));
+                }
+                self.end(Ending::ServerEof);
+            }
+            self.end(Ending::ClientTerminate);
+            self.client.closing = true;
+            let _ = self.client.poll_pending(cx);
+        }
+        if self.ending.is_none() && self.may_go_down() {
+            self.end(Ending::Shutdown);
+            self.say(cx, Farewell::Shutdown);
+            (self.client.closing, self.server.closing) = (true, true);
+            self.server.ended = true;
+            let _ = (self.client.poll_pending(cx), self.server.poll_pending(cx));
+        }
+    }
+
+    fn may_go_down(&self) -> bool {
+        match self.worker.drain.state() {
+            Drain::No => false,
+            Drain::Gently => self.wire.rest() == Rest::Idle && self.client.pending.is_empty(),
+            Drain::Now => true,
+        }
+    }
+
+    /// A message of ours, where one can stand.
+    fn say(&mut self, cx: &mut Context<'_>, farewell: Farewell<'_>) {
+        if self.wire.at_boundary() {
+            let bytes = self.wire.farewell(farewell);
+            if self.client.pending.is_empty() {
+                self.client.write(cx, &bytes);
+            } else {
+                self.client.pending.extend_from_slice(&bytes);
+            }
+        }
+    }
+
+    /// From now on only what is under way is waited for, and not for long.
+    fn end(&mut self, ending: Ending) {
+        if self.ending.is_none() {
+            self.ending = Some(ending);
+            self.deadline = Some(Box::pin(tokio::time::sleep(self.worker.limits.drain_timeout)));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.server.ended && self.client.pending.is_empty() && (self.client.closed || !self.client.closing)
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let Some(deadline) = &mut self.deadline else { return Poll::Pending };
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(match self.ending.take() {
+            None => {
+                self.say(cx, Farewell::LoginTimeout);
+                Ending::LoginTimeout
+            }
+            Some(Ending::ClientEof | Ending::ClientTerminate) => Ending::DrainTimeout,
+            Some(ending) => ending,
+        })
+    }
+}

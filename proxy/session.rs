@@ -1,0 +1,100 @@
+//! What is known of a session beside its wire: where it comes from, where it goes, how it ends.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use panoptes_config::Protocol;
+use panoptes_event::Uuid;
+use panoptes_parser::wire::Nanos;
+
+/// Names a session within this process.
+pub(crate) type SessionNumber = u64;
+
+/// A number that no session had before. 0 is none's.
+pub(crate) fn next_number() -> SessionNumber {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// The database behind a listener.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) protocol: Protocol,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// A session that began.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) id: Uuid,
+    pub(crate) client: SocketAddr,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) at: Nanos,
+}
+
+/// A request to cancel a statement of another session.
+#[derive(Debug)]
+pub(crate) struct CancelRequest {
+    /// Where the request came from.
+    pub(crate) opened: Opened,
+    /// The session it aimed at, if its key was right.
+    pub(crate) target: Option<Uuid>,
+    pub(crate) pid: u32,
+    /// Why it could not be passed on.
+    pub(crate) failure: Option<String>,
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The client said goodbye.
+    ClientTerminate,
+    /// The client went without a word.
+    ClientEof,
+    /// The server went: after an error of its own, or without a word.
+    ServerEof,
+    /// Bytes that the peer of their sender would refuse.
+    ProtocolError(&'static str),
+    /// The client took too long to log in.
+    LoginTimeout,
+    /// The server could not be reached.
+    Unreachable(String),
+    /// More sessions than allowed.
+    TooMany,
+    /// The proxy went down.
+    Shutdown,
+    /// The client was gone, and the server did not end what it was at in time.
+    DrainTimeout,
+}
+
+impl Ending {
+    /// The reason's name in `session.endReason` and in metrics.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::ClientTerminate => "client_terminate",
+            Self::ClientEof => "client_eof",
+            Self::ServerEof => "server_eof",
+            Self::ProtocolError(_) => "protocol_error",
+            Self::LoginTimeout => "login_timeout",
+            Self::Unreachable(_) => "upstream_unreachable",
+            Self::TooMany => "too_many_connections",
+            Self::Shutdown => "shutdown",
+            Self::DrainTimeout => "drain_timeout",
+        }
+    }
+
+    /// What more there is to say.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        match self {
+            Self::ProtocolError(reason) => Some(reason),
+            Self::Unreachable(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}

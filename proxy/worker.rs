@@ -1,0 +1,254 @@
+//! One thread, one runtime, many sessions: what its sessions share without a lock.
+//!
+//! Every worker accepts; a connection that came to a busier worker than need be is handed on to the idlest. From
+//! then on one task on one thread owns it.
+
+use std::{
+    cell::Cell,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::SyncSender,
+    },
+    time::Duration,
+};
+
+use panoptes_config::{Limits, OnFull};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, futures::Notified, mpsc, watch},
+    task::LocalSet,
+    time::{Instant, sleep_until, timeout},
+};
+use tracing::warn;
+
+use crate::{
+    cancel::Keys,
+    capture::{Batch, Capture},
+    connection,
+    listener::Listener,
+    metrics::{Metrics, Traffic},
+};
+
+/// After a failed accept (mostly: no more file descriptors) this long is waited.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long sessions that were told to go at once may take for it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How the proxy is going down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Drain {
+    /// Not at all.
+    #[default]
+    No,
+    /// Sessions end as soon as they are idle.
+    Gently,
+    /// Sessions end.
+    Now,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) listeners: Vec<Arc<Listener>>,
+    pub(crate) limits: Limits,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) on_full: OnFull,
+    /// Sessions at each worker.
+    pub(crate) loads: Vec<AtomicUsize>,
+}
+
+/// A connection on its way to the worker that will own it.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    socket: std::net::TcpStream,
+    client: SocketAddr,
+    listener: Arc<Listener>,
+}
+
+/// A worker, as its sessions see it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) capture: Rc<Capture>,
+    pub(crate) traffic: Traffic,
+    pub(crate) drain: DrainState,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
+    place: usize,
+    shared: Arc<Shared>,
+    others: Vec<mpsc::UnboundedSender<Arrival>>,
+    ended: Notify,
+}
+
+/// How this worker is going down.
+#[derive(Debug, Default)]
+pub(crate) struct DrainState {
+    state: Cell<Drain>,
+    changed: Notify,
+}
+
+impl DrainState {
+    /// How.
+    pub(crate) fn state(&self) -> Drain {
+        self.state.get()
+    }
+
+    /// Ready at the next change.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    fn set(&self, state: Drain) {
+        self.state.set(state);
+        self.changed.notify_waiters();
+    }
+}
+
+/// Counts a session for as long as it lasts.
+pub(crate) struct SessionGuard(Rc<Worker>);
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        self.0.load().fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connections.dec();
+        self.0.ended.notify_one();
+    }
+}
+
+/// Runs a worker on this thread until the proxy has gone down and its sessions with it.
+pub(crate) fn run(
+    place: usize,
+    shared: Arc<Shared>,
+    queue: SyncSender<Batch>,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    others: Vec<mpsc::UnboundedSender<Arrival>>,
+    drain: watch::Receiver<Drain>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let worker = Rc::new(Worker {
+        capture: Capture::new(queue, shared.on_full, shared.metrics.queued.clone()),
+        traffic: Traffic::new(&shared.metrics),
+        drain: DrainState::default(),
+        keys: Arc::clone(&shared.keys),
+        limits: shared.limits.clone(),
+        metrics: Arc::clone(&shared.metrics),
+        place,
+        shared,
+        others,
+        ended: Notify::new(),
+    });
+    LocalSet::new().block_on(&runtime, worker.serve(arrivals, drain))
+}
+
+impl Worker {
+    async fn serve(
+        self: Rc<Self>,
+        arrivals: mpsc::UnboundedReceiver<Arrival>,
+        mut drain: watch::Receiver<Drain>,
+    ) -> io::Result<()> {
+        let worker = Rc::clone(&self);
+        tokio::task::spawn_local(async move { worker.capture.run(|| worker.traffic.flush()).await });
+        let mut accepting = vec![tokio::task::spawn_local(Rc::clone(&self).receive(arrivals))];
+        for listener in &self.shared.listeners {
+            let socket = TcpListener::from_std(listener.socket.try_clone()?)?;
+            accepting.push(tokio::task::spawn_local(Rc::clone(&self).accept(socket, Arc::clone(listener))));
+        }
+        // A sender that is gone is as good as the word.
+        let _ = drain.wait_for(|state| *state != Drain::No).await;
+        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+        self.go_down().await;
+        Ok(())
+    }
+
+    async fn go_down(&self) {
+        let deadline = Instant::now() + self.limits.drain_timeout;
+        for (state, until) in [(Drain::Gently, deadline), (Drain::Now, deadline + LAST_WORDS)] {
+            self.drain.set(state);
+            tokio::select! {
+                () = self.idle() => break,
+                () = sleep_until(until) => {}
+            }
+        }
+        while !self.capture.flush() {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        self.traffic.flush();
+    }
+
+    /// Ready when there is no session left.
+    async fn idle(&self) {
+        while self.load().load(Ordering::Relaxed) > 0 {
+            self.ended.notified().await;
+        }
+    }
+
+    async fn accept(self: Rc<Self>, socket: TcpListener, listener: Arc<Listener>) {
+        loop {
+            match socket.accept().await {
+                Ok((socket, client)) => self.place(socket, client, &listener),
+                Err(error) => {
+                    warn!(%error, listener = %listener.address, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Keeps a connection, or hands it on to the idlest worker.
+    fn place(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, listener: &Arc<Listener>) {
+        let loads = || self.shared.loads.iter().map(|load| load.load(Ordering::Relaxed));
+        let own = self.load().load(Ordering::Relaxed);
+        let idlest = loads().enumerate().min_by_key(|(_, load)| *load);
+        match idlest.filter(|(_, load)| *load < own).and_then(|(place, _)| self.others.get(place)) {
+            Some(other) => {
+                if let Ok(socket) = socket.into_std() {
+                    // A worker that is gone takes its connections with it, as do we.
+                    let _ = other.send(Arrival { socket, client, listener: Arc::clone(listener) });
+                }
+            }
+            None => self.own(socket, client, Arc::clone(listener)),
+        }
+    }
+
+    async fn receive(self: Rc<Self>, mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
+        while let Some(Arrival { socket, client, listener }) = arrivals.recv().await {
+            match TcpStream::from_std(socket) {
+                Ok(socket) => self.own(socket, client, listener),
+                Err(error) => warn!(%error, "cannot take over a connection"),
+            }
+        }
+    }
+
+    fn own(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, listener: Arc<Listener>) {
+        self.load().fetch_add(1, Ordering::Relaxed);
+        self.metrics.connections.inc();
+        self.metrics.accepted.inc();
+        let guard = SessionGuard(Rc::clone(self));
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let _guard = guard;
+            connection::serve(worker, socket, client, &listener).await;
+        });
+    }
+
+    /// Whether there are more sessions than allowed, this one counted.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let sessions: usize = self.shared.loads.iter().map(|load| load.load(Ordering::Relaxed)).sum();
+        sessions > self.limits.max_connections
+    }
+
+    fn load(&self) -> &AtomicUsize {
+        static NONE: AtomicUsize = AtomicUsize::new(0);
+        self.shared.loads.get(self.place).unwrap_or(&NONE)
+    }
+}
+
+/// Waits for a future, but not for ever.
+pub(crate) async fn within<T>(limit: Duration, what: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, what).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
