@@ -39,7 +39,10 @@ pub(super) fn folded(text: &str, token: Token, dialect: Dialect) -> Cow<'_, str>
 }
 
 fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
-    let end = name.floor_char_boundary(POSTGRES_NAME_BYTES);
+    if name.len() <= POSTGRES_NAME_BYTES {
+        return name;
+    }
+    let end = (0..=POSTGRES_NAME_BYTES).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
     match name {
         Cow::Borrowed(name) => Cow::Borrowed(name.get(..end).unwrap_or(name)),
         Cow::Owned(mut name) => {

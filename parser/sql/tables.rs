@@ -59,6 +59,8 @@ pub(super) struct Tables<'a> {
     before: [&'a str; 2],
     /// The statement defines something: REFERENCES, LIKE, INHERITS name tables.
     defines: bool,
+    /// It is ALTER TABLE: INHERIT names one too, where elsewhere it is a role's or a constraint's word.
+    pub(super) alters: bool,
 }
 
 /// One level of parentheses; the first is the statement itself.
@@ -135,6 +137,7 @@ impl<'a> Tables<'a> {
             expressions: Vec::new(),
             before: [""; 2],
             defines: false,
+            alters: false,
         }
     }
 
@@ -149,6 +152,11 @@ impl<'a> Tables<'a> {
         self.defines = true;
         self.begin(Fresh::Nothing, Verb::Define);
         self.run();
+    }
+
+    /// A list of tables comes next.
+    pub(super) fn expect(&mut self) {
+        self.frame().list = List::Expect(Mode::Read, false);
     }
 
     /// Reads a dotted name at the cursor and notes it as a table.
@@ -217,7 +225,9 @@ impl<'a> Tables<'a> {
     /// A table may stand here. True where the token was taken.
     fn expected(&mut self, token: Token) -> bool {
         let List::Expect(mode, target) = self.frame().list else { return false };
-        if token.kind == Kind::Open || self.cursor.at_any(&["select", "with", "values"]) {
+        let query = self.cursor.at_any(&["select", "with", "values"])
+            || (self.frame().fresh == Fresh::Query && self.cursor.at("table"));
+        if token.kind == Kind::Open || query {
             return false;
         }
         if self.cursor.at_any(&["only", "lateral"]) && self.only() {
@@ -232,7 +242,8 @@ impl<'a> Tables<'a> {
             return true;
         }
         let Some(named) = self.name(mode, target) else { return false };
-        let function = !target && self.cursor.kind() == Some(Kind::Open);
+        let function =
+            !target && (self.cursor.kind() == Some(Kind::Open) || is_value(self.cursor.spelling(token)));
         if !function && !self.is_expression(&named) && !self.is_dual(&named) {
             self.note(Named { listed: !target, ..named });
         }
@@ -463,7 +474,7 @@ impl<'a> Tables<'a> {
             "PARTITION" if is(second, "attach") || is(second, "detach") => _ = self.table(Mode::Write, false),
             _ if is(word, "also") || is(word, "instead") => self.frame().fresh = fresh,
             // `CHECK (…) NO INHERIT` is a constraint's, `NO INHERIT parent` an action.
-            _ if is(word, "inherit") && !(is(second, "no") && first == ")") => {
+            _ if self.alters && is(word, "inherit") && !(is(second, "no") && first == ")") => {
                 _ = self.table(Mode::Read, false)
             }
             _ => {}
@@ -482,6 +493,14 @@ fn kind_mark(kind: Kind) -> &'static str {
         Kind::Comma => ",",
         _ => "",
     }
+}
+
+/// Functions that are called without brackets, or with FOR instead: reserved words, so no tables.
+fn is_value(word: &str) -> bool {
+    word.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("current_"))
+        || ["localtime", "localtimestamp", "session_user", "system_user", "user", "collation"]
+            .iter()
+            .any(|value| word.eq_ignore_ascii_case(value))
 }
 
 fn is_name(token: &Token) -> bool {

@@ -139,9 +139,14 @@ fn create(tables: &mut Tables<'_>, target: &mut Target) {
             }
         }
         Some("INDEX") => index(tables, target),
-        Some("TRIGGER" | "POLICY") => attached(tables, target, "on"),
+        Some("TRIGGER" | "POLICY") => attached(tables, target),
         Some("RULE") => rule(tables, target),
-        Some("STATISTICS") => attached(tables, target, "from"),
+        Some("STATISTICS") => {
+            name(tables, target);
+            if to(tables, "from") {
+                tables.expect();
+            }
+        }
         Some("PUBLICATION") => publication(tables, target),
         Some("CAST" | "USER MAPPING") | None => {}
         _ => name(tables, target),
@@ -156,8 +161,11 @@ fn change(tables: &mut Tables<'_>, target: &mut Target) {
     tables.cursor.eat("concurrently");
     tables.cursor.skip_if_exists();
     match target.object {
-        object if is_table(object) && !tables.cursor.at_words(&["all", "in"]) => names(tables, Mode::Write),
-        Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target, "on"),
+        object if is_table(object) && !tables.cursor.at_words(&["all", "in"]) => {
+            tables.alters = true;
+            names(tables, Mode::Write);
+        }
+        Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target),
         Some("PUBLICATION") => publication(tables, target),
         Some("DEFAULT PRIVILEGES" | "USER MAPPING" | "CAST" | "SYSTEM") | None => {}
         _ => name(tables, target),
@@ -204,14 +212,17 @@ fn index(tables: &mut Tables<'_>, target: &mut Target) {
     tables.table(Mode::Write, true);
 }
 
-/// An object that belongs to a table: `name … ON table`.
-fn attached(tables: &mut Tables<'_>, target: &mut Target, word: &str) {
-    if !tables.cursor.at(word) {
+/// An object that belongs to a table: `name … ON table`; a constraint trigger may name a second one.
+fn attached(tables: &mut Tables<'_>, target: &mut Target) {
+    if !tables.cursor.at("on") {
         name(tables, target);
     }
-    if to(tables, word) {
+    if to(tables, "on") {
         tables.cursor.eat("only");
-        tables.table(if word == "on" { Mode::Write } else { Mode::Read }, true);
+        tables.table(Mode::Write, true);
+        if tables.cursor.eat("from") {
+            tables.table(Mode::Read, false);
+        }
     }
 }
 
@@ -235,12 +246,23 @@ fn to(tables: &mut Tables<'_>, word: &str) -> bool {
     false
 }
 
-/// `name [ADD|SET|DROP|FOR] TABLE a, TABLES IN SCHEMA …`
+/// `name [ADD|SET|DROP|FOR] TABLE a (columns) WHERE (…), TABLES IN SCHEMA s, …`
 fn publication(tables: &mut Tables<'_>, target: &mut Target) {
     name(tables, target);
     tables.cursor.skip(&["for", "add", "set", "drop"]);
-    if tables.cursor.eat("table") {
-        names(tables, Mode::Read);
+    let mut listed = tables.cursor.at_any(&["table", "tables"]);
+    while listed {
+        if tables.cursor.eat_words(&["tables", "in", "schema"]) {
+            name(tables, &mut Target::default());
+        } else {
+            tables.cursor.skip(&["table", "only"]);
+            tables.table(Mode::Read, true);
+            tables.cursor.eat_kind(Kind::Operator);
+            tables.cursor.skip_parentheses();
+            tables.cursor.eat("where");
+            tables.cursor.skip_parentheses();
+        }
+        listed = tables.cursor.eat_kind(Kind::Comma).is_some();
     }
 }
 
@@ -260,12 +282,12 @@ fn comment(tables: &mut Tables<'_>, target: &mut Target) {
     }
     if tables.cursor.eat("constraint") {
         target.object = Some("CONSTRAINT");
-        return attached(tables, target, "on");
+        return attached(tables, target);
     }
     target.object = object(&mut tables.cursor);
     match target.object {
         object if is_table(object) => _ = tables.table(Mode::Write, true),
-        Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target, "on"),
+        Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target),
         _ => name(tables, target),
     }
 }
