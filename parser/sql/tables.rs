@@ -242,8 +242,8 @@ impl<'a> Tables<'a> {
             return true;
         }
         let Some(named) = self.name(mode, target) else { return false };
-        let function =
-            !target && (self.cursor.kind() == Some(Kind::Open) || is_value(self.cursor.spelling(token)));
+        let value = token.kind == Kind::Word && self.cursor.dialect.is_postgres() && is_value(&named.key);
+        let function = !target && (value || self.cursor.kind() == Some(Kind::Open));
         if !function && !self.is_expression(&named) && !self.is_dual(&named) {
             self.note(Named { listed: !target, ..named });
         }
@@ -495,12 +495,24 @@ fn kind_mark(kind: Kind) -> &'static str {
     }
 }
 
-/// Functions that are called without brackets, or with FOR instead: reserved words, so no tables.
+/// Functions of PostgreSQL that are called without brackets, or with FOR instead: reserved words, so no tables.
 fn is_value(word: &str) -> bool {
-    word.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("current_"))
-        || ["localtime", "localtimestamp", "session_user", "system_user", "user", "collation"]
-            .iter()
-            .any(|value| word.eq_ignore_ascii_case(value))
+    const VALUES: [&str; 13] = [
+        "collation",
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "system_user",
+        "user",
+    ];
+    VALUES.contains(&word)
 }
 
 fn is_name(token: &Token) -> bool {
