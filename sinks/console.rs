@@ -69,3 +69,25 @@ fn write_pretty(pretty: &Pretty, batch: &Records<'_>, out: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &[u8] = br#"{"kind":"later","seq":1}"#;
+
+    fn written(form: Form) -> String {
+        let span = crate::journal::Span::whole(1, JSON);
+        let mut console = Console { form, lines: Vec::new(), out: Vec::new() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(console.deliver(&Records::new(JSON, &[span]))).unwrap();
+        String::from_utf8(console.out).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_one_line_in_each_form() {
+        assert_eq!(written(Form::Lines), "[Panoptes][audit-event] {\"kind\":\"later\",\"seq\":1}\n");
+        assert_eq!(written(Form::Json), "{\"kind\":\"later\",\"seq\":1}\n");
+        assert_eq!(written(Form::Pretty(Pretty::new(false))), "{\"kind\":\"later\",\"seq\":1}\n");
+    }
+}

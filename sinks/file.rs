@@ -78,3 +78,40 @@ fn cut(file: &fs::File, written: usize, error: io::Error) -> io::Result<()> {
     }
     Err(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt, path::Path};
+
+    use super::*;
+
+    fn sink(path: &Path, lines: &str) -> File {
+        File { path: path.to_owned(), file: None, lines: lines.into() }
+    }
+
+    #[test]
+    fn the_folder_is_made_and_the_file_is_private_and_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/events.jsonl");
+        sink(&path, "{}\n").write().unwrap();
+        sink(&path, "[]\n").write().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n[]\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_disk_is_a_failure() {
+        let error = sink(Path::new("/dev/full"), "{}\n").write().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn half_a_batch_is_cut_off_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        fs::write(&path, "{\"whole\":1}\n{\"ha").unwrap();
+        let error = cut(&open(&path).unwrap(), 4, io::ErrorKind::StorageFull.into()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"whole\":1}\n");
+    }
+}

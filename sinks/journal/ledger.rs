@@ -204,6 +204,10 @@ impl Ledger {
             self.remove(first);
             released.push(first);
         }
+        if let Some(trouble) = self.trouble.as_mut().filter(|_| !released.is_empty()) {
+            // Soon there is room on the disk.
+            trouble.retry_at = Instant::now();
+        }
         released
     }
 }

@@ -31,6 +31,8 @@ mod segment;
 mod shared;
 mod stats;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{

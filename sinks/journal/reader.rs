@@ -63,6 +63,12 @@ impl Span {
     pub(crate) fn json(self, block: &[u8]) -> &[u8] {
         block.get(self.start..self.end).unwrap_or_default()
     }
+
+    /// An event that is all of its block.
+    #[cfg(test)]
+    pub(crate) fn whole(seq: u64, json: &[u8]) -> Self {
+        Self { seq, unix_micros: 0, start: 0, end: json.len() }
+    }
 }
 
 impl Reader {

@@ -1,5 +1,7 @@
 //! Sinks at their own pace, a journal that is full, destinations that refuse.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "of tests")]
+
 mod support;
 
 use std::{fs, thread, time::Duration};

@@ -1,5 +1,7 @@
 //! What a journal holds after it ended in order, in a crash, or damaged.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "of tests")]
+
 mod support;
 
 use std::{

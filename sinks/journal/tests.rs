@@ -1,0 +1,144 @@
+//! Faults that only the inside can bring about.
+
+use std::{fs, os::unix::fs::FileExt, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use panoptes_config as config;
+use panoptes_event::{Batch, Kind, Uuid};
+
+use super::{Follower, Journal, Origin, lock, segment};
+
+fn options(dir: &std::path::Path) -> config::Journal {
+    // Synced by hand alone.
+    config::Journal {
+        dir: dir.to_owned(),
+        sync_interval: Duration::from_secs(3_600),
+        ..config::Journal::default()
+    }
+}
+
+fn open(options: &config::Journal) -> Journal {
+    Journal::open(options, Origin::default(), &["sink"]).unwrap()
+}
+
+fn append(journal: &Journal, events: usize) {
+    let mut batch = Batch::default();
+    for _ in 0..events {
+        batch.event(Uuid::nil(), Kind::Statement, 5, |event| {
+            event.member("padding", &"x".repeat(100));
+        });
+    }
+    journal.append(&batch).unwrap();
+}
+
+/// The numbers of all events up to the journal's end.
+fn rest(follower: &mut Follower) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    while follower.read(3, 1_000).unwrap() {
+        let (block, spans) = follower.batch();
+        for span in spans {
+            let event: serde_json::Value = serde_json::from_slice(span.json(block)).unwrap();
+            assert_eq!(event["seq"], span.seq);
+            seqs.push(span.seq);
+        }
+        follower.acknowledge();
+    }
+    seqs
+}
+
+fn fail_syncs(journal: &Journal, n: u64) {
+    journal.0.shared.failing_syncs.store(n, Relaxed);
+}
+
+/// Segments by their first number.
+fn firsts(journal: &Journal) -> Vec<u64> {
+    let names = journal.0.shared.directory.names().unwrap();
+    names.iter().filter_map(|name| segment::first(name)).collect()
+}
+
+#[test]
+fn a_failed_sync_moves_the_unsynced_events_to_a_new_segment() {
+    for synced in [0, 10] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path());
+        let journal = open(&options);
+        let mut follower = journal.follow("sink").unwrap();
+        append(&journal, synced);
+        journal.0.shared.sync().unwrap();
+        append(&journal, 10);
+        assert!(follower.read(synced + 5, 1 << 20).unwrap(), "in the middle of what moves");
+        follower.acknowledge();
+        fail_syncs(&journal, 1);
+        journal.0.shared.sync().unwrap();
+        assert_eq!(journal.stats().sync_failures, 1);
+        append(&journal, 10);
+        let (first, last) = (synced as u64 + 1, synced as u64 + 20);
+        assert_eq!(rest(&mut follower), (first + 5..=last).collect::<Vec<_>>());
+        let expected = if synced == 0 { vec![1, 11] } else { vec![1, 11, 21] };
+        assert_eq!(firsts(&journal), expected);
+        drop((journal, follower));
+        let journal = open(&options);
+        append(&journal, 1);
+        let mut follower = journal.follow("sink").unwrap();
+        assert_eq!(rest(&mut follower), (1..=last + 1).collect::<Vec<_>>(), "nothing twice, nothing less");
+        assert_eq!(journal.stats().dropped, 0);
+    }
+}
+
+#[test]
+fn while_nothing_can_be_synced_the_journal_counts_as_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = config::Journal { on_full: config::OnFull::Drop, ..options(dir.path()) };
+    let journal = open(&options);
+    append(&journal, 3);
+    fail_syncs(&journal, 2);
+    assert!(journal.0.shared.sync().is_err());
+    assert!(journal.writable().unwrap_err().starts_with("cannot sync the journal"));
+    let mut batch = Batch::default();
+    batch.event(Uuid::nil(), Kind::Statement, 5, |_| {});
+    assert!(journal.append(&batch).is_err());
+    journal.0.shared.sync().unwrap();
+    append(&journal, 1);
+    assert_eq!(rest(&mut journal.follow("sink").unwrap()), [1, 2, 3, 4, 5], "4 is the gap event");
+    assert_eq!(journal.stats().dropped, 1);
+}
+
+#[test]
+fn damage_found_while_reading_is_told_once_and_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let journal = Journal::open(&options, Origin::default(), &["sink", "other"]).unwrap();
+    append(&journal, 20);
+    let path = dir.path().join(segment::name(1));
+    fs::OpenOptions::new().write(true).open(path).unwrap().write_all_at(b"!", 1_000).unwrap();
+    for sink in ["sink", "other"] {
+        let seqs = rest(&mut journal.follow(sink).unwrap());
+        assert_eq!((seqs.len(), seqs.last()), (20, Some(&21)), "one is gone, and 21 says so: {seqs:?}");
+    }
+    assert_eq!(journal.stats().dropped, 1);
+}
+
+#[test]
+fn a_cursor_that_points_astray_is_a_hint_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    append(&open(&options), 9);
+    fs::write(dir.path().join("cursors/sink"), r#"{"segment":1,"offset":77,"seq":4}"#).unwrap();
+    let journal = open(&options);
+    assert_eq!(rest(&mut journal.follow("sink").unwrap()), [5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn the_age_of_the_oldest_event_is_read_from_its_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(&options(dir.path()));
+    assert_eq!(journal.stats().sinks[0].lag, Duration::ZERO);
+    append(&journal, 2);
+    let mut follower = journal.follow("sink").unwrap();
+    assert!(follower.read(1, 1).unwrap());
+    follower.acknowledge();
+    let stats = journal.stats().sinks.remove(0);
+    assert_eq!((stats.lag_events, stats.delivered), (1, 1));
+    assert!(stats.lag > Duration::from_secs(1_700_000_000), "its time is 1970");
+    follower.save();
+    assert_eq!(lock(&journal.0.shared.sinks[0].cursors).saved.seq, 1);
+}
