@@ -1,8 +1,9 @@
 .PHONY: demo test check bench
 
 # A private PostgreSQL, Panoptes before it, a workload through it, the events as they come; Ctrl-C ends it.
+ARGS ?=
 demo:
-	@scripts/demo
+	@scripts/demo $(ARGS)
 
 # Everything there is to test, against real servers and clients. Installs what it needs.
 test:

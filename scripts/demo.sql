@@ -1,0 +1,20 @@
+-- What a shop might do in a minute: definitions, rows, a transaction that lasts and one that does not, errors.
+CREATE TABLE customers (id int PRIMARY KEY, email text NOT NULL UNIQUE);
+CREATE TABLE orders (id serial PRIMARY KEY, customer_id int REFERENCES customers, state text DEFAULT 'open');
+INSERT INTO customers VALUES (1, 'ana@example.com'), (2, 'ben@example.com'), (3, 'cleo@example.com');
+INSERT INTO orders (customer_id) SELECT id FROM customers;
+SELECT o.id, c.email FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.state = 'open';
+BEGIN;
+UPDATE orders SET state = 'paid' FROM customers c WHERE c.id = orders.customer_id AND c.email = 'ana@example.com';
+COMMIT;
+BEGIN;
+DELETE FROM orders;
+ROLLBACK;
+INSERT INTO customers VALUES (1, 'twice@example.com');
+SELECT * FROM no_such_table;
+PREPARE by_state(text) AS SELECT count(*) FROM orders WHERE state = $1;
+EXECUTE by_state('paid');
+COPY customers TO STDOUT;
+CREATE ROLE clerk LOGIN PASSWORD 'this never reaches an event';
+GRANT SELECT ON orders TO clerk;
+SELECT 1; SELECT 2/0; SELECT 3;
