@@ -28,6 +28,11 @@ impl Anchor {
         Self { at: now(), unix_micros: unix_micros(SystemTime::now()) }
     }
 
+    /// The instant on the monotonic clock.
+    pub(crate) fn at(self) -> Nanos {
+        self.at
+    }
+
     /// The wall time of an instant, in microseconds since 1970.
     pub(crate) fn unix_micros(self, at: Nanos) -> i64 {
         let since = i64::try_from(at / 1_000).unwrap_or(i64::MAX);

@@ -27,6 +27,7 @@ use std::{
 
 use panoptes_event::{Uuid, time::Clock};
 use panoptes_sinks::{AppendError, Journal, Origin};
+use panoptes_parser::wire::Nanos;
 use tracing::warn;
 use uuid::{ContextV7, Timestamp};
 
@@ -89,6 +90,8 @@ pub(crate) struct Auditor {
     limits: NameLimits,
     tools: Tools,
     journal: Journal,
+    /// When it was last looked for what is held too long.
+    looked: Nanos,
 }
 
 impl Auditor {
@@ -104,7 +107,7 @@ impl Auditor {
             bytes: config.limits.max_prepared_bytes.as_usize(),
         };
         let cache_bytes = config.audit.statement_cache.as_usize() / config.audit.threads.max(1);
-        Self { sessions: HashMap::new(), limits, tools: Tools::new(origin, cache_bytes, metrics), journal }
+        Self { sessions: HashMap::new(), limits, tools: Tools::new(origin, cache_bytes, metrics), journal, looked: 0 }
     }
 
     /// Works until all workers are gone.
@@ -167,6 +170,11 @@ impl Auditor {
     fn spill(&mut self) {
         let now = clock::now();
         let too_long = u64::try_from(MAX_HELD.as_nanos()).unwrap_or(u64::MAX);
+        // All sessions are looked at: not with every batch.
+        if now.saturating_sub(self.looked) < too_long / 4 {
+            return;
+        }
+        self.looked = now;
         for session in self.sessions.values_mut() {
             if session.held_since.is_some_and(|since| now.saturating_sub(since) > too_long) {
                 session.spill(&mut self.tools);

@@ -405,7 +405,7 @@ impl Session {
         if self.transactions.is_full() {
             self.spill(tools);
         } else if self.held_since.is_none() {
-            self.held_since = Some(crate::clock::now());
+            self.held_since = Some(tools.anchor.at());
         }
     }
 
