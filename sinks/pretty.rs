@@ -183,25 +183,26 @@ mod tests {
     use panoptes_event::{Db, Gap, Meta, Operation};
 
     fn statement(raw: &str) -> Event {
-        let mut event = Event::default();
-        event.meta = Meta {
-            timestamp: "2026-11-22T09:14:03.218411Z".into(),
-            duration_ms: Some(1.872),
-            ..Meta::default()
-        };
-        event.db = Some(Db { user: Some("shop\u{1b}[2J".into()), ..Db::default() });
-        event.operation = Some(Operation {
-            kind: "UPDATE".into(),
-            tables_involved: vec!["public.orders".into(), "customers".into()],
-            ..Operation::default()
-        });
-        event.sql = Some(Sql {
-            raw: Some(raw.into()),
-            row_count: Some(1),
-            outcome: Some(Outcome::Ok),
-            ..Sql::default()
-        });
-        event
+        Event {
+            meta: Meta {
+                timestamp: "2026-11-22T09:14:03.218411Z".into(),
+                duration_ms: Some(1.872),
+                ..Meta::default()
+            },
+            db: Some(Db { user: Some("shop\u{1b}[2J".into()), ..Db::default() }),
+            operation: Some(Operation {
+                kind: "UPDATE".into(),
+                tables_involved: vec!["public.orders".into(), "customers".into()],
+                ..Operation::default()
+            }),
+            sql: Some(Sql {
+                raw: Some(raw.into()),
+                row_count: Some(1),
+                outcome: Some(Outcome::Ok),
+                ..Sql::default()
+            }),
+            ..Event::default()
+        }
     }
 
     fn line(event: &Event, colours: bool) -> String {
@@ -226,8 +227,7 @@ mod tests {
     #[test]
     fn a_gap_says_how_many_and_why() {
         let gap = Gap { count: 3, reason: "journal full".into(), ..Gap::default() };
-        let mut event = Event::default();
-        (event.kind, event.gap) = (Kind::Gap, Some(gap));
+        let event = Event { kind: Kind::Gap, gap: Some(gap), ..Event::default() };
         assert_eq!(line(&event, false), "gap  3 events lost  journal full\n");
     }
 }

@@ -190,7 +190,7 @@ impl Shared {
         {
             use std::sync::atomic::Ordering::Relaxed;
             let failing = self.failing_syncs.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
-            return failing.is_ok().then(|| io::Error::other("a sync that fails for a test"));
+            failing.is_ok().then(|| io::Error::other("a sync that fails for a test"))
         }
         #[cfg(not(test))]
         None
