@@ -12,7 +12,7 @@ use support::{
     clients::{Client, psql},
     panoptes::Panoptes,
     postgres::{PASSWORD, PASSWORD_USERS, Postgres, Version},
-    tap::{Digests, Tap},
+    tap::{Digests, Streams, Tap},
 };
 
 fn main() {
@@ -94,29 +94,39 @@ fn same_bytes(rig: &Rig) -> Result<(), Failed> {
     for client in Client::ALL.into_iter().filter(|c| c.installed()) {
         client.run(outer.port);
     }
-    let (outside, inside) = (digests(&outer), digests(&inner));
+    let (outside, inside) = (recorded(&outer), recorded(&inner));
     assert!(outside.len() > 50, "connections were recorded");
-    let only = |a: &[Digests], b: &[Digests]| a.iter().filter(|d| !b.contains(d)).count();
-    if outside == inside {
-        return Ok(());
+    let mut different = only("outside", &outside, &inside);
+    different.extend(only("inside", &inside, &outside));
+    if different.is_empty() && outside.len() == inside.len() {
+        Ok(())
+    } else {
+        Err(different.join("\n").into())
     }
-    Err(format!(
-        "{} connections outside, {} of them not inside; {} inside, {} of them not outside",
-        outside.len(),
-        only(&outside, &inside),
-        inside.len(),
-        only(&inside, &outside)
-    )
-    .into())
 }
 
-/// Of the connections that carried anything, in an order that both sides share.
-fn digests(tap: &Tap) -> Vec<Digests> {
-    let connections = tap.finished();
-    let mut all: Vec<_> =
-        connections.iter().filter(|c| !c.session().0.is_empty()).map(|c| c.digests()).collect();
-    all.sort();
-    all
+/// The connections that carried anything, by their digests.
+fn recorded(tap: &Tap) -> Vec<(Digests, Arc<Streams>)> {
+    let connections = tap.finished().into_iter().filter(|c| !c.session().0.is_empty());
+    connections.map(|c| (c.digests(), c)).collect()
+}
+
+/// Those of one side that the other does not have, for people.
+fn only(side: &str, these: &[(Digests, Arc<Streams>)], those: &[(Digests, Arc<Streams>)]) -> Vec<String> {
+    let alone = these.iter().filter(|(digests, _)| !those.iter().any(|(other, _)| other == digests));
+    alone
+        .map(|(_, streams)| {
+            let (client, server) = streams.session();
+            let start = client[..client.len().min(120)].escape_ascii();
+            let end = client[client.len().saturating_sub(60)..].escape_ascii();
+            let last = server[server.len().saturating_sub(60)..].escape_ascii();
+            format!(
+                "{side}: {} bytes of the client: {start} … {end}\n  {} of the server, the last: {last}",
+                client.len(),
+                server.len()
+            )
+        })
+        .collect()
 }
 
 fn same_lines(direct: &str, through: &str) -> Result<(), Failed> {

@@ -1,6 +1,6 @@
 -- Run as: psql -X -q -a -v ON_ERROR_STOP=0 -h HOST -p PORT -U USER -d DB -f psql_mix.sql
 -- with PGAPPNAME=psql_mix; stdout and stderr together are the transcript. `n=` in a text that holds several statements
--- says how many, for the join with the server's log.
+-- says how many, for the join with the server's log; in one that does not parse, the bad one comes last.
 \set VERBOSITY verbose
 \set SHOW_CONTEXT always
 \pset null '(null)'
@@ -48,7 +48,7 @@ select 1 as a /* n=3 */\; select 2 as b\; select 3 as c;
 /* n=5 */ begin\; insert into item values (301, 'kept')\; commit\; select 1 / 0\; select 'never';
 /* n=3 */ insert into item values (302, 'undone')\; select 1 / 0\; select 'never';
 select id from item where id between 300 and 302 order by id;
-/* n=1 */ select 1\; selct 2;
+/* n=2 */ select 1\; selct 2;
 /* n=2 */ \; select 'after empty'\;\; select 'and another'\;;
 
 -- Transactions

@@ -99,7 +99,7 @@ fn endings(server: &[u8]) -> Vec<(usize, bool)> {
 }
 
 /// Type and body of each whole message.
-fn frames(stream: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub fn frames(stream: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = stream;
     std::iter::from_fn(move || {
         let head = rest.get(..5)?;

@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
@@ -20,14 +21,27 @@ pub struct Panoptes {
     pub port: u16,
     pub admin: u16,
     dir: TempDir,
+    environment: Vec<(String, String)>,
     process: Child,
 }
 
 impl Panoptes {
     /// Starts the proxy before the server on `upstream` of 127.0.0.1. `extra` is added to its TOML file.
     pub fn start(upstream: u16, extra: &str) -> Self {
+        Self::start_prepared(upstream, extra, &[], |_| {})
+    }
+
+    /// The same with variables of the environment, after `prepare` saw the folder that it runs in.
+    pub fn start_prepared(
+        upstream: u16,
+        extra: &str,
+        environment: &[(&str, &str)],
+        prepare: impl Fn(&Path),
+    ) -> Self {
         for _ in 0..ATTEMPTS {
-            let mut proxy = Self::spawn(upstream, extra);
+            let dir = tempfile::Builder::new().prefix("panoptes-").tempdir().expect("a folder");
+            prepare(dir.path());
+            let mut proxy = Self::spawn(dir, upstream, extra, environment);
             if proxy.comes_up() {
                 return proxy;
             }
@@ -37,22 +51,20 @@ impl Panoptes {
         panic!("panoptes found no free port");
     }
 
-    fn spawn(upstream: u16, extra: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("panoptes-").tempdir().expect("a folder");
+    fn spawn(dir: TempDir, upstream: u16, extra: &str, environment: &[(&str, &str)]) -> Self {
         let (port, admin) = (free_port(), free_port());
         fs::write(dir.path().join("panoptes.toml"), configuration(&dir, port, admin, upstream, extra))
             .expect("its file");
-        let log = fs::File::create(dir.path().join("stderr")).expect("its log");
-        let process = Command::new(env!("CARGO_BIN_EXE_panoptes"))
-            .args(["run", "--config"])
-            .arg(dir.path().join("panoptes.toml"))
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("its log"))
-            .stderr(log)
-            .spawn()
-            .expect("the built binary");
-        Self { port, admin, dir, process }
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let process = run(&dir, &environment);
+        Self { port, admin, dir, environment, process }
+    }
+
+    /// Starts it anew where the last one ended: same folder, same ports.
+    pub fn start_again(&mut self) {
+        self.process = run(&self.dir, &self.environment);
+        assert!(self.comes_up(), "panoptes did not start again:\n{}", self.log());
     }
 
     /// The events in the file sink so far, in order.
@@ -84,9 +96,42 @@ impl Panoptes {
 
     /// SIGTERM, then the way it ended.
     pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// Sends a signal, by its name without SIG.
+    pub fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success(), "it runs");
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().expect("kill").success(), "it runs");
+    }
+
+    /// Waits for its end, and tells the way.
+    pub fn ended(&mut self) -> ExitStatus {
         wait_for("panoptes to end", || self.process.try_wait().expect("its state"))
+    }
+
+    /// Waits until its log has `words`.
+    pub fn wait_for_log(&self, words: &str) {
+        wait_for(&format!("{words:?} in the log"), || self.log().contains(words).then_some(()));
+    }
+
+    /// Status and body of a GET at the admin endpoint.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).expect("the admin endpoint");
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("to be heard");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        (status, body.to_owned())
+    }
+
+    /// A figure of `/metrics` by its name with its labels, as it is written there; 0 where it is not.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.get("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |figure| figure.parse().expect("a number"))
     }
 
     /// The proxy's process, for `/proc`.
@@ -97,6 +142,11 @@ impl Panoptes {
     /// What it wrote to standard output and standard error.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.dir.path().join("stderr")).unwrap_or_default()).into_owned()
+    }
+
+    /// The folder that it runs in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     fn events_file(&self) -> PathBuf {
@@ -121,6 +171,22 @@ impl Drop for Panoptes {
             eprintln!("the log of panoptes:\n{}", self.log());
         }
     }
+}
+
+/// The built binary; its log goes on where there is one.
+fn run(dir: &TempDir, environment: &[(String, String)]) -> Child {
+    let log =
+        fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).expect("its log");
+    Command::new(env!("CARGO_BIN_EXE_panoptes"))
+        .args(["run", "--config"])
+        .arg(dir.path().join("panoptes.toml"))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("its log"))
+        .stderr(log)
+        .spawn()
+        .expect("the built binary")
 }
 
 fn configuration(dir: &TempDir, port: u16, admin: u16, upstream: u16, extra: &str) -> String {

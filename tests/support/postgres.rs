@@ -118,6 +118,13 @@ impl Postgres {
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
+    /// Waits until an SQL condition holds.
+    pub fn wait_until(&self, condition: &str) {
+        wait_for(condition, || {
+            (self.sql("wait", &format!("select {condition}")).trim() == "t").then_some(())
+        });
+    }
+
     /// The lines of the server's log so far.
     pub fn log(&self) -> Vec<Value> {
         let bytes = fs::read(self.dir.join("log/server.json")).unwrap_or_default();

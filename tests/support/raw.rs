@@ -5,11 +5,16 @@ use std::{
     net::TcpStream,
 };
 
-use super::postgres::{DATABASE, USER};
+use super::{
+    PATIENCE,
+    postgres::{DATABASE, USER},
+};
 
 /// A session of protocol 3.0.
 pub struct Raw {
     reader: BufReader<TcpStream>,
+    /// Process id and secret of BackendKeyData.
+    pub key: Vec<u8>,
 }
 
 /// What came up to a ReadyForQuery.
@@ -28,15 +33,25 @@ pub struct Exchange {
 impl Raw {
     /// Connects, logs in without a password, and waits until the server is ready.
     pub fn connect(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_nodelay(true)?;
-        let mut session = Self { reader: BufReader::with_capacity(1 << 16, stream) };
+        let mut session = Self::greet(port)?;
+        session.exchange()?;
+        Ok(session)
+    }
+
+    /// Connects and sends the StartupMessage.
+    pub fn greet(port: u16) -> io::Result<Self> {
         let parameters = format!("user\0{USER}\0database\0{DATABASE}\0application_name\0raw\0\0");
         let length = u32::try_from(8 + parameters.len()).expect("short");
-        session
-            .stream()
-            .write_all(&[&length.to_be_bytes()[..], &[0, 3, 0, 0], parameters.as_bytes()].concat())?;
-        session.exchange()?;
+        Self::open(port, &[&length.to_be_bytes()[..], &[0, 3, 0, 0], parameters.as_bytes()].concat())
+    }
+
+    /// Connects and sends `first`, whatever it is.
+    pub fn open(port: u16, first: &[u8]) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let session = Self { reader: BufReader::with_capacity(1 << 16, stream), key: Vec::new() };
+        session.stream().write_all(first)?;
         Ok(session)
     }
 
@@ -45,27 +60,47 @@ impl Raw {
         self.reader.get_ref()
     }
 
+    /// Sends a simple Query and reads what comes of it.
+    pub fn query(&mut self, text: &str) -> io::Result<Exchange> {
+        self.stream().write_all(&query(text))?;
+        self.exchange()
+    }
+
     /// Reads up to the next ReadyForQuery; of a message at most a few bytes are held.
     pub fn exchange(&mut self) -> io::Result<Exchange> {
         let mut seen = Exchange::default();
-        loop {
-            let mut head = [0; 5];
-            self.reader.read_exact(&mut head)?;
-            let length = u64::from(u32::from_be_bytes([head[1], head[2], head[3], head[4]])) - 4;
-            match head[0] {
-                b'D' => {
-                    seen.rows += 1;
-                    seen.last_row = self.body(length)?;
-                }
-                b'C' => {
-                    seen.completed += 1;
-                    self.skip(length)?;
-                }
-                b'E' => seen.errors.push(String::from_utf8_lossy(&self.body(length)?).into_owned()),
-                b'Z' => return self.skip(length).map(|()| seen),
-                _ => self.skip(length)?,
-            }
+        while !self.message(&mut seen)? {}
+        Ok(seen)
+    }
+
+    /// Reads up to the end of the connection: what came before it.
+    pub fn last_words(&mut self) -> io::Result<Exchange> {
+        let mut seen = Exchange::default();
+        while !self.reader.fill_buf()?.is_empty() {
+            self.message(&mut seen)?;
         }
+        Ok(seen)
+    }
+
+    /// Reads a message; whether it was ReadyForQuery.
+    fn message(&mut self, seen: &mut Exchange) -> io::Result<bool> {
+        let mut head = [0; 5];
+        self.reader.read_exact(&mut head)?;
+        let length = u64::from(u32::from_be_bytes([head[1], head[2], head[3], head[4]])) - 4;
+        match head[0] {
+            b'D' => {
+                seen.rows += 1;
+                seen.last_row = self.body(length)?;
+            }
+            b'C' => {
+                seen.completed += 1;
+                self.skip(length)?;
+            }
+            b'E' => seen.errors.push(String::from_utf8_lossy(&self.body(length)?).into_owned()),
+            b'K' => self.key = self.body(length)?,
+            _ => self.skip(length)?,
+        }
+        Ok(head[0] == b'Z')
     }
 
     fn body(&mut self, length: u64) -> io::Result<Vec<u8>> {

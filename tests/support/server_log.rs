@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// How a remark begins that says how many statements a text has: `/* n=3 */`.
+pub const REMARK: &str = "/* n=";
+
 /// What the log says of one server process.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -63,7 +66,7 @@ pub fn sessions(log: &[Value]) -> BTreeMap<u32, Session> {
 /// Statements in a simple Query's text: as a remark in it says (`/* n=3 */`), else the pieces between semicolons that
 /// are not empty. A text in which a semicolon can stand for something else needs the remark, or counts as one.
 pub fn statements(text: &str) -> usize {
-    if let Some(said) = text.split_once("/* n=").and_then(|(_, rest)| rest.split_once(" */")) {
+    if let Some(said) = text.split_once(REMARK).and_then(|(_, rest)| rest.split_once(" */")) {
         return said.0.parse().expect("a number in the remark");
     }
     let bare = without_comments(text);

@@ -97,9 +97,13 @@ impl Streams {
     }
 
     /// Of [`Self::session`], but for what a proxy that maps cancel keys must change: the secret in BackendKeyData and in a
-    /// CancelRequest.
+    /// CancelRequest. Where the
+    /// server's last word was FATAL it reads no more, and what the client had sent by then is a matter of time.
     pub fn digests(&self) -> Digests {
         let (mut client, mut server) = self.session();
+        if ends_fatally(&server) {
+            client.clear();
+        }
         if start_code(&client) == Some(CANCEL_REQUEST) {
             client.iter_mut().skip(12).for_each(|b| *b = 0);
         }
@@ -155,6 +159,12 @@ fn blank_cancel_key(server: &mut [u8]) {
     if let Some(key) = cancel_key(server) {
         server[key].fill(0);
     }
+}
+
+/// Whether the last message is an ErrorResponse of severity FATAL.
+fn ends_fatally(server: &[u8]) -> bool {
+    let last = super::answers::frames(server).last();
+    last.is_some_and(|(kind, body)| kind == b'E' && body.windows(7).any(|field| field == b"VFATAL\0"))
 }
 
 /// Where the secret of the first BackendKeyData is.
