@@ -91,7 +91,9 @@ impl Framer {
             *rest = behind;
             let (kind, length) = parse(*header)?;
             let keep = rule(kind, length)?;
-            if let Some((body, behind)) = usize::try_from(length).ok().and_then(|n| behind.split_at_checked(n)) {
+            if let Some((body, behind)) =
+                usize::try_from(length).ok().and_then(|n| behind.split_at_checked(n))
+            {
                 *rest = behind;
                 return Ok(Advance::Whole(Frame { kind, body: head(body, keep), length, begun: at }));
             }

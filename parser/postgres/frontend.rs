@@ -80,13 +80,11 @@ pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits)
 }
 
 /// What a message asks; `length` is that of its whole body.
-pub(super) fn ask<'a>(kind: Kind, body: &'a [u8], length: u64) -> Ask<&'a [u8]> {
+pub(super) fn ask(kind: Kind, body: &[u8], length: u64) -> Ask<&[u8]> {
     let mut reader = Reader::new(body);
     let cut = length > body.len() as u64;
     let ask = match kind {
-        Kind::Query => {
-            Some(Ask::Query { text: Some(reader.cstr_or_rest()), length: length.saturating_sub(1) })
-        }
+        Kind::Query => Some(query(body, length, cut)),
         Kind::Parse => parse(reader, length, cut),
         Kind::Bind => bind(reader, length, cut),
         Kind::Describe => target(&mut reader).map(|(target, name)| Ask::Describe { target, name }),

@@ -78,6 +78,7 @@ impl Pipeline {
             // Late, or for nothing: the server passes over it.
             Kind::CopyEnd if self.asked.is_empty() => return,
             Kind::CopyEnd => length = std::mem::take(&mut self.sent),
+            Kind::BadFlush => {}
             _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
         }
         self.asked.push(kind, frame.begun, frame.body, length);
@@ -178,7 +179,13 @@ impl Pipeline {
                     self.skip(at, out);
                 }
             }
-            _ if failure.fatal => out.observe(Observation::Ended(failure)),
+            front if failure.fatal => {
+                out.observe(Observation::Ended(failure));
+                // Whether a Sync was still heard nobody knows. What is behind a statement that had failed was not.
+                if front != Some(Kind::Sync) {
+                    self.abandon(Answer::Skipped, at, out);
+                }
+            }
             _ => {}
         }
     }

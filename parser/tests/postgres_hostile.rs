@@ -1,0 +1,205 @@
+//! Any bytes of either peer, in any order: nothing panics, nothing is lost, nothing is changed but the cancel secret.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use panoptes_parser::{
+    postgres::Postgres,
+    wire::{Ask, Limits, Observation, Opening, Settled, Wire},
+};
+use proptest::prelude::*;
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    Client(u8),
+    Server(u8),
+    Bytes { client: bool, bytes: Vec<u8> },
+}
+
+const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+const LOGIN: &[u8] = b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x01abcdZ\0\0\0\x05I";
+
+fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap();
+    [&[kind][..], &length.to_be_bytes(), body].concat()
+}
+
+/// A question that tells itself apart from all others by its number.
+fn question(kind: u8, number: usize) -> Vec<u8> {
+    let body = match kind {
+        b'Q' => format!("{number}\0"),
+        b'P' => format!("{number}\0select\0\0\0"),
+        b'B' => format!("{number}\0\0\0\0\0\0\0\0"),
+        b'D' | b'C' => format!("S{number}\0"),
+        b'E' => format!("{number}\0\0\0\0\0"),
+        b'F' => return frame(kind, &u32::try_from(number).unwrap().to_be_bytes()),
+        b'd' => "data".into(),
+        // A Flush with a body, every other time.
+        b'H' if number.is_multiple_of(2) => "x".into(),
+        _ => String::new(),
+    };
+    frame(kind, body.as_bytes())
+}
+
+fn answer(kind: u8) -> Vec<u8> {
+    match kind {
+        b'Z' => frame(kind, b"I"),
+        b'E' => frame(kind, b"SERROR\0C42601\0\0"),
+        // Not the protocol's: a fatal one.
+        b'X' => frame(b'E', b"SFATAL\0C57P01\0\0"),
+        b'C' => frame(kind, b"COPY 1\0"),
+        b'D' | b'd' | b'T' => frame(kind, b"row"),
+        b't' => frame(kind, b"\0\0"),
+        b'N' => frame(kind, b"SWARNING\0\0"),
+        _ => frame(kind, b""),
+    }
+}
+
+fn number(ask: &Ask<&[u8]>) -> Option<usize> {
+    let name = match ask {
+        Ask::Query { text, .. } => (*text)?,
+        Ask::Parse { statement: name, .. }
+        | Ask::Bind { portal: name, .. }
+        | Ask::Close { name, .. }
+        | Ask::Execute { portal: name } => name,
+        Ask::Command { object, .. } => return usize::try_from(*object).ok(),
+        Ask::Describe { .. } | Ask::Malformed => return None,
+    };
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let client = prop::sample::select(&b"QPBDECSFHdcfQES"[..]).prop_map(Step::Client);
+    let server = prop::sample::select(&b"123CDdEGHIKNSTVWZnstXCZEZ"[..]).prop_map(Step::Server);
+    prop::collection::vec(prop_oneof![client, server], 0..60)
+}
+
+fn noise() -> impl Strategy<Value = Vec<Step>> {
+    let bytes = prop::collection::vec(any::<u8>(), 0..40);
+    let noise = (any::<bool>(), bytes).prop_map(|(client, bytes)| Step::Bytes { client, bytes });
+    let near =
+        (any::<bool>(), prop::sample::select(&b"QPBDECSFHdcfKRZNVst"[..]), any::<[u8; 3]>(), 0..4_usize);
+    // A sound type, and a length that may be anything.
+    let near = near.prop_map(|(client, kind, [a, b, c], zeros)| {
+        let mut bytes = vec![kind, 0, a, b, c, a, b];
+        bytes[1..=zeros].fill(0);
+        Step::Bytes { client, bytes }
+    });
+    let known = steps().prop_map(|mut steps| steps.pop().unwrap_or(Step::Client(b'S')));
+    prop::collection::vec(prop_oneof![noise, near, known], 0..40)
+}
+
+/// Plays it in pieces of `size`, and gives what was seen.
+fn play(steps: &[Step], size: usize) -> (Vec<String>, Vec<usize>) {
+    let mut wire = Postgres::new(Limits::default(), [7; 32]);
+    let (mut seen, mut settled) = (Vec::new(), Vec::new());
+    let mut observer = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask, .. }) = &observation {
+            settled.extend(number(ask));
+        }
+        seen.push(format!("{observation:?}"));
+    };
+    assert_eq!(wire.open(STARTUP), Opening::Dial);
+    wire.client(STARTUP, 0, &mut observer).unwrap();
+    wire.server(&mut LOGIN.to_vec(), 0, &mut observer).unwrap();
+    // A peer that was refused is heard no more.
+    let mut refused = [false; 2];
+    for (place, step) in steps.iter().enumerate() {
+        let (client, bytes) = match step {
+            Step::Client(kind) => (true, question(*kind, place)),
+            Step::Server(kind) => (false, answer(*kind)),
+            Step::Bytes { client, bytes } => (*client, bytes.clone()),
+        };
+        let mut passed = 0;
+        for chunk in bytes.chunks(size) {
+            if refused[usize::from(client)] {
+                break;
+            }
+            let mut copy = chunk.to_vec();
+            let end = if client {
+                wire.client(chunk, 0, &mut observer)
+            } else {
+                wire.server(&mut copy, 0, &mut observer)
+            };
+            assert_eq!(copy, chunk, "the login is over: nothing is changed");
+            if let Err(violation) = end {
+                assert!(violation.pass <= chunk.len());
+                refused[usize::from(client)] = true;
+                passed += violation.pass;
+                observer(Observation::Blind { reason: violation.reason });
+            } else {
+                passed += chunk.len();
+            }
+        }
+        assert!(passed <= bytes.len());
+    }
+    wire.end(0, &mut observer);
+    assert!(!wire.is_full());
+    settled.sort_unstable();
+    (seen, settled)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whatever the server says, each question is told once.
+    #[test]
+    fn each_question_is_settled_once(steps in steps()) {
+        let told = |kind| b"QPBECF".contains(&kind);
+        let asked: Vec<_> = steps.iter().enumerate()
+            .filter(|(_, step)| matches!(step, Step::Client(kind) if told(*kind))).map(|(n, _)| n).collect();
+        let (seen, settled) = play(&steps, usize::MAX);
+        prop_assert_eq!(settled, asked, "{:#?}", seen);
+    }
+
+    #[test]
+    fn any_bytes_are_taken_in_any_pieces(steps in noise(), size in 1..20_usize) {
+        prop_assert_eq!(play(&steps, size), play(&steps, usize::MAX));
+    }
+
+    /// Before the login is over, too; and what is changed in the server's bytes is at most one secret.
+    #[test]
+    fn any_bytes_before_the_login(bytes in prop::collection::vec(any::<u8>(), 0..300), key in any::<bool>(), size in 1..50_usize) {
+        let mut wire = Postgres::new(Limits::default(), [7; 32]);
+        let mut ignore = |_: Observation<&[u8]>| {};
+        let _ = wire.open(&bytes);
+        let _ = wire.client(&bytes, 0, &mut ignore);
+        let start = if key { &b"K\0\0\0\x0c\0\0\0\x01"[..] } else { b"" };
+        let sent = [start, &bytes].concat();
+        let mut passed = sent.clone();
+        for chunk in passed.chunks_mut(size) {
+            if wire.server(chunk, 0, &mut ignore).is_err() {
+                return Ok(());
+            }
+        }
+        let keys = sent.iter().filter(|byte| **byte == b'K').count();
+        let changed = sent.iter().zip(&passed).filter(|(a, b)| a != b).count();
+        prop_assert!(changed <= 32 * keys);
+        wire.end(0, &mut ignore);
+    }
+}
+
+#[test]
+fn a_header_is_all_of_what_is_refused_that_passes() {
+    for (frame, pass) in
+        [(&b"!\0\0\0\x04"[..], 5), (b"S\0\0\x4e\x20rest", 5), (b"Q\xff\xff\xff\xff", 5), (b"Q\0\0\0\0Q", 5)]
+    {
+        for size in 1..=frame.len() {
+            let mut wire = Postgres::new(Limits::default(), [7; 32]);
+            let mut ignore = |_: Observation<&[u8]>| {};
+            wire.client(STARTUP, 0, &mut ignore).unwrap();
+            wire.server(&mut LOGIN.to_vec(), 0, &mut ignore).unwrap();
+            let mut passed = 0;
+            for chunk in frame.chunks(size) {
+                match wire.client(chunk, 0, &mut ignore) {
+                    Ok(()) => passed += chunk.len(),
+                    Err(violation) => {
+                        passed += violation.pass;
+                        break;
+                    }
+                }
+            }
+            assert_eq!(passed, pass, "{frame:?} by {size}");
+        }
+    }
+}
