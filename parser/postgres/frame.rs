@@ -76,6 +76,25 @@ impl Framer {
         })
     }
 
+    /// Passes over the frames of one kind that lie whole in `chunk` from `place` on: their number and their size.
+    /// Rows and COPY data come by the thousand, and nobody reads them.
+    pub(super) fn pass(&self, kind: u8, chunk: &[u8], place: &mut usize) -> (u64, u64) {
+        let all = chunk.get(*place..).unwrap_or_default();
+        let (mut rest, mut frames) = (all, 0);
+        while self.at_boundary()
+            && let Some([first, length @ ..]) = rest.first_chunk::<HEADER>()
+            && *first == kind
+            && let Ok(length @ 4..) = usize::try_from(u32::from_be_bytes(*length))
+            && let Some((_, behind)) = rest.split_at_checked(1 + length)
+        {
+            rest = behind;
+            frames += 1;
+        }
+        let size = all.len() - rest.len();
+        *place += size;
+        (frames, size as u64)
+    }
+
     fn advance<'c>(
         &mut self,
         rest: &mut &'c [u8],
@@ -207,6 +226,17 @@ mod tests {
 
     fn two_bytes(_: u8, _: u64) -> Rule {
         Ok(2)
+    }
+
+    #[test]
+    fn whole_frames_of_a_kind_are_passed_over() {
+        let (stream, mut framer, mut place) = (b"D\0\0\0\x05xD\0\0\0\x04D\0\0\0\x03", Framer::default(), 0);
+        assert_eq!(framer.pass(b'd', stream, &mut place), (0, 0));
+        assert_eq!((framer.pass(b'D', stream, &mut place), place), ((2, 11), 11));
+        assert_eq!(framer.next(stream, &mut place, 0, two_bytes), Err("invalid message length"));
+        let mut framer = Framer::default();
+        assert_eq!(framer.next(b"D\0\0\0\x14", &mut 0, 0, two_bytes), Ok(None));
+        assert_eq!(framer.pass(b'D', stream, &mut 0), (0, 0), "in the middle of another");
     }
 
     const STREAM: &[u8] = b"S\0\0\0\x04Q\0\0\0\x08abc\0D\0\0\0\x05x";

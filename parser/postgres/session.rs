@@ -100,6 +100,9 @@ impl Wire for Postgres {
         let mut place = 0;
         let mut framer = std::mem::take(&mut self.from_server);
         let end = loop {
+            let (rows, bytes) = framer.pass(b'D', chunk, &mut place);
+            let (_, copied) = framer.pass(b'd', chunk, &mut place);
+            self.pipeline.passed(rows, bytes + copied);
             match framer.next(chunk, &mut place, at, server_rule) {
                 Ok(Some(frame)) => self.answered(frame, at, out),
                 Ok(None) => break Ok(()),
