@@ -31,9 +31,10 @@ mod worker;
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use panoptes_config::Config;
@@ -82,13 +83,31 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
     info!("going down: running statements may take up to {:?} to end", config.limits.drain_timeout);
     // Workers that are gone need not be told.
     let _ = drain.send(Drain::Gently);
+    let ended = give_up_waiting(&journal, 2 * config.limits.drain_timeout)?;
     join(workers);
     join(auditors);
+    drop(ended);
     finish(config, &journal, sinks)
 }
 
-fn bind(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
-    let bind = |listen| Listener::bind(listen).map(Arc::new).map_err(|source| Error::Bind(listen.address, source));
+/// An auditor that waits for room in a full journal would wait for ever if its sink hangs. After `limit` the journal is
+/// closed before it: what waits becomes a gap event. Dropping what this gives calls it off.
+fn give_up_waiting(journal: &Journal, limit: Duration) -> Result<Sender<()>, Error> {
+    let (ended, waiting) = channel();
+    let journal = journal.clone();
+    let watch = move || {
+        if waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout)
+            && let Err(error) = journal.close()
+        {
+            error!(%error, "the journal could not be closed");
+        }
+    };
+    thread::Builder::new().name("shutdown".into()).spawn(watch).map_err(Error::Start)?;
+    Ok(ended)
+}
+
+fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
+    let bind = |listen| Listener::bind(listen).map_err(|source| Error::Bind(listen.address, source));
     config.listen.iter().map(bind).collect()
 }
 
@@ -121,7 +140,7 @@ fn start_auditors(
 
 fn start_workers(
     config: &Config,
-    listeners: Vec<Arc<Listener>>,
+    listeners: Vec<Listener>,
     queues: Vec<SyncSender<Batch>>,
     metrics: &Arc<Metrics>,
     draining: &watch::Receiver<Drain>,
@@ -131,7 +150,6 @@ fn start_workers(
         count => count,
     };
     let shared = Arc::new(Shared {
-        listeners,
         limits: config.limits.clone(),
         keys: Arc::default(),
         metrics: Arc::clone(metrics),
@@ -140,17 +158,18 @@ fn start_workers(
     });
     let (others, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let start = |(place, (arrivals, queue)): (usize, (_, &SyncSender<Batch>))| {
+        let listeners = listeners.iter().map(Listener::try_clone).collect::<Result<_, _>>().map_err(Error::Start)?;
         let (shared, queue) = (Arc::clone(&shared), queue.clone());
         let (others, draining) = (others.clone(), draining.clone());
         let work = move || {
-            if let Err(error) = worker::run(place, shared, queue, arrivals, others, draining) {
+            if let Err(error) = worker::run(place, shared, queue, listeners, arrivals, others, draining) {
                 error!(%error, "a network thread could not start");
             }
         };
         thread::Builder::new().name(format!("worker-{place}")).spawn(work).map_err(Error::Start)
     };
     let workers = arrivals.into_iter().zip(queues.iter().cycle()).enumerate().map(start).collect();
-    for listener in &shared.listeners {
+    for listener in &listeners {
         let upstream = &listener.upstream;
         info!(address = %listener.address, upstream = %format_args!("{}:{}", upstream.host, upstream.port), "listening");
     }
