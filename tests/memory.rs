@@ -91,7 +91,9 @@ fn all_the_parameters_there_can_be(server: &Postgres) -> Result<(), Failed> {
         assert!(exchange.last_row.ends_with(PARAMETERS.to_string().as_bytes()), "the server got them all");
         expect_done(&exchange, 1, 1)
     })?;
-    assert_eq!(events[0]["sql"]["parameters"][0], 1_234_567);
+    // Nobody said of which type they are: neither the Parse, nor a Describe.
+    let first = &events[0]["sql"]["parameters"][0];
+    assert_eq!((&first["type"], &first["hex"]), (&"unknown".into(), &"31323334353637".into()));
     Ok(())
 }
 
@@ -126,7 +128,7 @@ fn within_bounds(
 ) -> Result<Vec<Value>, Failed> {
     let proxy = Panoptes::start(server.port, "");
     let mut session = Raw::connect(proxy.port)?;
-    session.stream().write_all(&query("/* warm up */ select 0"))?;
+    session.stream().write_all(&query("select 0 as warm_up"))?;
     expect_done(&session.exchange()?, 1, 1)?;
     let before = resident(&proxy, "VmRSS");
     work(session)?;
@@ -138,7 +140,7 @@ fn within_bounds(
     assert!(growth < GROWTH, "grew by {growth} bytes");
     let mut events = proxy.events();
     events.retain(|e| {
-        e["kind"] == "statement" && !e["sql"]["raw"].as_str().unwrap_or_default().contains("warm up")
+        e["kind"] == "statement" && !e["sql"]["raw"].as_str().unwrap_or_default().contains("warm_up")
     });
     assert_eq!(events.len(), due);
     Ok(events)
