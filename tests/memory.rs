@@ -1,5 +1,6 @@
 //! Nothing that a peer sends makes the proxy grow: a huge message, a huge result, as many parameters as there can be, a
 //! very long pipeline. Each time the peak of the resident memory stays within [`GROWTH`], and the events are there.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 use std::{
     fs,
