@@ -83,7 +83,11 @@ impl Names {
     pub(crate) fn describe(&mut self, name: &[u8], types: Vec<u32>) {
         let known = if name.is_empty() { self.unnamed.as_mut() } else { self.statements.get_mut(name) };
         if let Some(known) = known {
-            *known = Rc::new(Prepared { name: known.name.clone(), text: known.text.clone(), types });
+            let described = Prepared { name: known.name.clone(), text: known.text.clone(), types };
+            if !name.is_empty() {
+                self.bytes = self.bytes - size(known) + size(&described);
+            }
+            *known = Rc::new(described);
         }
     }
 
@@ -155,8 +159,10 @@ mod tests {
         assert!(names.prepare(prepared(b"a")), "a new one takes the place of its namesake");
         names.deallocate(b"a");
         assert!(names.prepare(prepared(b"c")));
-        names.deallocate_all();
-        assert_eq!(names.bytes, 0);
+        names.describe(b"c", vec![0; 100]);
+        names.deallocate(b"c");
+        names.deallocate(b"b");
+        assert_eq!(names.bytes, 0, "what was described is forgotten whole");
         let mut names = Names::new(NameLimits { count: 9, bytes: 50 });
         assert!(names.prepare(prepared(b"a")) && !names.prepare(prepared(b"b")));
     }
