@@ -28,7 +28,7 @@ pub(crate) struct Health {
 
 impl Health {
     /// Of listeners that are bound and a journal that is open.
-    pub(crate) fn new(listeners: &[Arc<Listener>], journal: &Journal, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(listeners: &[Listener], journal: &Journal, metrics: &Arc<Metrics>) -> Self {
         Self {
             upstreams: listeners.iter().map(|listener| Arc::clone(&listener.upstream)).collect(),
             journal: journal.clone(),

@@ -18,7 +18,6 @@ use tracing::{debug, warn};
 use crate::{
     capture::{Note, Recorder},
     clock,
-    listener::Listener,
     pump::{Leg, Pump, Route},
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
     stream::Stream,
@@ -29,18 +28,14 @@ use crate::{
 const OPENING_BYTES: usize = 16 << 10;
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, client: SocketAddr, listener: &Listener) {
-    let opened = Opened {
-        id: Uuid::now_v7(),
-        client,
-        upstream: Arc::clone(&listener.upstream),
-        at: clock::now(),
-    };
+pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, client: SocketAddr, upstream: Arc<Upstream>) {
+    let protocol = upstream.protocol;
+    let opened = Opened { id: Uuid::now_v7(), client, upstream, at: clock::now() };
     let stream = match Stream::plain(socket) {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, %client, "the client was gone at once"),
     };
-    match listener.upstream.protocol {
+    match protocol {
         Protocol::Postgres => match secret() {
             Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream).await,
             Err(error) => warn!(%error, "no random bytes for a cancel key: the connection is refused"),
@@ -88,7 +83,14 @@ impl<W: Wire> Connection<W> {
     }
 
     async fn serve(mut self, mut client: Stream) {
-        match tokio::time::timeout_at(self.deadline, self.open(&mut client)).await {
+        let worker = Rc::clone(&self.worker);
+        let opening = tokio::time::timeout_at(self.deadline, self.open(&mut client));
+        let wish = tokio::select! {
+            wish = opening => wish,
+            // Who has not said yet what it wants is owed nothing.
+            () = worker.drain.begun() => Ok(Ok(Wish::Gone)),
+        };
+        match wish {
             Ok(Ok(Wish::Session(first))) => self.session(client, first).await,
             Ok(Ok(Wish::Cancel(key))) => self.cancel(client, key).await,
             Ok(Ok(Wish::Refused(reason))) => self.refused(Ending::ProtocolError(reason)),
@@ -139,6 +141,9 @@ impl<W: Wire> Connection<W> {
                 let ending = pump.run().await;
                 pump.wire.end(clock::now(), &mut pump.recorder);
                 recorder = pump.recorder;
+                if !pump.wire.is_logged_in() && !matches!(ending, Ending::ClientEof | Ending::ClientTerminate) {
+                    recorder.fail(&ending);
+                }
                 ending
             }
             Err(ending) => {
@@ -220,6 +225,7 @@ impl Recorder {
         let sql_state: &[u8] = match ending {
             Ending::ProtocolError(_) => b"08P01",
             Ending::TooMany => b"53300",
+            Ending::Shutdown => b"57P01",
             _ => b"08006",
         };
         let failure = Failure { sql_state, message: message.as_bytes(), position: 0, fatal: true };

@@ -24,6 +24,12 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    /// The same socket once more. Clients are refused when all of them are gone.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let (address, upstream) = (self.address, Arc::clone(&self.upstream));
+        Ok(Self { address, upstream, socket: self.socket.try_clone()? })
+    }
+
     /// Binds the socket.
     pub(crate) fn bind(listen: &Listen) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(listen.address), Type::STREAM, Some(Protocol::TCP))?;

@@ -27,7 +27,7 @@ use crate::{
     clock,
     session::{Ending, Upstream},
     stream::Stream,
-    worker::{Drain, Worker},
+    worker::{Drain, LAST_WORDS, Worker},
 };
 
 /// Bytes read at a time.
@@ -284,7 +284,8 @@ impl<'a, W: Wire> Pump<'a, W> {
     fn may_go_down(&self) -> bool {
         match self.worker.drain.state() {
             Drain::No => false,
-            Drain::Gently => self.wire.rest() == Rest::Idle && self.client.pending.is_empty(),
+            Drain::Gently if self.logged_in => self.wire.rest() == Rest::Idle && self.client.pending.is_empty(),
+            Drain::Gently => self.wire.at_boundary(),
             Drain::Now => true,
         }
     }
@@ -304,8 +305,13 @@ impl<'a, W: Wire> Pump<'a, W> {
     /// From now on only what is under way is waited for, and not for long.
     fn end(&mut self, ending: Ending) {
         if self.ending.is_none() {
+            let limit = match ending {
+                // The worker does not wait any longer.
+                Ending::Shutdown => LAST_WORDS / 2,
+                _ => self.worker.limits.drain_timeout,
+            };
             self.ending = Some(ending);
-            self.deadline = Some(Box::pin(tokio::time::sleep(self.worker.limits.drain_timeout)));
+            self.deadline = Some(Box::pin(tokio::time::sleep(limit)));
         }
     }
 

@@ -31,12 +31,13 @@ use crate::{
     connection,
     listener::Listener,
     metrics::{Metrics, Traffic},
+    session::Upstream,
 };
 
 /// After a failed accept (mostly: no more file descriptors) this long is waited.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long sessions that were told to go at once may take for it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How the proxy is going down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +54,6 @@ pub(crate) enum Drain {
 /// What all workers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) listeners: Vec<Arc<Listener>>,
     pub(crate) limits: Limits,
     pub(crate) keys: Arc<Keys>,
     pub(crate) metrics: Arc<Metrics>,
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
 pub(crate) struct Arrival {
     socket: std::net::TcpStream,
     client: SocketAddr,
-    listener: Arc<Listener>,
+    upstream: Arc<Upstream>,
 }
 
 /// A worker, as its sessions see it.
@@ -103,6 +103,13 @@ impl DrainState {
         self.changed.notified()
     }
 
+    /// Ready once the proxy goes down.
+    pub(crate) async fn begun(&self) {
+        while self.state() == Drain::No {
+            self.changed().await;
+        }
+    }
+
     fn set(&self, state: Drain) {
         self.state.set(state);
         self.changed.notify_waiters();
@@ -125,6 +132,7 @@ pub(crate) fn run(
     place: usize,
     shared: Arc<Shared>,
     queue: SyncSender<Batch>,
+    listeners: Vec<Listener>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     others: Vec<mpsc::UnboundedSender<Arrival>>,
     drain: watch::Receiver<Drain>,
@@ -142,24 +150,26 @@ pub(crate) fn run(
         others,
         ended: Notify::new(),
     });
-    LocalSet::new().block_on(&runtime, worker.serve(arrivals, drain))
+    LocalSet::new().block_on(&runtime, worker.serve(listeners, arrivals, drain))
 }
 
 impl Worker {
     async fn serve(
         self: Rc<Self>,
+        listeners: Vec<Listener>,
         arrivals: mpsc::UnboundedReceiver<Arrival>,
         mut drain: watch::Receiver<Drain>,
     ) -> io::Result<()> {
         let worker = Rc::clone(&self);
         tokio::task::spawn_local(async move { worker.capture.run(|| worker.traffic.flush()).await });
         let mut accepting = vec![tokio::task::spawn_local(Rc::clone(&self).receive(arrivals))];
-        for listener in &self.shared.listeners {
-            let socket = TcpListener::from_std(listener.socket.try_clone()?)?;
-            accepting.push(tokio::task::spawn_local(Rc::clone(&self).accept(socket, Arc::clone(listener))));
+        for Listener { address, upstream, socket } in listeners {
+            let socket = TcpListener::from_std(socket)?;
+            accepting.push(tokio::task::spawn_local(Rc::clone(&self).accept(socket, address, upstream)));
         }
         // A sender that is gone is as good as the word.
         let _ = drain.wait_for(|state| *state != Drain::No).await;
+        // Their sockets go with them: who comes now is refused.
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         self.go_down().await;
         Ok(())
@@ -187,12 +197,12 @@ impl Worker {
         }
     }
 
-    async fn accept(self: Rc<Self>, socket: TcpListener, listener: Arc<Listener>) {
+    async fn accept(self: Rc<Self>, socket: TcpListener, address: SocketAddr, upstream: Arc<Upstream>) {
         loop {
             match socket.accept().await {
-                Ok((socket, client)) => self.place(socket, client, &listener),
+                Ok((socket, client)) => self.place(socket, client, &upstream),
                 Err(error) => {
-                    warn!(%error, listener = %listener.address, "cannot accept a connection");
+                    warn!(%error, listener = %address, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -200,7 +210,7 @@ impl Worker {
     }
 
     /// Keeps a connection, or hands it on to the idlest worker.
-    fn place(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, listener: &Arc<Listener>) {
+    fn place(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, upstream: &Arc<Upstream>) {
         let loads = || self.shared.loads.iter().map(|load| load.load(Ordering::Relaxed));
         let own = self.load().load(Ordering::Relaxed);
         let idlest = loads().enumerate().min_by_key(|(_, load)| *load);
@@ -208,23 +218,23 @@ impl Worker {
             Some(other) => {
                 if let Ok(socket) = socket.into_std() {
                     // A worker that is gone takes its connections with it, as do we.
-                    let _ = other.send(Arrival { socket, client, listener: Arc::clone(listener) });
+                    let _ = other.send(Arrival { socket, client, upstream: Arc::clone(upstream) });
                 }
             }
-            None => self.own(socket, client, Arc::clone(listener)),
+            None => self.own(socket, client, Arc::clone(upstream)),
         }
     }
 
     async fn receive(self: Rc<Self>, mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
-        while let Some(Arrival { socket, client, listener }) = arrivals.recv().await {
+        while let Some(Arrival { socket, client, upstream }) = arrivals.recv().await {
             match TcpStream::from_std(socket) {
-                Ok(socket) => self.own(socket, client, listener),
+                Ok(socket) => self.own(socket, client, upstream),
                 Err(error) => warn!(%error, "cannot take over a connection"),
             }
         }
     }
 
-    fn own(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, listener: Arc<Listener>) {
+    fn own(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, upstream: Arc<Upstream>) {
         self.load().fetch_add(1, Ordering::Relaxed);
         self.metrics.connections.inc();
         self.metrics.accepted.inc();
@@ -232,7 +242,7 @@ impl Worker {
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let _guard = guard;
-            connection::serve(worker, socket, client, &listener).await;
+            connection::serve(worker, socket, client, upstream).await;
         });
     }
 

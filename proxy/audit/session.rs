@@ -38,7 +38,15 @@ pub(crate) struct Session {
     transactions: Transactions,
     /// When something was first held.
     pub(crate) held_since: Option<Nanos>,
-    login_told: bool,
+    login: Login,
+}
+
+/// What was told of the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Login {
+    Awaited,
+    Done,
+    Refused,
 }
 
 /// What an error in the extended protocol left behind.
@@ -63,7 +71,7 @@ impl Session {
             passed_over: PassedOver::default(),
             transactions: Transactions::new(),
             held_since: None,
-            login_told: false,
+            login: Login::Awaited,
         }
     }
 
@@ -91,7 +99,7 @@ impl Session {
 
     /// The session is over.
     pub(crate) fn end(&mut self, at: Nanos, ending: &Ending, tools: &mut Tools) {
-        if self.login_told {
+        if self.login == Login::Done {
             self.identity.write_logout(at, ending, tools);
         }
     }
@@ -128,9 +136,9 @@ impl Session {
 
     fn login(&mut self, at: Nanos, failure: Option<&Failure<&[u8]>>, tools: &mut Tools) {
         // A login that was refused may be told twice: by the server, and by the way the session ended.
-        if !self.login_told {
+        if self.login == Login::Awaited {
             let error = failure.map(|failure| self.error(failure));
-            self.login_told = failure.is_none();
+            self.login = if failure.is_none() { Login::Done } else { Login::Refused };
             self.identity.refresh(tools);
             self.identity.write_login(at, error.as_deref(), tools);
         }
