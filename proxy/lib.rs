@@ -34,7 +34,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use panoptes_config::Config;
@@ -49,7 +49,10 @@ use audit::Auditor;
 use capture::{BATCH_BYTES, Batch};
 use listener::Listener;
 use metrics::Metrics;
-use worker::{Drain, Shared};
+use worker::{Drain, LAST_WORDS, Shared};
+
+/// What sinks get at least to take what is in the journal when the proxy goes down; it keeps the rest for them.
+const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 
 /// Runs the proxy until `shutdown` is ready and what was under way has ended.
 ///
@@ -83,23 +86,30 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
     info!("going down: running statements may take up to {:?} to end", config.limits.drain_timeout);
     // Workers that are gone need not be told.
     let _ = drain.send(Drain::Gently);
-    let ended = give_up_waiting(&journal, 2 * config.limits.drain_timeout)?;
+    let until = Instant::now() + config.limits.drain_timeout;
+    let ended = give_up_waiting(&journal, until)?;
     join(workers);
     join(auditors);
     drop(ended);
-    finish(config, &journal, sinks)
+    finish(until, &journal, sinks)
 }
 
-/// An auditor that waits for room in a full journal would wait for ever if its sink hangs. After `limit` the journal is
-/// closed before it: what waits becomes a gap event. Dropping what this gives calls it off.
-fn give_up_waiting(journal: &Journal, limit: Duration) -> Result<Sender<()>, Error> {
+/// An auditor that waits for room in a full journal would wait for ever if its sink hangs. Once the workers' time is
+/// over, a full journal is closed before it: what waits becomes a gap event. Dropping what this gives calls it off.
+fn give_up_waiting(journal: &Journal, until: Instant) -> Result<Sender<()>, Error> {
     let (ended, waiting) = channel();
     let journal = journal.clone();
     let watch = move || {
-        if waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout)
-            && let Err(error) = journal.close()
-        {
-            error!(%error, "the journal could not be closed");
+        let mut wait = until.saturating_duration_since(Instant::now()) + LAST_WORDS;
+        while waiting.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            wait = LAST_WORDS;
+            // Where there is room, the auditors are at work still.
+            if journal.writable().is_err() {
+                if let Err(error) = journal.close() {
+                    error!(%error, "the journal could not be closed");
+                }
+                return;
+            }
         }
     };
     thread::Builder::new().name("shutdown".into()).spawn(watch).map_err(Error::Start)?;
@@ -184,10 +194,10 @@ fn join(handles: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Writes the journal out, and gives the sinks time to take what is in it.
-fn finish(config: &Config, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
+/// Writes the journal out, and gives the sinks what is left of the time to take what is in it.
+fn finish(until: Instant, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
     journal.close()?;
-    let behind = sinks.finish(config.limits.drain_timeout);
+    let behind = sinks.finish(until.saturating_duration_since(Instant::now()).max(LAST_DELIVERIES));
     if !behind.is_empty() {
         warn!(sinks = ?behind, "not everything is delivered yet; the journal keeps it for the next start");
     }
