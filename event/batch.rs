@@ -25,6 +25,8 @@ struct Entry {
     /// Where `"seq":N,` goes.
     number_at: usize,
     unix_micros: i64,
+    /// Events that are lost with it: itself, or those that it tells to be.
+    count: u64,
 }
 
 impl Batch {
@@ -38,6 +40,12 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Events that are lost if those from the `skip`th on are: a gap event stands for those that it tells of.
+    #[must_use]
+    pub fn count(&self, skip: usize) -> u64 {
+        self.entries.iter().skip(skip).fold(0, |sum, entry| sum.saturating_add(entry.count))
     }
 
     /// Size in bytes, less the numbers.
@@ -59,7 +67,7 @@ impl Batch {
         let number_at = object.position();
         write(&mut object);
         object.end();
-        self.entries.push(Entry { end: self.bytes.len(), number_at, unix_micros });
+        self.entries.push(Entry { end: self.bytes.len(), number_at, unix_micros, count: 1 });
     }
 
     /// Adds a typed event; its `seq` is the journal's to give.
@@ -78,6 +86,9 @@ impl Batch {
                 .optional("blind", event.blind.as_ref())
                 .optional("gap", event.gap.as_ref());
         });
+        if let (Some(gap), Some(entry)) = (&event.gap, self.entries.last_mut()) {
+            entry.count = gap.count;
+        }
     }
 
     /// Takes the events of `other` to the end of this batch and leaves it empty.
@@ -88,6 +99,7 @@ impl Batch {
             end: base + entry.end,
             number_at: base + entry.number_at,
             unix_micros: entry.unix_micros,
+            count: entry.count,
         }));
     }
 
@@ -151,5 +163,6 @@ mod tests {
             })
             .collect();
         assert_eq!(read, [(event.clone(), 8), (event, 9)]);
+        assert_eq!([first.count(0), first.count(1), first.count(2)], [6, 3, 0]);
     }
 }

@@ -38,8 +38,12 @@ impl Loss {
     /// The events of a batch from the `skip`th on.
     pub(crate) fn of(batch: &Batch, skip: usize, reason: String) -> Self {
         let times = || batch.iter().skip(skip).map(|(_, unix_micros)| unix_micros);
-        let count = batch.len().saturating_sub(skip) as u64;
-        Self { count, from: times().min().unwrap_or_default(), to: times().max().unwrap_or_default(), reason }
+        Self {
+            count: batch.count(skip),
+            from: times().min().unwrap_or_default(),
+            to: times().max().unwrap_or_default(),
+            reason,
+        }
     }
 
     /// The event that tells of it.
