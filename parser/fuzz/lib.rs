@@ -1,0 +1,53 @@
+//! What the targets share: a session that has logged in, and what it saw.
+
+use panoptes_parser::{
+    postgres::Postgres,
+    wire::{Limits, Nanos, Observation, Observer, Opening, Wire},
+};
+
+const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+const LOGIN: &[u8] = b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x01abcdZ\0\0\0\x05I";
+/// More than one input may make the session hold, many times over.
+const MOST: usize = 1 << 20;
+
+/// Keeps what is seen.
+#[derive(Default)]
+pub struct Seen(pub Vec<String>);
+
+impl Observer for Seen {
+    fn observe(&mut self, observation: Observation<&[u8]>) {
+        self.0.push(format!("{observation:?}"));
+    }
+}
+
+/// Forgets what is seen, having looked at all of it.
+pub struct Ignore;
+
+impl Observer for Ignore {
+    fn observe(&mut self, observation: Observation<&[u8]>) {
+        observation.map(|bytes| assert!(bytes.len() < MOST));
+    }
+}
+
+/// A session that has logged in.
+pub fn session(out: &mut impl Observer) -> Postgres {
+    let mut wire = Postgres::new(Limits::default(), [7; 32]);
+    assert_eq!(wire.open(STARTUP), Opening::Dial);
+    client(&mut wire, STARTUP, 0, out);
+    server(&mut wire, LOGIN, 0, out);
+    wire
+}
+
+/// Whether the client is heard on.
+pub fn client(wire: &mut Postgres, bytes: &[u8], at: Nanos, out: &mut impl Observer) -> bool {
+    let end = wire.client(bytes, at, out);
+    end.inspect_err(|violation| assert!(violation.pass <= bytes.len())).is_ok()
+}
+
+/// Whether the server is heard on.
+pub fn server(wire: &mut Postgres, bytes: &[u8], at: Nanos, out: &mut impl Observer) -> bool {
+    let mut chunk = bytes.to_vec();
+    let end = wire.server(&mut chunk, at, out);
+    assert!(at == 0 || chunk == bytes, "changed after the login");
+    end.inspect_err(|violation| assert!(violation.pass <= bytes.len())).is_ok()
+}
