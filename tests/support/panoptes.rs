@@ -23,6 +23,8 @@ pub struct Panoptes {
     dir: TempDir,
     environment: Vec<(String, String)>,
     process: Child,
+    /// How often it was started.
+    starts: usize,
 }
 
 impl Panoptes {
@@ -58,12 +60,13 @@ impl Panoptes {
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let process = run(&dir, &environment);
-        Self { port, admin, dir, environment, process }
+        Self { port, admin, dir, environment, process, starts: 1 }
     }
 
     /// Starts it anew where the last one ended: same folder, same ports.
     pub fn start_again(&mut self) {
         self.process = run(&self.dir, &self.environment);
+        self.starts += 1;
         assert!(self.comes_up(), "panoptes did not start again:\n{}", self.log());
     }
 
@@ -154,11 +157,13 @@ impl Panoptes {
     }
 
     fn comes_up(&mut self) -> bool {
-        wait_for("panoptes to accept", || {
+        // Its sockets are bound long before it is ready for signals; and until then they may be another's.
+        wait_for("panoptes to come up", || {
             if self.process.try_wait().expect("its state").is_some() {
                 return Some(false);
             }
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok().then_some(true)
+            let told = self.log().matches("metrics and health").count();
+            (told == self.starts && self.get("/healthz").0 == 200).then_some(true)
         })
     }
 }
