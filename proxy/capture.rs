@@ -84,6 +84,22 @@ struct Home {
     room: Arc<Notify>,
 }
 
+/// The way to an auditor, which several workers may share.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    batches: SyncSender<Batch>,
+    /// Told to all of them when there is room: what fills the queue may be another's.
+    room: Arc<Notify>,
+}
+
+impl Queue {
+    /// A queue of so many batches.
+    pub(crate) fn new(length: usize) -> (Self, Receiver<Batch>) {
+        let (batches, auditor) = sync_channel(length);
+        (Self { batches, room: Arc::default() }, auditor)
+    }
+}
+
 impl Batch {
     /// The bytes at a place.
     pub(crate) fn at(&self, span: Span) -> &[u8] {
@@ -98,7 +114,7 @@ impl Batch {
         self.bytes.shrink_to(2 * BATCH_BYTES);
         // A worker that has enough of them lets this one go.
         let _ = self.home.spare.try_send((self.records, self.bytes));
-        self.home.room.notify_one();
+        self.home.room.notify_waiters();
     }
 }
 
@@ -107,7 +123,7 @@ impl Batch {
 pub(crate) struct Capture {
     records: RefCell<Vec<Record>>,
     bytes: RefCell<Vec<u8>>,
-    queue: SyncSender<Batch>,
+    queue: Queue,
     spare: Receiver<(Vec<Record>, Vec<u8>)>,
     home: Home,
     on_full: OnFull,
@@ -122,14 +138,15 @@ pub(crate) struct Capture {
 
 impl Capture {
     /// A worker's end of `queue`.
-    pub(crate) fn new(queue: SyncSender<Batch>, on_full: OnFull, queued: IntGauge) -> Rc<Self> {
+    pub(crate) fn new(queue: Queue, on_full: OnFull, queued: IntGauge) -> Rc<Self> {
         let (give, spare) = sync_channel(SPARE_BATCHES);
+        let home = Home { spare: give, room: Arc::clone(&queue.room) };
         Rc::new(Self {
             records: RefCell::default(),
             bytes: RefCell::default(),
             queue,
             spare,
-            home: Home { spare: give, room: Arc::new(Notify::new()) },
+            home,
             on_full,
             queued,
             full: Cell::new(false),
@@ -169,7 +186,7 @@ impl Capture {
             anchor: Anchor::now(),
             home: self.home.clone(),
         };
-        match self.queue.try_send(batch) {
+        match self.queue.batches.try_send(batch) {
             Ok(()) => {
                 self.full.set(false);
                 self.queued.inc();
@@ -201,8 +218,13 @@ impl Capture {
             self.begun.notified().await;
             tokio::time::sleep(FLUSH_INTERVAL).await;
             tick();
-            while !self.flush() {
-                self.home.room.notified().await;
+            loop {
+                // Room that comes while the queue is looked at is not missed.
+                let room = self.queue.room.notified();
+                if self.flush() {
+                    break;
+                }
+                room.await;
             }
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
         }
@@ -285,7 +307,7 @@ mod tests {
         })
     }
 
-    fn capture(queue: SyncSender<Batch>, on_full: OnFull) -> Rc<Capture> {
+    fn capture(queue: Queue, on_full: OnFull) -> Rc<Capture> {
         Capture::new(queue, on_full, IntGauge::new("queued", "queued").unwrap())
     }
 
@@ -300,7 +322,7 @@ mod tests {
 
     #[test]
     fn bytes_travel_with_their_record() {
-        let (queue, auditor) = sync_channel(1);
+        let (queue, auditor) = Queue::new(1);
         let capture = capture(queue, OnFull::Block);
         let mut recorder = Recorder::new(7, capture.clone());
         recorder.observe(statement(b"one"));
@@ -316,7 +338,7 @@ mod tests {
 
     #[test]
     fn with_block_a_full_queue_stops_the_clients_and_loses_nothing() {
-        let (queue, auditor) = sync_channel(1);
+        let (queue, auditor) = Queue::new(1);
         let capture = capture(queue, OnFull::Block);
         let mut recorder = Recorder::new(7, capture.clone());
         recorder.observe(statement(b"one"));
@@ -332,9 +354,33 @@ mod tests {
         assert!(capture.poll_room(&Context::from_waker(Waker::noop())));
     }
 
+    #[tokio::test]
+    async fn room_is_told_to_every_worker() {
+        let (queue, auditor) = Queue::new(1);
+        let captures = [(); 2].map(|()| capture(queue.clone(), OnFull::Block));
+        for capture in &captures {
+            Recorder::new(7, capture.clone()).observe(statement(b"one"));
+        }
+        assert!(captures[0].flush());
+        assert!(!captures[1].flush());
+        let handed_over = async {
+            // What filled the queue was the other's.
+            tokio::task::yield_now().await;
+            auditor.recv().unwrap().recycle();
+            while auditor.try_recv().is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = captures[1].run(|| {}) => {}
+            () = handed_over => {}
+        }
+        assert!(captures[1].poll_room(&Context::from_waker(Waker::noop())));
+    }
+
     #[test]
     fn with_drop_a_full_queue_leaves_statements_out_and_says_how_many() {
-        let (queue, auditor) = sync_channel(1);
+        let (queue, auditor) = Queue::new(1);
         let capture = capture(queue, OnFull::Drop);
         let mut recorder = Recorder::new(7, capture.clone());
         recorder.observe(statement(b"one"));

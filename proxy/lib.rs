@@ -31,7 +31,7 @@ mod worker;
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+        mpsc::{RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -46,7 +46,7 @@ pub use error::Error;
 
 use admin::Health;
 use audit::Auditor;
-use capture::{BATCH_BYTES, Batch};
+use capture::{BATCH_BYTES, Queue};
 use listener::Listener;
 use metrics::Metrics;
 use worker::{Drain, LAST_WORDS, Shared};
@@ -122,19 +122,18 @@ fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
 }
 
 /// Starts the audit threads, and gives the way to each. They end when all workers are gone.
-#[expect(clippy::type_complexity, reason = "two lists")]
 fn start_auditors(
     config: &Config,
     origin: &Origin,
     journal: &Journal,
     metrics: &Arc<Metrics>,
-) -> Result<(Vec<SyncSender<Batch>>, Vec<JoinHandle<()>>), Error> {
+) -> Result<(Vec<Queue>, Vec<JoinHandle<()>>), Error> {
     let threads = config.audit.threads.max(1);
     let queued = (config.audit.queue.as_usize() / BATCH_BYTES / threads).max(1);
     let mut queues = Vec::new();
     let mut handles = Vec::new();
     for place in 0..threads {
-        let (queue, batches): (_, Receiver<Batch>) = sync_channel(queued);
+        let (queue, batches) = Queue::new(queued);
         let (config, origin) = (config.clone(), origin.clone());
         let (journal, metrics) = (journal.clone(), Arc::clone(metrics));
         let handle = thread::Builder::new()
@@ -151,7 +150,7 @@ fn start_auditors(
 fn start_workers(
     config: &Config,
     listeners: Vec<Listener>,
-    queues: Vec<SyncSender<Batch>>,
+    queues: Vec<Queue>,
     metrics: &Arc<Metrics>,
     draining: &watch::Receiver<Drain>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
@@ -167,7 +166,7 @@ fn start_workers(
         loads: (0..count).map(|_| 0.into()).collect(),
     });
     let (others, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
-    let start = |(place, (arrivals, queue)): (usize, (_, &SyncSender<Batch>))| {
+    let start = |(place, (arrivals, queue)): (usize, (_, &Queue))| {
         let listeners = listeners.iter().map(Listener::try_clone).collect::<Result<_, _>>().map_err(Error::Start)?;
         let (shared, queue) = (Arc::clone(&shared), queue.clone());
         let (others, draining) = (others.clone(), draining.clone());

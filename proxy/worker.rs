@@ -11,7 +11,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
-        mpsc::SyncSender,
     },
     time::Duration,
 };
@@ -27,7 +26,7 @@ use tracing::warn;
 
 use crate::{
     cancel::Keys,
-    capture::{Batch, Capture},
+    capture::{Capture, Queue},
     connection,
     listener::Listener,
     metrics::{Metrics, Traffic},
@@ -131,7 +130,7 @@ impl Drop for SessionGuard {
 pub(crate) fn run(
     place: usize,
     shared: Arc<Shared>,
-    queue: SyncSender<Batch>,
+    queue: Queue,
     listeners: Vec<Listener>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     others: Vec<mpsc::UnboundedSender<Arrival>>,
