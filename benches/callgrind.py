@@ -43,10 +43,13 @@ def place(file, function, root):
         return file
     if crate := CRATE.search(file):
         return crate[1]
-    # Code of std that was inlined: it belongs to whoever used it.
-    if ours := module(function):
-        return f"std within {ours}"
-    return "std" if STANDARD.search(file) else "libc and others"
+    # Generic code of std belongs to whoever used it; callgrind knows the function that it was inlined into.
+    return f"{'std' if STANDARD.search(file) else 'libc'} within {module(function) or short(function)}"
+
+
+def short(function):
+    """The first parts of a foreign function's path."""
+    return "::".join(function.split("::")[:3])
 
 
 def module(function):
