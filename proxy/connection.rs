@@ -54,7 +54,8 @@ fn secret() -> Result<[u8; SECRET_BYTES], getrandom::Error> {
 struct Connection<W> {
     worker: Rc<Worker>,
     opened: Opened,
-    wire: W,
+    /// Behind a box: every future that it is moved through would hold a place for it.
+    wire: Box<W>,
     deadline: Instant,
 }
 
@@ -79,7 +80,7 @@ impl<W: Wire> Connection<W> {
             pending_bytes: worker.limits.max_pending_bytes.as_usize(),
         };
         let deadline = Instant::now() + worker.limits.login_timeout;
-        Self { worker, opened, wire: wire(limits, secret), deadline }
+        Self { worker, opened, wire: Box::new(wire(limits, secret)), deadline }
     }
 
     async fn serve(mut self, mut client: Stream) {

@@ -46,7 +46,7 @@ pub(crate) struct Route {
 
 /// One session between its two sockets.
 pub(crate) struct Pump<'a, W> {
-    pub(crate) wire: W,
+    pub(crate) wire: Box<W>,
     pub(crate) recorder: Recorder,
     worker: &'a Rc<Worker>,
     client: Leg,
@@ -130,7 +130,7 @@ impl Leg {
 impl<'a, W: Wire> Pump<'a, W> {
     /// A session whose server was just reached.
     pub(crate) fn new(
-        wire: W,
+        wire: Box<W>,
         recorder: Recorder,
         worker: &'a Rc<Worker>,
         legs: (Leg, Leg),

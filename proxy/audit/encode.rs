@@ -94,6 +94,8 @@ impl Identity {
         json::write(&mut db, &self.db());
         self.db = db;
         self.session = json::members(&self.session());
+        // They stay as long as the session, mostly idle.
+        [&mut self.meta, &mut self.db, &mut self.session].map(Vec::shrink_to_fit);
     }
 
     /// Writes a statement's event, and tells its number in the session.

@@ -86,7 +86,7 @@ impl Tools {
 
 /// One audit thread.
 pub(crate) struct Auditor {
-    sessions: HashMap<SessionNumber, Session>,
+    sessions: HashMap<SessionNumber, Box<Session>>,
     limits: NameLimits,
     tools: Tools,
     journal: Journal,
@@ -154,7 +154,8 @@ impl Auditor {
                 }
             }
             Note::Opened(opened) => {
-                self.sessions.insert(number, Session::new(*opened, self.limits, tools));
+                let session = Session::new(*opened, self.limits, tools);
+                self.sessions.insert(number, Box::new(session));
             }
             Note::Ended { at, ending } => {
                 if let Some(mut session) = self.sessions.remove(&number) {
