@@ -1,8 +1,8 @@
 //! What one worker saw, on its way to the auditor.
 //!
-//! Records are collected in a batch and handed over when the batch is large, or a few milliseconds after its first
-//! record: so nothing on the path of the bytes locks, wakes or allocates for a single statement. Batches come back
-//! empty and are filled again.
+//! Records are collected in a batch and handed over when the batch is large, or a few milliseconds old: so nothing on
+//! the path of the bytes locks, wakes or allocates for a single statement. Batches come back empty and are filled
+//! again.
 //!
 //! The queue is bounded. While it is full, no more is read from clients (`block`), or statements are left out,
 //! counted, and told as a gap (`drop`).
@@ -15,7 +15,6 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     task::{Context, Waker},
-    time::Duration,
 };
 
 use panoptes_config::OnFull;
@@ -25,13 +24,14 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::{self, Anchor},
+    pacer::{Beat, Pacer},
     session::{CancelRequest, Ending, Opened, SessionNumber},
 };
 
 /// A batch is handed over at this size, in bytes of records and text.
 pub(crate) const BATCH_BYTES: usize = 128 << 10;
-/// Or this long after its first record.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(5);
+/// Or at this age in nanoseconds, as soon as the worker does something; one that has nothing to do is called.
+const BATCH_AGE: Nanos = 5_000_000;
 /// What a batch may hold where even a full queue must not lose it (logins, prepared statements): beyond it clients
 /// wait, whatever the policy.
 const MAX_HELD_BYTES: usize = 8 << 20;
@@ -132,13 +132,16 @@ pub(crate) struct Capture {
     /// The queue was full at the last try.
     full: Cell<bool>,
     left_out: Cell<Option<(u64, Nanos, Nanos)>>,
-    begun: Notify,
+    /// When the batch was first looked at.
+    since: Cell<Option<Nanos>>,
+    pacer: Pacer,
+    beat: Arc<Beat>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Capture {
     /// A worker's end of `queue`.
-    pub(crate) fn new(queue: Queue, on_full: OnFull, queued: IntGauge) -> Rc<Self> {
+    pub(crate) fn new(queue: Queue, on_full: OnFull, queued: IntGauge, pacer: Pacer, beat: Arc<Beat>) -> Rc<Self> {
         let (give, spare) = sync_channel(SPARE_BATCHES);
         let home = Home { spare: give, room: Arc::clone(&queue.room) };
         Rc::new(Self {
@@ -151,7 +154,9 @@ impl Capture {
             queued,
             full: Cell::new(false),
             left_out: Cell::new(None),
-            begun: Notify::new(),
+            since: Cell::new(None),
+            pacer,
+            beat,
             waiting: RefCell::default(),
         })
     }
@@ -160,13 +165,25 @@ impl Capture {
     pub(crate) fn push(&self, session: SessionNumber, note: Note) {
         let mut records = self.records.borrow_mut();
         if records.is_empty() {
-            self.begun.notify_one();
+            self.pacer.begin(&self.beat);
         }
         records.push(Record { session, note });
         let size = records.len() * size_of::<Record>() + self.bytes.borrow().len();
         drop(records);
-        if size >= BATCH_BYTES && !self.full.get() && !self.flush() {
-            self.begun.notify_one();
+        if size >= BATCH_BYTES && !self.full.get() {
+            self.flush();
+        }
+    }
+
+    /// Hands over what is old enough; whether it was.
+    pub(crate) fn look(&self, now: Nanos) -> bool {
+        match self.since.get() {
+            Some(since) => now.saturating_sub(since) >= BATCH_AGE && !self.full.get() && self.flush(),
+            None if self.records.borrow().is_empty() => false,
+            None => {
+                self.since.set(Some(now));
+                false
+            }
         }
     }
 
@@ -189,12 +206,16 @@ impl Capture {
         match self.queue.batches.try_send(batch) {
             Ok(()) => {
                 self.full.set(false);
+                self.since.set(None);
+                self.beat.hand_over();
                 self.queued.inc();
             }
             Err(TrySendError::Full(batch)) => {
                 self.full.set(true);
                 self.records.replace(batch.records);
                 self.bytes.replace(batch.bytes);
+                // From now on the task waits for room.
+                self.beat.call.notify_one();
             }
             // The auditor is gone: the process ends.
             Err(TrySendError::Disconnected(_)) => self.full.set(false),
@@ -212,11 +233,10 @@ impl Capture {
         !closed
     }
 
-    /// Hands batches over as time passes. Ends never.
+    /// Hands over what this worker is called for. Ends never.
     pub(crate) async fn run(&self, mut tick: impl FnMut()) {
         loop {
-            self.begun.notified().await;
-            tokio::time::sleep(FLUSH_INTERVAL).await;
+            self.beat.call.notified().await;
             tick();
             loop {
                 // Room that comes while the queue is looked at is not missed.
@@ -241,7 +261,6 @@ impl Capture {
         let now = clock::now();
         let (count, from, _) = self.left_out.get().unwrap_or((0, now, now));
         self.left_out.set(Some((count + 1, from, now)));
-        self.begun.notify_one();
     }
 }
 
@@ -308,7 +327,8 @@ mod tests {
     }
 
     fn capture(queue: Queue, on_full: OnFull) -> Rc<Capture> {
-        Capture::new(queue, on_full, IntGauge::new("queued", "queued").unwrap())
+        let queued = IntGauge::new("queued", "queued").unwrap();
+        Capture::new(queue, on_full, queued, Pacer::start(Vec::new()).unwrap(), Arc::default())
     }
 
     fn text(batch: &Batch, place: usize) -> &[u8] {
@@ -334,6 +354,16 @@ mod tests {
         recorder.observe(statement(b"three"));
         assert!(capture.flush());
         assert_eq!(text(&auditor.try_recv().unwrap(), 0), b"three");
+    }
+
+    #[test]
+    fn what_is_old_enough_is_handed_over_at_the_next_look() {
+        let (queue, auditor) = Queue::new(1);
+        let capture = capture(queue, OnFull::Block);
+        assert!(!capture.look(0) && !capture.look(BATCH_AGE), "there is nothing");
+        Recorder::new(7, capture.clone()).observe(statement(b"one"));
+        assert!(!capture.look(10) && !capture.look(9 + BATCH_AGE) && capture.look(10 + BATCH_AGE));
+        assert_eq!(text(&auditor.try_recv().unwrap(), 0), b"one");
     }
 
     #[test]

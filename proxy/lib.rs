@@ -11,7 +11,7 @@
 //! * `listener`, `worker`: sockets, and the threads that serve them; one task on one thread owns a session.
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
 //! * `stream`: a leg, plain for now. `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
-//! * `capture`: batches of records on their way to the audit thread. `audit`: from records to events.
+//! * `capture`: batches of records on their way to the audit thread; `pacer`: their clock. `audit`: from records to events.
 //! * `metrics`, `admin`: what Panoptes tells of itself. `error`: why it cannot start.
 
 mod admin;
@@ -23,6 +23,7 @@ mod connection;
 mod error;
 mod listener;
 mod metrics;
+mod pacer;
 mod pump;
 mod session;
 mod stream;
@@ -49,6 +50,7 @@ use audit::Auditor;
 use capture::{BATCH_BYTES, Queue};
 use listener::Listener;
 use metrics::Metrics;
+use pacer::{Beat, Pacer};
 use worker::{Drain, LAST_WORDS, Shared};
 
 /// What sinks get at least to take what is in the journal when the proxy goes down; it keeps the rest for them.
@@ -158,11 +160,14 @@ fn start_workers(
         0 => thread::available_parallelism().map_or(1, usize::from),
         count => count,
     };
+    let beats: Vec<Arc<Beat>> = (0..count).map(|_| Arc::default()).collect();
     let shared = Arc::new(Shared {
         limits: config.limits.clone(),
         keys: Arc::default(),
         metrics: Arc::clone(metrics),
         on_full: config.journal.on_full,
+        pacer: Pacer::start(beats.clone()).map_err(Error::Start)?,
+        beats,
         loads: (0..count).map(|_| 0.into()).collect(),
     });
     let (others, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();

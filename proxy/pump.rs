@@ -207,7 +207,9 @@ impl<'a, W: Wire> Pump<'a, W> {
                 }
             };
             self.server.write(cx, chunk.get(..pass).unwrap_or_default());
-            self.worker.traffic.to_server(pass, clock::now().saturating_sub(at));
+            let after = clock::now();
+            self.worker.traffic.to_server(pass, after.saturating_sub(at));
+            self.worker.look(after);
             Poll::Ready(())
         })
     }
@@ -236,7 +238,9 @@ impl<'a, W: Wire> Pump<'a, W> {
                 self.follow_login();
             }
             self.client.write(cx, chunk.get(..pass).unwrap_or_default());
-            self.worker.traffic.to_client(pass, clock::now().saturating_sub(at));
+            let after = clock::now();
+            self.worker.traffic.to_client(pass, after.saturating_sub(at));
+            self.worker.look(after);
             Poll::Ready(())
         })
     }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use panoptes_config::{Limits, OnFull};
+use panoptes_parser::wire::Nanos;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, futures::Notified, mpsc, watch},
@@ -30,6 +31,7 @@ use crate::{
     connection,
     listener::Listener,
     metrics::{Metrics, Traffic},
+    pacer::{Beat, Pacer},
     session::Upstream,
 };
 
@@ -57,6 +59,9 @@ pub(crate) struct Shared {
     pub(crate) keys: Arc<Keys>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) on_full: OnFull,
+    pub(crate) pacer: Pacer,
+    /// The pacer's, one for each worker.
+    pub(crate) beats: Vec<Arc<Beat>>,
     /// Sessions at each worker.
     pub(crate) loads: Vec<AtomicUsize>,
 }
@@ -137,8 +142,10 @@ pub(crate) fn run(
     drain: watch::Receiver<Drain>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let beat = shared.beats.get(place).cloned().unwrap_or_default();
+    let (queued, pacer) = (shared.metrics.queued.clone(), shared.pacer.clone());
     let worker = Rc::new(Worker {
-        capture: Capture::new(queue, shared.on_full, shared.metrics.queued.clone()),
+        capture: Capture::new(queue, shared.on_full, queued, pacer, beat),
         traffic: Traffic::new(&shared.metrics),
         drain: DrainState::default(),
         keys: Arc::clone(&shared.keys),
@@ -243,6 +250,13 @@ impl Worker {
             let _guard = guard;
             connection::serve(worker, socket, client, upstream).await;
         });
+    }
+
+    /// Hands over what was captured, if it is time.
+    pub(crate) fn look(&self, now: Nanos) {
+        if self.capture.look(now) {
+            self.traffic.flush();
+        }
     }
 
     /// Whether there are more sessions than allowed, this one counted.

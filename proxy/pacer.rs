@@ -1,0 +1,125 @@
+//! The clock of the captures.
+//!
+//! A worker that has a timer of its own pays for it with every statement: each wait for sockets then arms it. So
+//! workers hand over by size and by the time that they read anyway, and only what a worker that has gone quiet still
+//! holds is called for, by this one thread. It sleeps while nothing happens.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+/// How often is looked for what a worker still holds.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// After so many looks at nothing the thread sleeps.
+const QUIET_LOOKS: u32 = 50;
+
+/// One worker's part.
+#[derive(Debug, Default)]
+pub(crate) struct Beat {
+    /// The worker holds something.
+    holding: AtomicBool,
+    /// How often it handed over.
+    handed: AtomicU64,
+    /// Told to a worker that should hand over.
+    pub(crate) call: Notify,
+}
+
+/// Wakes the pacer.
+#[derive(Clone, Debug)]
+pub(crate) struct Pacer {
+    asleep: Arc<AtomicBool>,
+    thread: Thread,
+}
+
+impl Pacer {
+    /// Starts the thread. It ends with the process.
+    pub(crate) fn start(beats: Vec<Arc<Beat>>) -> io::Result<Self> {
+        let asleep = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&asleep);
+        let handle = thread::Builder::new().name("pacer".into()).spawn(move || pace(&beats, &theirs))?;
+        Ok(Self { asleep, thread: handle.thread().clone() })
+    }
+
+    /// A worker holds something that it did not before.
+    pub(crate) fn begin(&self, beat: &Beat) {
+        beat.holding.store(true, SeqCst);
+        if self.asleep.load(SeqCst) {
+            self.thread.unpark();
+        }
+    }
+}
+
+impl Beat {
+    /// The worker handed over all it had.
+    pub(crate) fn hand_over(&self) {
+        self.holding.store(false, Relaxed);
+        self.handed.fetch_add(1, Relaxed);
+    }
+}
+
+fn pace(beats: &[Arc<Beat>], asleep: &AtomicBool) {
+    let mut seen = vec![0; beats.len()];
+    let mut quiet = 0;
+    loop {
+        if quiet >= QUIET_LOOKS {
+            asleep.store(true, SeqCst);
+            // What began before this was told is seen here; what begins after it wakes.
+            if !beats.iter().any(|beat| beat.holding.load(SeqCst)) {
+                thread::park();
+            }
+            asleep.store(false, SeqCst);
+            quiet = 0;
+        }
+        thread::sleep(INTERVAL);
+        quiet += 1;
+        for (beat, seen) in beats.iter().zip(&mut seen) {
+            let handed = beat.handed.load(Relaxed);
+            if beat.holding.load(SeqCst) {
+                quiet = 0;
+                if handed == *seen {
+                    beat.call.notify_one();
+                }
+            }
+            *seen = handed;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The thread is held to a deadline, not to a pace.
+    fn wait_for(what: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let limit = Duration::from_secs(20);
+        runtime.block_on(async { tokio::time::timeout(limit, what).await.expect("called in time") });
+    }
+
+    #[test]
+    fn a_worker_that_holds_something_is_called_also_after_a_long_quiet() {
+        let beat = Arc::new(Beat::default());
+        let pacer = Pacer::start(vec![Arc::clone(&beat)]).unwrap();
+        for _ in 0..2 {
+            pacer.begin(&beat);
+            wait_for(beat.call.notified());
+            beat.hand_over();
+            wait_for(async {
+                while !pacer.asleep.load(SeqCst) {
+                    tokio::time::sleep(INTERVAL).await;
+                }
+            });
+        }
+    }
+}
