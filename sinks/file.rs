@@ -1,11 +1,12 @@
 //! Events in a file, one JSON object a line.
 //!
-//! A batch is one write to the end of the file. What a failed write left is cut off again, so that no half line stays.
+//! A batch is one write to the end of the file. What a failed write left is cut off again, and so is what a killed
+//! process left, so that no half line stays.
 
 use std::{
     fs::{self, DirBuilder},
     io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, FileExt},
     path::PathBuf,
 };
 
@@ -53,7 +54,46 @@ fn open(path: &PathBuf) -> io::Result<fs::File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
     }
-    private().append(true).create(true).open(path)
+    let file = private().read(true).append(true).create(true).open(path)?;
+    mend(&file)?;
+    Ok(file)
+}
+
+/// Cuts off half an event at the end, which the journal sends again as a whole. Half a line that is no event of ours, or
+/// that the file does not let go of, is ended.
+fn mend(mut file: &fs::File) -> io::Result<()> {
+    const EVENT: &[u8] = br#"{"id":""#;
+    let metadata = file.metadata()?;
+    let size = metadata.len();
+    let Some(start) =
+        metadata.is_file().then(|| last_line(file, size)).transpose()?.filter(|start| *start < size)
+    else {
+        return Ok(());
+    };
+    let mut head = [0; EVENT.len()];
+    let read = file.read_at(&mut head, start)?;
+    match head.get(..read).is_some_and(|head| EVENT.starts_with(head)) {
+        true => file.set_len(start).or_else(|_| file.write_all(b"\n")),
+        false => file.write_all(b"\n"),
+    }
+}
+
+/// Where what follows the last newline begins. No further back than any event reaches.
+fn last_line(file: &fs::File, size: u64) -> io::Result<u64> {
+    const CHUNK: usize = 64 << 10;
+    const FAR: u64 = 32 << 20;
+    let mut chunk = [0; CHUNK];
+    let mut end = size;
+    while end > size.saturating_sub(FAR) {
+        let start = end.saturating_sub(CHUNK as u64);
+        let read = file.read_at(&mut chunk, start)?;
+        let known = usize::try_from(end - start).unwrap_or(CHUNK).min(read);
+        if let Some(place) = chunk.get(..known).and_then(|chunk| chunk.iter().rposition(|b| *b == b'\n')) {
+            return Ok(start + place as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(end)
 }
 
 /// Writes all or nothing.
@@ -106,11 +146,31 @@ mod tests {
     }
 
     #[test]
+    fn half_an_event_of_a_killed_process_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let long = format!("{{\"id\":\"1\",\"text\":\"{}", "x".repeat(200_000));
+        for (left, mended) in [
+            ("", ""),
+            ("{}\n", "{}\n"),
+            ("{}\n{\"i", "{}\n"),
+            ("{\"id\":\"01938c5e", ""),
+            (&format!("{{}}\n{long}"), "{}\n"),
+            ("{}\nanother's", "{}\nanother's\n"),
+        ] {
+            fs::write(&path, left).unwrap();
+            open(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), mended);
+        }
+    }
+
+    #[test]
     fn half_a_batch_is_cut_off_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         fs::write(&path, "{\"whole\":1}\n{\"ha").unwrap();
-        let error = cut(&open(&path).unwrap(), 4, io::ErrorKind::StorageFull.into()).unwrap_err();
+        let file = private().append(true).open(&path).unwrap();
+        let error = cut(&file, 4, io::ErrorKind::StorageFull.into()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"whole\":1}\n");
     }
