@@ -30,8 +30,8 @@ use crate::{
 
 /// A batch is handed over at this size, in bytes of records and text.
 pub(crate) const BATCH_BYTES: usize = 128 << 10;
-/// Or at this age in nanoseconds, as soon as the worker does something; one that has nothing to do is called.
-const BATCH_AGE: Nanos = 5_000_000;
+/// Or at this age in nanoseconds (each hand-over wakes a thread, which is what costs), as soon as the worker does something; one that has nothing to do is called.
+const BATCH_AGE: Nanos = 20_000_000;
 /// What a batch may hold where even a full queue must not lose it (logins, prepared statements): beyond it clients
 /// wait, whatever the policy.
 const MAX_HELD_BYTES: usize = 8 << 20;

@@ -20,9 +20,9 @@ use std::{
 use tokio::sync::Notify;
 
 /// How often is looked for what a worker still holds.
-const INTERVAL: Duration = Duration::from_millis(10);
+const INTERVAL: Duration = Duration::from_millis(20);
 /// After so many looks at nothing the thread sleeps.
-const QUIET_LOOKS: u32 = 50;
+const QUIET_LOOKS: u32 = 25;
 
 /// One worker's part.
 #[derive(Debug, Default)]
