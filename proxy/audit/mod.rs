@@ -1,17 +1,24 @@
 //! From records to events, away from the path of the bytes.
 //!
 //! * [`Auditor`]: one thread; the sessions of some workers, in order.
-//! * `session`: applies what was seen, one observation after the other.
-//! * `query`: the statements of a text. `names`: prepared statements and portals.
-//! * `text`: a statement's text, understood once. `statement`: one execution of it.
-//! * `transaction`: whether it lasted.
-//! * `encode`: the event.
+//! * `session`: applies what was seen, one observation after the other. `extended`: those of the extended protocol.
+//! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
+//! * `text`: a statement's text, understood once. `cache`: what is remembered of texts.
+//! * `statement`: one execution of it.
+//! * `transaction`, `block`: whether it lasted.
+//! * `encode`: the event. `identity`: what all events of a session have in common.
 
+mod block;
+mod cache;
 mod encode;
+mod extended;
+mod identity;
 mod names;
 mod query;
 mod session;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod text;
 mod transaction;
 
@@ -26,8 +33,8 @@ use std::{
 };
 
 use panoptes_event::{Uuid, time::Clock};
-use panoptes_sinks::{AppendError, Journal, Origin};
 use panoptes_parser::wire::Nanos;
+use panoptes_sinks::{AppendError, Journal, Origin};
 use tracing::warn;
 use uuid::{ContextV7, Timestamp};
 
@@ -40,6 +47,7 @@ use crate::{
 use names::NameLimits;
 use session::Session;
 use text::{Operated, Texts};
+use transaction::Item;
 
 /// The parser recurses as deep as a statement is nested, so its thread has a stack for the deepest that it is given.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
@@ -57,7 +65,11 @@ pub(crate) struct Tools {
     metrics: Arc<Metrics>,
     metrics_batch: StatementCounts,
     unknown: Rc<Operated>,
-    no_parameters: Rc<Vec<u8>>,
+    no_parameters: Rc<[u8]>,
+    /// Parameters that are being encoded.
+    encoded: Vec<u8>,
+    /// Memory for what a session holds.
+    spare: Vec<Item>,
 }
 
 impl Tools {
@@ -71,8 +83,10 @@ impl Tools {
             out: panoptes_event::Batch::default(),
             metrics,
             metrics_batch: StatementCounts::default(),
-            unknown: session::unknown(),
+            unknown: Operated::unknown(),
             no_parameters: Rc::default(),
+            encoded: Vec::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -107,7 +121,13 @@ impl Auditor {
             bytes: config.limits.max_prepared_bytes.as_usize(),
         };
         let cache_bytes = config.audit.statement_cache.as_usize() / config.audit.threads.max(1);
-        Self { sessions: HashMap::new(), limits, tools: Tools::new(origin, cache_bytes, metrics), journal, looked: 0 }
+        Self {
+            sessions: HashMap::new(),
+            limits,
+            tools: Tools::new(origin, cache_bytes, metrics),
+            journal,
+            looked: 0,
+        }
     }
 
     /// Works until all workers are gone.
@@ -124,7 +144,7 @@ impl Auditor {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.write(),
             }
-            self.spill();
+            self.spill(clock::now());
             self.write();
         }
     }
@@ -168,8 +188,7 @@ impl Auditor {
     }
 
     /// Writes what has been held too long.
-    fn spill(&mut self) {
-        let now = clock::now();
+    fn spill(&mut self, now: Nanos) {
         let too_long = u64::try_from(MAX_HELD.as_nanos()).unwrap_or(u64::MAX);
         // All sessions are looked at: not with every batch.
         if now.saturating_sub(self.looked) < too_long / 4 {

@@ -20,9 +20,18 @@ pub(crate) struct Prepared {
 pub(crate) struct Portal {
     pub(crate) prepared: Rc<Prepared>,
     /// Values, encoded as a JSON array; empty where there are none.
-    pub(crate) parameters: Rc<Vec<u8>>,
+    pub(crate) parameters: Rc<[u8]>,
     /// Their size, where some of it is missing.
     pub(crate) truncated: Option<u64>,
+    /// It could not be made, and that was told already.
+    pub(crate) failed: bool,
+}
+
+impl Prepared {
+    /// A statement of which no more is known than its name.
+    pub(crate) fn unknown(name: &[u8]) -> Self {
+        Self { name: name.into(), text: None, types: Vec::new() }
+    }
 }
 
 /// The names of one session.
@@ -33,6 +42,7 @@ pub(crate) struct Names {
     portals: HashMap<Box<[u8]>, Portal>,
     unnamed_portal: Option<Portal>,
     bytes: usize,
+    portal_bytes: usize,
     limits: NameLimits,
 }
 
@@ -41,7 +51,7 @@ pub(crate) struct Names {
 pub(crate) struct NameLimits {
     /// Number of named statements; of portals as well.
     pub(crate) count: usize,
-    /// Bytes of their texts.
+    /// Bytes of their texts, and of the portals' parameters.
     pub(crate) bytes: usize,
 }
 
@@ -54,23 +64,24 @@ impl Names {
             portals: HashMap::new(),
             unnamed_portal: None,
             bytes: 0,
+            portal_bytes: 0,
             limits,
         }
     }
 
     /// Remembers a statement; `false` if there is no room, and it is forgotten.
-    pub(crate) fn prepare(&mut self, prepared: Prepared) -> bool {
+    pub(crate) fn prepare(&mut self, prepared: Rc<Prepared>) -> bool {
         if prepared.name.is_empty() {
-            self.unnamed = Some(Rc::new(prepared));
+            self.unnamed = Some(prepared);
             return true;
         }
         self.deallocate(&prepared.name);
         let size = size(&prepared);
-        if self.statements.len() >= self.limits.count || self.bytes + size > self.limits.bytes {
+        if self.statements.len() >= self.limits.count || !self.has_room(size) {
             return false;
         }
         self.bytes += size;
-        self.statements.insert(prepared.name.clone(), Rc::new(prepared));
+        self.statements.insert(prepared.name.clone(), prepared);
         true
     }
 
@@ -106,13 +117,20 @@ impl Names {
         self.bytes = 0;
     }
 
-    /// Remembers a portal.
-    pub(crate) fn bind(&mut self, name: &[u8], portal: Portal) {
+    /// Remembers a portal; `false` if there is no room, and it is forgotten.
+    pub(crate) fn bind(&mut self, name: &[u8], portal: Portal) -> bool {
         if name.is_empty() {
             self.unnamed_portal = Some(portal);
-        } else if self.portals.len() < self.limits.count {
-            self.portals.insert(name.into(), portal);
+            return true;
         }
+        self.close_portal(name);
+        let size = portal_size(name, &portal);
+        if self.portals.len() >= self.limits.count || !self.has_room(size) {
+            return false;
+        }
+        self.portal_bytes += size;
+        self.portals.insert(name.into(), portal);
+        true
     }
 
     /// The portal of a name.
@@ -124,8 +142,8 @@ impl Names {
     pub(crate) fn close_portal(&mut self, name: &[u8]) {
         if name.is_empty() {
             self.unnamed_portal = None;
-        } else {
-            self.portals.remove(name);
+        } else if let Some(gone) = self.portals.remove(name) {
+            self.portal_bytes -= portal_size(name, &gone);
         }
     }
 
@@ -134,7 +152,12 @@ impl Names {
         self.unnamed_portal = None;
         if !self.portals.is_empty() {
             self.portals = HashMap::new();
+            self.portal_bytes = 0;
         }
+    }
+
+    fn has_room(&self, size: usize) -> bool {
+        self.bytes + self.portal_bytes + size <= self.limits.bytes
     }
 }
 
@@ -142,12 +165,34 @@ fn size(prepared: &Prepared) -> usize {
     prepared.name.len() + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size())
 }
 
+fn portal_size(name: &[u8], portal: &Portal) -> usize {
+    name.len() + size_of::<Portal>() + portal.parameters.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn prepared(name: &[u8]) -> Prepared {
-        Prepared { name: name.into(), text: None, types: vec![0; 10] }
+    fn prepared(name: &[u8]) -> Rc<Prepared> {
+        Rc::new(Prepared { name: name.into(), text: None, types: vec![0; 10] })
+    }
+
+    #[test]
+    fn a_portal_without_room_takes_its_namesake_along() {
+        let mut names = Names::new(NameLimits { count: 9, bytes: 1 << 10 });
+        let portal = |length| Portal {
+            prepared: prepared(b"s"),
+            parameters: vec![b'1'; length].into(),
+            truncated: None,
+            failed: false,
+        };
+        assert!(names.bind(b"p", portal(500)) && names.bind(b"", portal(1 << 20)));
+        assert!(!names.bind(b"q", portal(500)) && names.portal(b"q").is_none());
+        assert!(!names.bind(b"p", portal(2_000)) && names.portal(b"p").is_none());
+        assert!(names.bind(b"q", portal(500)));
+        names.close_portals();
+        assert!(names.portal(b"q").is_none() && names.portal(b"").is_none());
+        assert_eq!(names.portal_bytes, 0);
     }
 
     #[test]

@@ -2,9 +2,17 @@
 
 use std::{borrow::Cow, ops::Range, rc::Rc};
 
-use panoptes_parser::sql::{Dialect, split};
+use panoptes_parser::{
+    sql::{Dialect, split},
+    wire::{Answer, Settled},
+};
 
-use super::text::{Text, Texts};
+use super::{
+    Tools,
+    session::Session,
+    statement::What,
+    text::{Operated, Text, Texts},
+};
 
 /// A text with more statements than this is told as one.
 const MAX_STATEMENTS: usize = 10_000;
@@ -77,7 +85,9 @@ impl Query {
     /// How many statements stand before the one at a character's position (from 1), if nothing was answered yet: the
     /// server refused the text as a whole, for the sake of that one.
     pub(crate) fn before(&self, position: u32) -> usize {
-        let Some(pieces) = self.pieces.as_ref().filter(|_| self.answered == 0 && position > 0) else { return 0 };
+        let Some(pieces) = self.pieces.as_ref().filter(|_| self.answered == 0 && position > 0) else {
+            return 0;
+        };
         let place = usize::try_from(position - 1).unwrap_or(usize::MAX);
         let byte = self.text.char_indices().nth(place).map_or(self.text.len(), |(byte, _)| byte);
         let before = pieces.iter().take_while(|piece| piece.end < byte).count();
@@ -96,6 +106,11 @@ impl Query {
         self.pieces.is_some()
     }
 
+    /// Whether it is one statement.
+    pub(crate) fn is_single(&self) -> bool {
+        self.pieces.as_ref().is_some_and(|pieces| pieces.len() == 1)
+    }
+
     /// How many answers came.
     pub(crate) fn answered(&self) -> usize {
         self.answered
@@ -107,6 +122,69 @@ impl Query {
 
     fn whole(&self, texts: &mut Texts) -> Rc<Text> {
         texts.read(self.text.trim(), self.length, self.dialect)
+    }
+}
+
+impl Session {
+    /// One answer to a text, or to the rest of it.
+    pub(super) fn query(
+        &mut self,
+        text: Option<&[u8]>,
+        length: u64,
+        settled: Settled<&[u8]>,
+        tools: &mut Tools,
+    ) {
+        let unheard = matches!(settled.answer, Answer::Skipped | Answer::Lost);
+        if let Some(bytes) = text {
+            if !unheard {
+                self.names.deallocate(b"");
+            }
+            let cut = (length > bytes.len() as u64).then_some(length);
+            let text = self.encoding.decode(bytes);
+            self.query = Some(Query::new(text, cut, self.dialect, self.transactions.held()));
+        }
+        // Its first statement was left out, or the server says more than it was asked.
+        let Some(mut query) = self.query.take() else { return };
+        let skipped = Settled { answer: Answer::Skipped, ..settled };
+        match &settled.answer {
+            Answer::Empty => {}
+            Answer::Failed(failure) => {
+                for _ in 0..query.before(failure.position) {
+                    self.piece(&mut query, skipped, tools);
+                }
+                self.piece(&mut query, settled, tools);
+                self.rest(&mut query, skipped, tools);
+            }
+            Answer::Skipped | Answer::Lost if query.is_split() => self.rest(&mut query, settled, tools),
+            _ => self.piece(&mut query, settled, tools),
+        }
+        self.query = Some(query);
+    }
+
+    /// One answer to the text at hand.
+    fn piece(&mut self, query: &mut Query, settled: Settled<&[u8]>, tools: &mut Tools) {
+        let piece = query.next(&mut tools.texts);
+        let uncertain = piece.whole && query.answered() > 1;
+        if uncertain {
+            // One event stands for all of it: what was held of it is taken back.
+            self.transactions.take_back(query.held_before);
+        }
+        // A command of the replication protocol has no SQL.
+        let what = match query.replication_command().filter(|_| self.replication) {
+            Some(command) => What::Command(Operated::command(command, None)),
+            None => What::Sql(piece.text),
+        };
+        let Some(mut statement) = self.statement(what, settled, tools) else { return };
+        statement.split_uncertain = uncertain;
+        statement.commits &= query.is_single();
+        self.hold(statement, &settled.answer, tools);
+    }
+
+    /// The statements of a text that have no answer of their own.
+    fn rest(&mut self, query: &mut Query, settled: Settled<&[u8]>, tools: &mut Tools) {
+        for text in query.rest(&mut tools.texts) {
+            self.settle_one(What::Sql(text), settled, tools);
+        }
     }
 }
 

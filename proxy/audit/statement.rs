@@ -39,11 +39,13 @@ pub(crate) struct Statement {
     pub(crate) what: What,
     pub(crate) prepared: Option<Rc<Prepared>>,
     /// `parameters`, encoded; empty where there are none.
-    pub(crate) parameters: Rc<Vec<u8>>,
+    pub(crate) parameters: Rc<[u8]>,
     /// Size of the parameters, where some of it is missing.
     pub(crate) parameters_truncated: Option<u64>,
     /// This stands for a text whose statements could not be told apart.
     pub(crate) split_uncertain: bool,
+    /// It may commit on its own: a procedure, or a DO block.
+    pub(crate) commits: bool,
     /// When the first byte came, in microseconds since 1970.
     pub(crate) unix_micros: i64,
     pub(crate) duration_micros: u64,
@@ -53,6 +55,13 @@ pub(crate) struct Statement {
     pub(crate) verdict: Option<Verdict>,
     /// The error that undid it when it was to be committed.
     pub(crate) undone_by: Option<Rc<Error>>,
+}
+
+impl Statement {
+    /// Whether its verdict is not known yet. What never ran has none.
+    pub(crate) fn is_open(&self) -> bool {
+        self.verdict.is_none() && self.end.outcome != Some(Outcome::Skipped)
+    }
 }
 
 /// How a statement ended.
@@ -80,6 +89,19 @@ impl Error {
         Rc::new(Self { sql_state, message: text(failure.message) })
     }
 
+    /// Where something was hidden of a text, a message that quotes other words than are shown of it loses them.
+    /// `shown` is the text as the event has it, encoded.
+    pub(crate) fn hide_quotes(&self, shown: &[u8]) -> Rc<Self> {
+        let mut hidden = self.clone();
+        if let (Some(first), Some(last)) = (self.message.find('"'), self.message.rfind('"'))
+            && let Some(quoted) = self.message.get(first + 1..last)
+            && !contains(shown, quoted.as_bytes())
+        {
+            hidden.message.replace_range(first + 1..last, "[REDACTED]");
+        }
+        Rc::new(hidden)
+    }
+
     /// `query_canceled` is said of a user's request and of a timeout alike, and of a COPY that the client gave up.
     fn outcome(&self) -> Outcome {
         let by_user = !self.message.contains("timeout") && !self.message.contains("COPY");
@@ -89,7 +111,11 @@ impl Error {
 
 impl End {
     /// Of what the wire saw; `None` where there was nothing to do.
-    pub(crate) fn of(answer: &Answer<&[u8]>, warnings: u32, text: impl FnOnce(&[u8]) -> String) -> Option<Self> {
+    pub(crate) fn of(
+        answer: &Answer<&[u8]>,
+        warnings: u32,
+        text: impl FnOnce(&[u8]) -> String,
+    ) -> Option<Self> {
         let done = if warnings > 0 { Outcome::Warning } else { Outcome::Ok };
         Some(match *answer {
             Answer::Complete { tag, rows, bytes, sent } => {
@@ -123,6 +149,10 @@ impl End {
     }
 }
 
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +178,19 @@ mod tests {
         assert_eq!(end(&complete("INSERT 0 1", 3)), (Some(Outcome::Ok), Some(3)));
         assert_eq!(end(&complete("EXPLAIN", 4)), (Some(Outcome::Ok), Some(4)));
         assert_eq!(end(&complete("CREATE TABLE", 0)), (Some(Outcome::Ok), None));
+    }
+
+    #[test]
+    fn a_message_does_not_quote_what_is_hidden() {
+        let hide = |message: &str, shown: &str| {
+            let error = Error { sql_state: "42601".into(), message: message.into() };
+            error.hide_quotes(shown.as_bytes()).message.clone()
+        };
+        let near = r#"syntax error at or near "'canary'""#;
+        assert_eq!(hide(near, "… pasword '[REDACTED]'"), r#"syntax error at or near "[REDACTED]""#);
+        assert_eq!(hide(r#"role "ana" does not exist"#, "alter role ana …"), r#"role "ana" does not exist"#);
+        assert_eq!(hide("no quotes", "x"), "no quotes");
+        assert_eq!(hide(r#"near "'can"ary'""#, "x"), r#"near "[REDACTED]""#);
     }
 
     #[test]

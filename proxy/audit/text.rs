@@ -3,17 +3,16 @@
 //! A text that was seen before costs a look-up; one that differs from such only in its literals costs the lexer and
 //! a look-up; only a form never seen before goes to the grammar.
 
-use std::{num::NonZeroUsize, rc::Rc};
+use std::rc::Rc;
 
-use lru::LruCache;
 use panoptes_event::{Access, Operation, json};
 use panoptes_parser::sql::{self, Category, Class, Dialect, Effect, Parsed};
 use serde::Serialize;
 
+use super::cache::{Cache, ENTRY_BYTES};
+
 /// Texts longer than this are not kept whole: they hardly ever come again to the letter.
 const MAX_CACHED_TEXT: usize = 4 << 10;
-/// What an entry of a cache takes beside its texts, roughly.
-const ENTRY_BYTES: usize = 256;
 
 /// A statement's text.
 #[derive(Debug)]
@@ -24,6 +23,10 @@ pub(crate) struct Text {
     pub(crate) length: Option<u64>,
     pub(crate) form: Rc<Form>,
     pub(crate) effect: Effect<'static>,
+    /// What `PREPARE` prepares.
+    pub(crate) prepares: Option<Rc<Text>>,
+    /// Something was hidden of it.
+    pub(crate) redacted: bool,
 }
 
 /// What all texts have in common that differ in literals alone.
@@ -41,16 +44,19 @@ pub(crate) struct Operated {
     pub(crate) encoded: Vec<u8>,
     pub(crate) category: Category,
     /// What it runs may commit on its own.
-    pub(crate) opaque: bool,
+    pub(crate) commits: bool,
 }
 
 impl Operated {
-    /// Encodes an operation.
-    pub(crate) fn new(operation: &Operation, category: Category) -> Rc<Self> {
+    /// Of a statement's text.
+    fn of(class: &Class) -> Rc<Self> {
+        Self::new(&operation(class), class.category, matches!(class.verb, "CALL" | "DO"))
+    }
+
+    fn new(operation: &Operation, category: Category, commits: bool) -> Rc<Self> {
         let mut encoded = Vec::new();
         json::write(&mut encoded, operation);
-        let opaque = matches!(operation.kind.as_str(), "CALL" | "DO");
-        Rc::new(Self { encoded, category, opaque })
+        Rc::new(Self { encoded, category, commits })
     }
 
     /// Of a command that carries no SQL.
@@ -67,14 +73,26 @@ impl Operated {
             object_name: object,
             ..Operation::default()
         };
-        Self::new(&operation, category)
+        Self::new(&operation, category, false)
+    }
+
+    /// Of a statement whose text is not known.
+    pub(crate) fn unknown() -> Rc<Self> {
+        let category = Category::Other;
+        let operation = Operation {
+            kind: "UNKNOWN".into(),
+            category: category.as_str().into(),
+            parsed: Some("none".into()),
+            ..Operation::default()
+        };
+        Self::new(&operation, category, false)
     }
 }
 
 /// All texts, and what is remembered of them.
 pub(crate) struct Texts {
-    texts: Cache<Box<str>, Text>,
-    forms: Cache<Box<str>, Form>,
+    texts: Cache<Text>,
+    forms: Cache<Form>,
     normalized: String,
 }
 
@@ -86,6 +104,11 @@ impl Texts {
 
     /// Understands one statement. `length` is that of the whole text where `text` is only its head.
     pub(crate) fn read(&mut self, text: &str, length: Option<u64>, dialect: Dialect) -> Rc<Text> {
+        self.read_nested(text, length, dialect, true)
+    }
+
+    /// A prepared statement prepares no other: the server refuses that, and here it would recurse.
+    fn read_nested(&mut self, text: &str, length: Option<u64>, dialect: Dialect, prepares: bool) -> Rc<Text> {
         let usual = length.is_none() && dialect == Dialect::POSTGRES;
         if usual && let Some(known) = self.texts.find(text) {
             return known;
@@ -98,11 +121,18 @@ impl Texts {
             raw: shown,
             redacted: redacted.as_ref().map(|redacted| redacted.rules.as_slice()),
         });
-        let effect = owned(sql::effect(shown, dialect));
         // A text with literals comes again less often than it pushes others out, and a secret is kept nowhere.
         let without_literals = self.normalized.len() == shown.len() || !self.normalized.contains('?');
-        let text_read = Rc::new(Text { raw, length, form, effect });
-        if usual && redacted.is_none() && without_literals && text.len() <= MAX_CACHED_TEXT {
+        let effect = owned(sql::effect(shown, dialect));
+        let kept = prepares || !matches!(effect, Effect::Prepare { .. });
+        let prepares = match &effect {
+            Effect::Prepare { body, .. } if prepares => {
+                shown.get(body.clone()).map(|body| self.read_nested(body, length, dialect, false))
+            }
+            _ => None,
+        };
+        let text_read = Rc::new(Text { raw, length, form, effect, prepares, redacted: redacted.is_some() });
+        if usual && kept && redacted.is_none() && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;
             self.texts.keep(text.into(), Rc::clone(&text_read), size);
         }
@@ -117,8 +147,11 @@ impl Texts {
         let class = sql::classify(text, dialect);
         let fingerprint = sql::fingerprint(&self.normalized).to_string();
         let form = Rc::new(Form {
-            normalized: json::members(&Normalized { normalized: &self.normalized, fingerprint: &fingerprint }),
-            operation: Operated::new(&operation(&class), class.category),
+            normalized: json::members(&Normalized {
+                normalized: &self.normalized,
+                fingerprint: &fingerprint,
+            }),
+            operation: Operated::of(&class),
             class,
         });
         let size = 4 * self.normalized.len() + ENTRY_BYTES;
@@ -133,12 +166,15 @@ impl Text {
         let own = &self.form.class;
         let class = Class { tables: prepared.form.class.tables.clone(), ..own.clone() };
         let class = Class { main_table: prepared.form.class.main_table.clone(), ..class };
-        let form = Form {
-            normalized: self.form.normalized.clone(),
-            operation: Operated::new(&operation(&class), class.category),
-            class,
-        };
-        Self { raw: self.raw.clone(), length: self.length, form: Rc::new(form), effect: self.effect.clone() }
+        let form = Form { normalized: self.form.normalized.clone(), operation: Operated::of(&class), class };
+        Self {
+            raw: self.raw.clone(),
+            length: self.length,
+            form: Rc::new(form),
+            effect: self.effect.clone(),
+            prepares: None,
+            redacted: self.redacted,
+        }
     }
 
     /// What it takes in memory, roughly.
@@ -213,37 +249,6 @@ fn owned(effect: Effect<'_>) -> Effect<'static> {
     }
 }
 
-/// The least recently used goes first, by bytes.
-struct Cache<K, V> {
-    entries: LruCache<K, (Rc<V>, usize)>,
-    bytes: usize,
-    max_bytes: usize,
-}
-
-impl<V> Cache<Box<str>, V> {
-    fn new(max_bytes: usize) -> Self {
-        let most = NonZeroUsize::new(max_bytes / ENTRY_BYTES).unwrap_or(NonZeroUsize::MIN);
-        let mut entries = LruCache::unbounded();
-        entries.resize(most);
-        Self { entries, bytes: 0, max_bytes }
-    }
-
-    fn find(&mut self, key: &str) -> Option<Rc<V>> {
-        self.entries.get(key).map(|(value, _)| Rc::clone(value))
-    }
-
-    fn keep(&mut self, key: Box<str>, value: Rc<V>, size: usize) {
-        self.bytes += size;
-        if let Some((_, (_, size))) = self.entries.push(key, (value, size)) {
-            self.bytes -= size;
-        }
-        while self.bytes > self.max_bytes {
-            let Some((_, (_, size))) = self.entries.pop_lru() else { return };
-            self.bytes -= size;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,8 +271,8 @@ mod tests {
         for n in 0..10_000 {
             texts.read(&format!("select * from table_{n}"), None, Dialect::POSTGRES);
         }
-        assert!(texts.texts.bytes <= 32 << 10 && texts.forms.bytes <= 32 << 10);
-        assert!(!texts.texts.entries.is_empty() && !texts.forms.entries.is_empty());
+        assert!(texts.texts.bytes() <= 32 << 10 && texts.forms.bytes() <= 32 << 10);
+        assert!(texts.texts.bytes() > 0 && texts.forms.bytes() > 0);
     }
 
     #[test]
@@ -275,6 +280,6 @@ mod tests {
         let mut texts = Texts::new(1 << 20);
         let text = texts.read("alter role ana password 'canary'", None, Dialect::POSTGRES);
         assert!(!String::from_utf8_lossy(&text.raw).contains("canary"));
-        assert!(texts.texts.entries.is_empty());
+        assert_eq!(texts.texts.bytes(), 0);
     }
 }

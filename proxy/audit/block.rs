@@ -1,0 +1,95 @@
+//! A transaction block: its savepoints, and which of its events still wait for a verdict.
+
+use panoptes_event::Uuid;
+use panoptes_parser::wire::TransactionStatus;
+
+/// Savepoints of one transaction that are followed.
+const MAX_SAVEPOINTS: usize = 1_000;
+
+/// A transaction block, or a group of statements that was too large to be held.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) id: Uuid,
+    /// Nobody began it: it ends when the server is ready.
+    pub(crate) implicit: bool,
+    pub(crate) failed: bool,
+    /// Something was rolled back to a savepoint that was not followed: not all of the block shares its verdict.
+    pub(crate) astray: bool,
+    /// Written without a verdict: the first `session.seq`, and the last.
+    pub(crate) written: Option<(u64, u64)>,
+    savepoints: Vec<(String, Mark)>,
+    /// There were more savepoints than are followed.
+    overflowed: bool,
+}
+
+/// Where a savepoint was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// By the held item at this place.
+    Held(usize),
+    /// By the event of this `session.seq`.
+    Written(u64),
+}
+
+impl Block {
+    /// Without statements yet.
+    pub(crate) fn new(id: Uuid, implicit: bool) -> Self {
+        let (failed, astray, overflowed) = (false, false, false);
+        Self { id, implicit, failed, astray, written: None, savepoints: Vec::new(), overflowed }
+    }
+
+    /// As the server would call it.
+    pub(crate) fn status(&self) -> TransactionStatus {
+        match (self.implicit, self.failed) {
+            (true, _) => TransactionStatus::Idle,
+            (false, false) => TransactionStatus::Active,
+            (false, true) => TransactionStatus::Failed,
+        }
+    }
+
+    /// The held item at `place` set a savepoint.
+    pub(crate) fn set_savepoint(&mut self, name: String, place: usize) {
+        self.overflowed |= self.savepoints.len() >= MAX_SAVEPOINTS;
+        if !self.overflowed {
+            self.savepoints.push((name, Mark::Held(place)));
+        }
+    }
+
+    /// A savepoint is gone, with those set after it.
+    pub(crate) fn release(&mut self, name: &str) {
+        if let Some(place) = self.find(name) {
+            self.savepoints.truncate(place);
+        }
+    }
+
+    /// What came after a savepoint is undone; the savepoint stays. Tells where it was set.
+    pub(crate) fn roll_back_to(&mut self, name: &str) -> Option<Mark> {
+        self.failed = false;
+        let place = if self.overflowed { None } else { self.find(name) };
+        let Some(place) = place else {
+            self.astray = true;
+            return None;
+        };
+        self.savepoints.truncate(place + 1);
+        self.savepoints.last().map(|(_, mark)| *mark)
+    }
+
+    /// The item at `place` of those that were held was written under this `session.seq`.
+    pub(crate) fn written(&mut self, place: usize, seq: u64, is_open: bool) {
+        // Those set last are at the end, and those that are held come after those that are written.
+        for (_, mark) in self.savepoints.iter_mut().rev() {
+            match mark {
+                Mark::Held(held) if *held == place => *mark = Mark::Written(seq),
+                Mark::Held(_) => {}
+                Mark::Written(_) => break,
+            }
+        }
+        if is_open {
+            self.written = Some((self.written.map_or(seq, |(first, _)| first), seq));
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.savepoints.iter().rposition(|(known, _)| known == name)
+    }
+}
