@@ -1,0 +1,167 @@
+//! Any observations in any order: no panic, numbers without holes, events that read back as they were written.
+
+use panoptes_parser::wire::{
+    Answer, Ask, Failure, Observation, Observer, Settled, Target, TransactionStatus,
+};
+use proptest::prelude::*;
+
+use super::{NameLimits, Stage};
+use crate::session::Ending;
+
+type Owned = Observation<Vec<u8>>;
+
+fn word() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => prop::sample::select(&["", "s", "p", "a"][..]).prop_map(|name| name.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..12),
+    ]
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    const TEXTS: [&str; 22] = [
+        "",
+        ";",
+        "select 1",
+        "begin",
+        "commit",
+        "rollback",
+        "commit and chain",
+        "savepoint a",
+        "rollback to a",
+        "release a",
+        "insert into t values (1)",
+        "begin; delete from t; commit; select 2",
+        "select 1; savepoint a; x",
+        "prepare s as update t set a = $1",
+        "execute s",
+        "deallocate all",
+        "discard all",
+        "prepare transaction 'x'",
+        "alter role a password 'x'",
+        "call p()",
+        "IDENTIFY_SYSTEM",
+        "select 'open",
+    ];
+    prop_oneof![
+        9 => prop::sample::select(&TEXTS[..]).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+    ]
+}
+
+fn failure() -> impl Strategy<Value = Failure<Vec<u8>>> {
+    (word(), word(), prop_oneof![Just(0), 1..30_u32, any::<u32>()], any::<bool>())
+        .prop_map(|(sql_state, message, position, fatal)| Failure { sql_state, message, position, fatal })
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![Just(Target::Statement), Just(Target::Portal)]
+}
+
+fn ask() -> impl Strategy<Value = Ask<Vec<u8>>> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..20);
+    let bound = prop_oneof![Just(vec![0; 6]), Just(b"\0\0\0\x01\0\0\0\x01x".to_vec()), bytes()];
+    prop_oneof![
+        4 => (prop::option::of(text()), any::<bool>()).prop_map(|(text, cut)| {
+            let length = text.as_ref().map_or(0, Vec::len) as u64 + u64::from(cut);
+            Ask::Query { text, length }
+        }),
+        2 => (word(), text(), bytes()).prop_map(|(statement, text, types)| {
+            Ask::Parse { statement, length: text.len() as u64, text, types }
+        }),
+        2 => (word(), word(), bound, any::<u64>()).prop_map(|(portal, statement, parameters, length)| {
+            Ask::Bind { portal, statement, parameters, length }
+        }),
+        4 => word().prop_map(|portal| Ask::Execute { portal }),
+        1 => (target(), word()).prop_map(|(target, name)| Ask::Describe { target, name }),
+        1 => (target(), word()).prop_map(|(target, name)| Ask::Close { target, name }),
+        1 => any::<u32>().prop_map(|object| Ask::Command { name: "FunctionCall", object }),
+        1 => Just(Ask::Malformed),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer<Vec<u8>>> {
+    let tags = &["", "SELECT 1", "COMMIT", "ROLLBACK", "INSERT 0 99999999999999999999"][..];
+    prop_oneof![
+        8 => (prop::sample::select(tags), 0..3_u64).prop_map(|(tag, rows)| {
+            Answer::Complete { tag: tag.as_bytes().to_vec(), rows, bytes: rows * 9, sent: 0 }
+        }),
+        1 => Just(Answer::Suspended { rows: u64::MAX, bytes: 1 }),
+        1 => Just(Answer::Streaming),
+        1 => Just(Answer::Empty),
+        3 => failure().prop_map(Answer::Failed),
+        3 => Just(Answer::Skipped),
+        1 => Just(Answer::Lost),
+    ]
+}
+
+fn status() -> impl Strategy<Value = TransactionStatus> {
+    use TransactionStatus::{Active, Failed, Idle};
+    prop::sample::select(&[Idle, Active, Failed][..])
+}
+
+fn observation() -> impl Strategy<Value = Owned> {
+    let names =
+        &["application_name", "client_encoding", "standard_conforming_strings", "server_version", "x"][..];
+    let values = &["", "off", "on", "LATIN1", "SJIS", "\u{202e}"][..];
+    prop_oneof![
+        12 => (ask(), answer(), any::<u64>(), any::<u64>(), 0..2_u32).prop_map(
+            |(ask, answer, asked, answered, warnings)| {
+                Observation::Settled(Settled { ask, answer, asked, answered, warnings })
+            }
+        ),
+        6 => status().prop_map(Observation::Ready),
+        1 => word().prop_map(|parameters| Observation::Startup { parameters }),
+        1 => Just(Observation::Authentication { method: "md5" }),
+        1 => any::<u32>().prop_map(|pid| Observation::Backend { pid }),
+        1 => any::<u64>().prop_map(|at| Observation::LoggedIn { at }),
+        1 => (any::<u64>(), failure()).prop_map(|(at, failure)| Observation::LoginFailed { at, failure }),
+        1 => (prop::sample::select(names), prop::sample::select(values)).prop_map(|(name, value)| {
+            Observation::Parameter { name: name.as_bytes().to_vec(), value: value.as_bytes().to_vec() }
+        }),
+        1 => (word(), word()).prop_map(|(statement, types)| Observation::Described { statement, types }),
+        1 => failure().prop_map(Observation::CommitFailed),
+        1 => failure().prop_map(Observation::Ended),
+        1 => Just(Observation::Blind { reason: "so it is" }),
+        1 => any::<bool>().prop_map(|unanswered| Observation::Closed { unanswered }),
+    ]
+}
+
+/// `Observation::map` gives what the observation owned away; this lends it.
+fn lend(owned: &Owned, observe: impl FnOnce(Observation<&[u8]>)) {
+    let mut bytes = Vec::new();
+    let placed = owned.clone().map(|part| {
+        let start = bytes.len();
+        bytes.extend(part);
+        start..bytes.len()
+    });
+    observe(placed.map(|place| &bytes[place]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn any_observations_make_events_that_read_back(
+        observations in prop::collection::vec(observation(), 0..60),
+        spills in prop::collection::vec(0..60_usize, 0..4),
+        few in any::<bool>(),
+    ) {
+        let count = if few { 1 } else { 100 };
+        let mut stage = Stage::with_limits(NameLimits { count, bytes: 4 << 10 });
+        for (place, owned) in observations.iter().enumerate() {
+            lend(owned, |observation| stage.observe(observation));
+            if spills.contains(&place) {
+                stage.spill();
+            }
+        }
+        // Every statement that was held comes out, and `events` looks at their numbers and their form.
+        stage.closed(true).end(&Ending::ServerEof);
+        let events = stage.events();
+        for event in events {
+            let Some(transaction) = &event.transaction else { continue };
+            if let (Some(from), Some(to)) = (transaction.from_seq, transaction.to_seq) {
+                prop_assert!(from <= to && Some(to) < event.session.as_ref().unwrap().seq);
+            }
+        }
+        prop_assert_eq!(stage.session.transactions.held(), 0);
+    }
+}

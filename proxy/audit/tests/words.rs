@@ -1,0 +1,130 @@
+//! Words as an event shows them: encodings, what deceives, what is cut, what is hidden; what all events share.
+
+use std::mem;
+
+use panoptes_event::Event;
+use panoptes_parser::wire::{Answer, Ask, Observation, Observer};
+use serde_json::json;
+
+use super::{Stage, done, failed};
+use crate::session::Ending;
+
+fn parameter(stage: &mut Stage, name: &str, value: &str) {
+    stage.observe(Observation::Parameter { name: name.as_bytes(), value: value.as_bytes() });
+}
+
+/// The JSON of what was written since the last time.
+fn written(stage: &mut Stage) -> String {
+    let out = mem::take(&mut stage.tools.out);
+    let mut bytes = Vec::new();
+    out.iter().for_each(|(encoded, _)| encoded.write(1, &mut bytes));
+    String::from_utf8(bytes).unwrap()
+}
+
+fn raw(event: &Event) -> &str {
+    event.sql.as_ref().unwrap().raw.as_deref().unwrap()
+}
+
+#[test]
+fn a_text_is_read_in_the_encoding_of_its_session() {
+    let mut stage = Stage::new();
+    parameter(&mut stage, "client_encoding", "LATIN1");
+    stage.bytes(b"select 'caf\xe9'", failed("22P02", "x")).idle();
+    assert_eq!(raw(&stage.last()), "select 'café'");
+    let message = Answer::Failed(panoptes_parser::wire::Failure {
+        sql_state: &b"42P01"[..],
+        message: b"relation \"caf\xe9\" does not exist",
+        position: 0,
+        fatal: false,
+    });
+    stage.query("select 1", message).idle();
+    assert_eq!(stage.last().sql.unwrap().error_message.as_deref(), Some("relation \"café\" does not exist"));
+    stage.parse("", "select $1", done("")).settled(
+        Ask::Bind { portal: b"", statement: b"", parameters: b"\0\0\0\x01\0\0\0\x01\xe9", length: 9 },
+        done(""),
+    );
+    stage.execute(done("SELECT 1")).idle();
+    assert_eq!(stage.last().sql.unwrap().parameters.unwrap()[0]["text"], "é");
+    parameter(&mut stage, "client_encoding", "UTF8");
+    stage.bytes(b"select 'caf\xe9'", done("SELECT 1")).idle();
+    assert_eq!(raw(&stage.last()), "select 'caf\\xe9'");
+}
+
+#[test]
+fn nothing_in_an_event_deceives_a_terminal() {
+    let mut stage = Stage::new();
+    stage.query("select '\u{1b}[2J\u{202e}\u{7f}\0\u{9b}'", failed("22021", "bad \u{202e}\u{1b}")).idle();
+    stage.parse("\u{1b}]", "select $1", done("")).bind("\u{1b}]", "\u{2066}\0", done(""));
+    stage.execute(done("SELECT 1")).idle();
+    let text = written(&mut stage);
+    assert!(text.contains(r"\u001b[2J\u202e\u007f\u0000\u009b"));
+    assert!(text.contains(r"bad \u202e\u001b") && text.contains(r"\u2066\u0000"));
+    assert!(!text.chars().any(|c| c.is_control() || panoptes_event::json::deceives(c)));
+}
+
+#[test]
+fn what_is_cut_says_how_long_it_was() {
+    let mut stage = Stage::new();
+    let text = format!("select '{}", "x".repeat(65_528));
+    let ask = Ask::Query { text: Some(text.as_bytes()), length: 200 << 10 };
+    stage.settled(ask, done("SELECT 1")).idle();
+    let event = stage.last();
+    assert_eq!(raw(&event).len(), text.len());
+    assert_eq!(json!(event.sql.unwrap().truncated), json!({"raw": 200 << 10}));
+    let long = format!("select $1, '{}", "y".repeat(65_000));
+    stage
+        .settled(Ask::Parse { statement: b"s", text: long.as_bytes(), length: 99_999, types: b"" }, done(""));
+    // The second value was cut.
+    let parameters = b"\0\0\0\x02\0\0\0\x01a\0\x01\0\0bbb";
+    stage.settled(Ask::Bind { portal: b"", statement: b"s", parameters, length: 70_000 }, done(""));
+    stage.execute(done("SELECT 1")).idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(json!(sql.truncated), json!({"raw": 99_999, "parameters": 70_000}));
+    assert_eq!(sql.parameters.unwrap().len(), 1);
+}
+
+#[test]
+fn a_password_is_nowhere_in_an_event() {
+    let mut stage = Stage::new();
+    stage.query("alter role ana password 'canary'", done("ALTER ROLE")).idle();
+    let near = failed("42601", "syntax error at or near \"\"canary\"\"");
+    stage.query("alter role ana password \"canary\"", near).idle();
+    stage.parse("s", "create user ana password 'canary'", done("")).bind("s", "1", done(""));
+    stage.execute(failed("42710", "role \"ana\" already exists")).idle();
+    stage.query("prepare p as select dblink('password=canary')", done("PREPARE")).idle();
+    stage.bind("p", "1", done("")).execute(done("SELECT 1")).idle();
+    let text = written(&mut stage);
+    assert!(!text.contains("canary"), "{text}");
+    assert!(text.contains(r#"role \"ana\" already exists"#), "{text}");
+}
+
+#[test]
+fn what_events_share_follows_the_session() {
+    let mut stage = Stage::new();
+    let parameters = b"user\0ana\0database\0shop\0application_name\0first\0options\0-c x=1\0";
+    stage.observe(Observation::Startup { parameters });
+    stage.observe(Observation::Authentication { method: "scram-sha-256" });
+    parameter(&mut stage, "server_version", "15.18");
+    stage.observe(Observation::Backend { pid: 42 });
+    stage.observe(Observation::LoggedIn { at: 9 });
+    // What began before the login was complete has no other connection data.
+    stage.query("select 1", done("SELECT 1")).idle();
+    parameter(&mut stage, "application_name", "second");
+    stage.query("select 2", done("SELECT 1")).idle();
+    parameter(&mut stage, "application_name", "");
+    stage.query("select 3", done("SELECT 1")).idle().end(&Ending::ClientTerminate);
+    let events = stage.events();
+    let apps: Vec<_> = events.iter().map(|event| event.meta.source_app.as_deref()).collect();
+    assert_eq!(apps, [Some("first"), Some("first"), Some("second"), None, None]);
+    for event in events {
+        let (db, session) = (event.db.as_ref().unwrap(), event.session.as_ref().unwrap());
+        assert_eq!((db.name.as_deref(), db.user.as_deref()), (Some("shop"), Some("ana")));
+        assert_eq!((db.engine.as_str(), db.host.as_str(), db.port), ("postgres", "db", 5432));
+        assert_eq!(db.server_version.as_deref(), Some("15.18"));
+        assert_eq!((session.server_pid, session.auth_method.as_deref()), (Some(42), Some("scram-sha-256")));
+        assert_eq!(session.client.as_deref(), Some("192.0.2.1:5000"));
+        assert_eq!((event.meta.app_name.as_str(), event.meta.environment.as_str()), ("shop", "test"));
+    }
+    let attributes = json!(events[0].session.as_ref().unwrap().attributes);
+    assert_eq!(attributes, json!({"application_name": "first", "options": "-c x=1"}));
+}
