@@ -393,7 +393,9 @@ impl<B> Settled<B> {
             Ask::Malformed => Ask::Malformed,
         };
         let answer = match self.answer {
-            Answer::Complete { tag, rows, bytes, sent } => Answer::Complete { tag: f(tag), rows, bytes, sent },
+            Answer::Complete { tag, rows, bytes, sent } => {
+                Answer::Complete { tag: f(tag), rows, bytes, sent }
+            }
             Answer::Suspended { rows, bytes } => Answer::Suspended { rows, bytes },
             Answer::Streaming => Answer::Streaming,
             Answer::Empty => Answer::Empty,

@@ -24,10 +24,13 @@ pub(crate) struct Target {
     pub(crate) key: CancelKey,
 }
 
+/// A secret that a client was told, and where it leads.
+type Told = (Vec<u8>, Target);
+
 /// The keys of all sessions. Process ids of different servers may be equal: the secret tells them apart.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    by_pid: Mutex<HashMap<u32, Vec<(Vec<u8>, Target)>>>,
+    by_pid: Mutex<HashMap<u32, Vec<Told>>>,
 }
 
 /// Holds a key; it is forgotten with this.
@@ -40,7 +43,12 @@ pub(crate) struct KeyGuard {
 
 impl Keys {
     /// Remembers a session's key until the guard goes.
-    pub(crate) fn insert(self: &Arc<Self>, pair: KeyPair, session: Uuid, upstream: Arc<Upstream>) -> KeyGuard {
+    pub(crate) fn insert(
+        self: &Arc<Self>,
+        pair: KeyPair,
+        session: Uuid,
+        upstream: Arc<Upstream>,
+    ) -> KeyGuard {
         let pid = pair.ours.pid;
         let target = Target { session, upstream, key: CancelKey { pid, secret: pair.real } };
         let mut by_pid = self.by_pid.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,8 +89,7 @@ mod tests {
     #[test]
     fn equal_process_ids_are_told_apart_and_forgotten_with_their_session() {
         let keys = Arc::new(Keys::default());
-        let upstream =
-            Arc::new(Upstream { protocol: Protocol::Postgres, host: "db".into(), port: 5432 });
+        let upstream = Arc::new(Upstream { protocol: Protocol::Postgres, host: "db".into(), port: 5432 });
         let key = |secret: u8| CancelKey { pid: 7, secret: vec![secret; 4] };
         let pair = |secret, real: u8| KeyPair { ours: key(secret), real: vec![real; 4] };
         let one = keys.insert(pair(1, 11), Uuid::from_u128(1), Arc::clone(&upstream));

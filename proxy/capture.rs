@@ -30,7 +30,8 @@ use crate::{
 
 /// A batch is handed over at this size, in bytes of records and text.
 pub(crate) const BATCH_BYTES: usize = 128 << 10;
-/// Or at this age in nanoseconds (each hand-over wakes a thread, which is what costs), as soon as the worker does something; one that has nothing to do is called.
+/// Or at this age in nanoseconds, as soon as the worker does something; one that has nothing to do is called. Each
+/// hand-over wakes a thread, and that is what costs.
 const BATCH_AGE: Nanos = 20_000_000;
 /// What a batch may hold where even a full queue must not lose it (logins, prepared statements): beyond it clients
 /// wait, whatever the policy.
@@ -141,7 +142,13 @@ pub(crate) struct Capture {
 
 impl Capture {
     /// A worker's end of `queue`.
-    pub(crate) fn new(queue: Queue, on_full: OnFull, queued: IntGauge, pacer: Pacer, beat: Arc<Beat>) -> Rc<Self> {
+    pub(crate) fn new(
+        queue: Queue,
+        on_full: OnFull,
+        queued: IntGauge,
+        pacer: Pacer,
+        beat: Arc<Beat>,
+    ) -> Rc<Self> {
         let (give, spare) = sync_channel(SPARE_BATCHES);
         let home = Home { spare: give, room: Arc::clone(&queue.room) };
         Rc::new(Self {
@@ -225,8 +232,8 @@ impl Capture {
 
     /// Whether clients may be read. If not, the task is woken when they may.
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> bool {
-        let closed = self.full.get()
-            && (self.on_full == OnFull::Block || self.bytes.borrow().len() > MAX_HELD_BYTES);
+        let closed =
+            self.full.get() && (self.on_full == OnFull::Block || self.bytes.borrow().len() > MAX_HELD_BYTES);
         if closed {
             self.waiting.borrow_mut().push(cx.waker().clone());
         }
@@ -333,9 +340,10 @@ mod tests {
 
     fn text(batch: &Batch, place: usize) -> &[u8] {
         match &batch.records[place].note {
-            Note::Observed(Observation::Settled(Settled { ask: Ask::Query { text: Some(text), .. }, .. })) => {
-                batch.at(*text)
-            }
+            Note::Observed(Observation::Settled(Settled {
+                ask: Ask::Query { text: Some(text), .. },
+                ..
+            })) => batch.at(*text),
             other => panic!("{other:?}"),
         }
     }
@@ -349,7 +357,10 @@ mod tests {
         recorder.observe(statement(b"two"));
         assert!(capture.flush());
         let batch = auditor.try_recv().unwrap();
-        assert_eq!((text(&batch, 0), text(&batch, 1), batch.records[1].session), (&b"one"[..], &b"two"[..], 7));
+        assert_eq!(
+            (text(&batch, 0), text(&batch, 1), batch.records[1].session),
+            (&b"one"[..], &b"two"[..], 7)
+        );
         batch.recycle();
         recorder.observe(statement(b"three"));
         assert!(capture.flush());

@@ -28,7 +28,12 @@ use crate::{
 const OPENING_BYTES: usize = 16 << 10;
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, client: SocketAddr, upstream: Arc<Upstream>) {
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    socket: TcpStream,
+    client: SocketAddr,
+    upstream: Arc<Upstream>,
+) {
     let protocol = upstream.protocol;
     let opened = Opened { id: Uuid::now_v7(), client, upstream, at: clock::now() };
     let stream = match Stream::plain(socket) {
@@ -105,7 +110,9 @@ impl<W: Wire> Connection<W> {
         let mut bytes = Vec::new();
         loop {
             match self.wire.open(&bytes) {
-                Opening::More if bytes.len() >= OPENING_BYTES => return Ok(Wish::Refused("too long a first message")),
+                Opening::More if bytes.len() >= OPENING_BYTES => {
+                    return Ok(Wish::Refused("too long a first message"));
+                }
                 Opening::More => {
                     if client.read_buf(&mut bytes).await? == 0 {
                         return Ok(Wish::Gone);
@@ -131,7 +138,9 @@ impl<W: Wire> Connection<W> {
         let begun = self.wire.client(&first, clock::now(), &mut recorder);
         let dialled = match begun {
             Ok(()) if self.worker.is_crowded() => Err(Ending::TooMany),
-            Ok(()) => dial(&self.worker, &self.opened.upstream).await.map_err(|error| self.unreachable(&error)),
+            Ok(()) => {
+                dial(&self.worker, &self.opened.upstream).await.map_err(|error| self.unreachable(&error))
+            }
             Err(violation) => Err(Ending::ProtocolError(violation.reason)),
         };
         let ending = match dialled {
@@ -142,7 +151,8 @@ impl<W: Wire> Connection<W> {
                 let ending = pump.run().await;
                 pump.wire.end(clock::now(), &mut pump.recorder);
                 recorder = pump.recorder;
-                if !pump.wire.is_logged_in() && !matches!(ending, Ending::ClientEof | Ending::ClientTerminate) {
+                if !pump.wire.is_logged_in() && !matches!(ending, Ending::ClientEof | Ending::ClientTerminate)
+                {
                     recorder.fail(&ending);
                 }
                 ending
@@ -203,7 +213,8 @@ impl<W: Wire> Connection<W> {
                 server.write_all(&self.wire.cancel_request(&target.key)).await?;
                 server.read_to_end(&mut Vec::new()).await
             };
-            failure = within(self.worker.limits.cancel_timeout, pass).await.err().map(|error| error.to_string());
+            failure =
+                within(self.worker.limits.cancel_timeout, pass).await.err().map(|error| error.to_string());
         }
         if let Some(reason) = &failure {
             warn!(client = %self.opened.client, reason, "cannot pass on a cancel request");

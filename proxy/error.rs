@@ -12,7 +12,9 @@ pub enum Error {
     #[error("cannot start a thread: {0}; raise the limits of the process")]
     Start(#[source] io::Error),
     /// An address could not be bound.
-    #[error("cannot listen on {0}: {1}; choose another address in listen.address (or --listen), or end what uses it")]
+    #[error(
+        "cannot listen on {0}: {1}; choose another address in listen.address (or --listen), or end what uses it"
+    )]
     Bind(SocketAddr, #[source] io::Error),
     /// The admin address could not be bound.
     #[error("cannot listen on {0}: {1}; choose another address in admin.address (or --admin)")]

@@ -172,7 +172,8 @@ fn start_workers(
     });
     let (others, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let start = |(place, (arrivals, queue)): (usize, (_, &Queue))| {
-        let listeners = listeners.iter().map(Listener::try_clone).collect::<Result<_, _>>().map_err(Error::Start)?;
+        let listeners =
+            listeners.iter().map(Listener::try_clone).collect::<Result<_, _>>().map_err(Error::Start)?;
         let (shared, queue) = (Arc::clone(&shared), queue.clone());
         let (others, draining) = (others.clone(), draining.clone());
         let work = move || {

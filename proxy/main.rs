@@ -123,7 +123,8 @@ fn configuration(options: Options) -> Result<Config, ()> {
     }
     let log_format = log_format.map(Into::into);
     let flags = Flags { listen, upstream, journal, admin, sinks, log_format };
-    let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     load(config.as_deref().map(Path::new), variables, &flags).map_err(|errors| {
         eprintln!("{errors}");
     })
@@ -141,7 +142,9 @@ fn start_log(config: &Config) -> Result<(), String> {
 
 /// Ready at SIGTERM or SIGINT.
 async fn ended() {
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         error!("signals cannot be caught: only SIGKILL ends this process");
         return std::future::pending().await;
     };

@@ -9,8 +9,8 @@ use panoptes_event::Outcome;
 use panoptes_parser::sql::Category;
 use panoptes_sinks::Journal;
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, local::LocalHistogram,
+    Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, local::LocalHistogram,
 };
 
 use crate::session::Ending;
@@ -64,8 +64,17 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             connections: gauge(&registry, "panoptes_connections", "Client connections that are open.")?,
-            accepted: counter(&registry, "panoptes_connections_accepted_total", "Client connections accepted.")?,
-            ended: counters(&registry, "panoptes_sessions_ended_total", "Sessions that ended, by why.", &["reason"])?,
+            accepted: counter(
+                &registry,
+                "panoptes_connections_accepted_total",
+                "Client connections accepted.",
+            )?,
+            ended: counters(
+                &registry,
+                "panoptes_sessions_ended_total",
+                "Sessions that ended, by why.",
+                &["reason"],
+            )?,
             bytes: counters(&registry, "panoptes_passed_bytes_total", "Bytes passed on.", &["direction"])?,
             added: histogram(
                 &registry,
@@ -88,7 +97,11 @@ impl Metrics {
                 "panoptes_prepared_statements_forgotten_total",
                 "Prepared statements beyond the limit of a session: their executions are told without text.",
             )?,
-            queued: gauge(&registry, "panoptes_capture_queue_batches", "Batches waiting for an audit thread.")?,
+            queued: gauge(
+                &registry,
+                "panoptes_capture_queue_batches",
+                "Batches waiting for an audit thread.",
+            )?,
             journal: JournalMetrics::new(&registry)?,
             registry,
         };
@@ -134,12 +147,18 @@ impl JournalMetrics {
         )?;
         registry.register(Box::new(gauges.clone()))?;
         let lag_events = IntGaugeVec::new(
-            Opts::new("panoptes_sink_lag_events", "Events in the journal that the sink has not acknowledged."),
+            Opts::new(
+                "panoptes_sink_lag_events",
+                "Events in the journal that the sink has not acknowledged.",
+            ),
             &["sink"],
         )?;
         registry.register(Box::new(lag_events.clone()))?;
         let lag_seconds = GaugeVec::new(
-            Opts::new("panoptes_sink_lag_seconds", "Age of the oldest event that the sink has not acknowledged."),
+            Opts::new(
+                "panoptes_sink_lag_seconds",
+                "Age of the oldest event that the sink has not acknowledged.",
+            ),
             &["sink"],
         )?;
         registry.register(Box::new(lag_seconds.clone()))?;

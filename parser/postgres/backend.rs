@@ -135,9 +135,15 @@ mod tests {
     #[test]
     fn our_own_errors_read_back() {
         let bytes = error_response("FATAL", "57P01", "bye\0bye");
-        assert_eq!(bytes.len(), 1 + usize::try_from(u32::from_be_bytes(bytes[1..5].try_into().unwrap())).unwrap());
+        assert_eq!(
+            bytes.len(),
+            1 + usize::try_from(u32::from_be_bytes(bytes[1..5].try_into().unwrap())).unwrap()
+        );
         let failure = Report::parse(&bytes[5..]).failure();
-        assert_eq!((failure.sql_state, failure.message, failure.fatal), (&b"57P01"[..], &b"byebye"[..], true));
+        assert_eq!(
+            (failure.sql_state, failure.message, failure.fatal),
+            (&b"57P01"[..], &b"byebye"[..], true)
+        );
     }
 
     #[test]
