@@ -18,7 +18,7 @@ use std::{
 };
 
 use panoptes_config::OnFull;
-use panoptes_parser::wire::{Ask, Nanos, Observation, Observer};
+use panoptes_parser::wire::{Nanos, Observation};
 use prometheus::IntGauge;
 use tokio::sync::Notify;
 
@@ -257,71 +257,32 @@ impl Capture {
         }
     }
 
-    fn store(&self, bytes: &[u8]) -> Span {
+    /// Adds bytes that the next record tells of.
+    pub(crate) fn store(&self, bytes: &[u8]) -> Span {
         let mut held = self.bytes.borrow_mut();
         let start = u32::try_from(held.len()).unwrap_or(u32::MAX);
         held.extend_from_slice(bytes);
         Span { start, length: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
     }
 
-    fn leave_out(&self) {
+    /// Whether statements are to be left out: the queue is full, and that is the policy.
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.full.get() && self.on_full == OnFull::Drop
+    }
+
+    /// Counts a statement that was left out.
+    pub(crate) fn leave_out(&self) {
         let now = clock::now();
         let (count, from, _) = self.left_out.get().unwrap_or((0, now, now));
         self.left_out.set(Some((count + 1, from, now)));
     }
 }
 
-/// Writes down what is seen on one session.
-#[derive(Debug)]
-pub(crate) struct Recorder {
-    session: SessionNumber,
-    capture: Rc<Capture>,
-    /// The first statement of the text at hand was left out, so the rest of it is as well.
-    leaving_out: bool,
-}
-
-impl Recorder {
-    /// For one session.
-    pub(crate) fn new(session: SessionNumber, capture: Rc<Capture>) -> Self {
-        Self { session, capture, leaving_out: false }
-    }
-
-    /// Writes a note that is not of the wire.
-    pub(crate) fn note(&self, note: Note) {
-        self.capture.push(self.session, note);
-    }
-
-    /// Whether a statement must be left out: with the policy `drop` and a full queue. What tells the session's state
-    /// is always kept.
-    fn leaves_out(&mut self, observation: &Observation<&[u8]>) -> bool {
-        let Observation::Settled(settled) = observation else { return false };
-        let no_room = self.capture.full.get() && self.capture.on_full == OnFull::Drop;
-        match settled.ask {
-            Ask::Query { text: Some(_), .. } => {
-                self.leaving_out = no_room;
-                no_room
-            }
-            Ask::Query { text: None, .. } => self.leaving_out,
-            Ask::Execute { .. } | Ask::Command { .. } => no_room,
-            _ => false,
-        }
-    }
-}
-
-impl Observer for Recorder {
-    fn observe(&mut self, observation: Observation<&[u8]>) {
-        if self.leaves_out(&observation) {
-            return self.capture.leave_out();
-        }
-        let stored = observation.map(|bytes| self.capture.store(bytes));
-        self.capture.push(self.session, Note::Observed(stored));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use panoptes_parser::wire::{Answer, Settled, TransactionStatus};
+    use crate::recorder::Recorder;
+    use panoptes_parser::wire::{Answer, Ask, Observer, Settled, TransactionStatus};
 
     fn statement(text: &[u8]) -> Observation<&[u8]> {
         Observation::Settled(Settled {

@@ -6,7 +6,7 @@ use panoptes_config::Protocol;
 use panoptes_event::Uuid;
 use panoptes_parser::{
     postgres::{Postgres, SECRET_BYTES},
-    wire::{CancelKey, Failure, Farewell, Limits, Observation, Observer, Opening, Wire},
+    wire::{CancelKey, Farewell, Limits, Opening, Wire},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -16,9 +16,10 @@ use tokio::{
 use tracing::{debug, warn};
 
 use crate::{
-    capture::{Note, Recorder},
+    capture::Note,
     clock,
     pump::{Leg, Pump, Route},
+    recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
     stream::Stream,
     worker::{Worker, within},
@@ -227,21 +228,6 @@ impl<W: Wire> Connection<W> {
             opened: self.opened,
         };
         self.worker.capture.push(next_number(), Note::Cancel(Box::new(request)));
-    }
-}
-
-impl Recorder {
-    /// A login that the proxy itself ended.
-    fn fail(&mut self, ending: &Ending) {
-        let message = ending.detail().unwrap_or(ending.as_str());
-        let sql_state: &[u8] = match ending {
-            Ending::ProtocolError(_) => b"08P01",
-            Ending::TooMany => b"53300",
-            Ending::Shutdown => b"57P01",
-            _ => b"08006",
-        };
-        let failure = Failure { sql_state, message: message.as_bytes(), position: 0, fatal: true };
-        self.observe(Observation::LoginFailed { at: clock::now(), failure });
     }
 }
 

@@ -11,7 +11,9 @@
 //! * `listener`, `worker`: sockets, and the threads that serve them; one task on one thread owns a session.
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
 //! * `stream`: a leg, plain for now. `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
-//! * `capture`: batches of records on their way to the audit thread; `pacer`: their clock. `audit`: from records to events.
+//! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
+//!   thread; `pacer`: their clock.
+//! * `audit`: from records to events.
 //! * `metrics`, `admin`: what Panoptes tells of itself. `error`: why it cannot start.
 
 mod admin;
@@ -25,6 +27,7 @@ mod listener;
 mod metrics;
 mod pacer;
 mod pump;
+mod recorder;
 mod session;
 mod stream;
 mod worker;

@@ -12,6 +12,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use panoptes_event::Uuid;
@@ -23,8 +24,8 @@ use tokio::{
 
 use crate::{
     cancel::KeyGuard,
-    capture::Recorder,
     clock,
+    recorder::Recorder,
     session::{Ending, Upstream},
     stream::Stream,
     worker::{Drain, LAST_WORDS, Worker},
@@ -188,7 +189,11 @@ impl<'a, W: Wire> Pump<'a, W> {
     /// Client to server. Ready when something moved.
     fn poll_to_server(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.server.poll_pending(cx));
-        if self.client.ended || self.ending.is_some() || self.wire.is_full() || !self.worker.capture.poll_room(cx) {
+        if self.client.ended
+            || self.ending.is_some()
+            || self.wire.is_full()
+            || !self.worker.capture.poll_room(cx)
+        {
             return Poll::Pending;
         }
         CHUNK_BUFFER.with_borrow_mut(|buffer| {
@@ -237,6 +242,10 @@ impl<'a, W: Wire> Pump<'a, W> {
             if !self.logged_in {
                 self.follow_login();
             }
+            if self.client.closed {
+                // Talking to nobody, the server would end on its own; through us it does not notice.
+                self.limit(self.worker.limits.drain_timeout);
+            }
             self.client.write(cx, chunk.get(..pass).unwrap_or_default());
             let after = clock::now();
             self.worker.traffic.to_client(pass, after.saturating_sub(at));
@@ -276,6 +285,9 @@ impl<'a, W: Wire> Pump<'a, W> {
             self.client.closing = true;
             let _ = self.client.poll_pending(cx);
         }
+        if self.ending.is_some() && self.worker.drain.state() == Drain::Now {
+            self.limit(LAST_WORDS / 2);
+        }
         if self.ending.is_none() && self.may_go_down() {
             self.end(Ending::Shutdown);
             self.say(cx, Farewell::Shutdown);
@@ -288,7 +300,9 @@ impl<'a, W: Wire> Pump<'a, W> {
     fn may_go_down(&self) -> bool {
         match self.worker.drain.state() {
             Drain::No => false,
-            Drain::Gently if self.logged_in => self.wire.rest() == Rest::Idle && self.client.pending.is_empty(),
+            Drain::Gently if self.logged_in => {
+                self.wire.rest() == Rest::Idle && self.client.pending.is_empty()
+            }
             Drain::Gently => self.wire.at_boundary(),
             Drain::Now => true,
         }
@@ -306,17 +320,24 @@ impl<'a, W: Wire> Pump<'a, W> {
         }
     }
 
-    /// From now on only what is under way is waited for, and not for long.
+    /// From now on only what is under way is waited for.
     fn end(&mut self, ending: Ending) {
         if self.ending.is_none() {
-            let limit = match ending {
+            self.deadline = None;
+            match ending {
+                // However long the server works on, what comes of it is part of the trail.
+                Ending::ClientEof | Ending::ClientTerminate => {}
                 // The worker does not wait any longer.
-                Ending::Shutdown => LAST_WORDS / 2,
-                _ => self.worker.limits.drain_timeout,
-            };
+                Ending::Shutdown => self.limit(LAST_WORDS / 2),
+                _ => self.limit(self.worker.limits.drain_timeout),
+            }
             self.ending = Some(ending);
-            self.deadline = Some(Box::pin(tokio::time::sleep(limit)));
         }
+    }
+
+    /// What is under way has so much time left; what was said first holds.
+    fn limit(&mut self, time: Duration) {
+        self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
     }
 
     fn is_over(&self) -> bool {

@@ -1,0 +1,71 @@
+//! What is seen on one session, written down.
+
+use std::rc::Rc;
+
+use panoptes_parser::wire::{Ask, Failure, Observation, Observer};
+
+use crate::{
+    capture::{Capture, Note},
+    clock,
+    session::{Ending, SessionNumber},
+};
+
+/// Writes down what is seen on one session.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    session: SessionNumber,
+    capture: Rc<Capture>,
+    /// The first statement of the text at hand was left out, so the rest of it is as well.
+    leaving_out: bool,
+}
+
+impl Recorder {
+    /// For one session.
+    pub(crate) fn new(session: SessionNumber, capture: Rc<Capture>) -> Self {
+        Self { session, capture, leaving_out: false }
+    }
+
+    /// Writes a note that is not of the wire.
+    pub(crate) fn note(&self, note: Note) {
+        self.capture.push(self.session, note);
+    }
+
+    /// A login that the proxy itself ended.
+    pub(crate) fn fail(&mut self, ending: &Ending) {
+        let message = ending.detail().unwrap_or(ending.as_str());
+        let sql_state: &[u8] = match ending {
+            Ending::ProtocolError(_) => b"08P01",
+            Ending::TooMany => b"53300",
+            Ending::Shutdown => b"57P01",
+            _ => b"08006",
+        };
+        let failure = Failure { sql_state, message: message.as_bytes(), position: 0, fatal: true };
+        self.observe(Observation::LoginFailed { at: clock::now(), failure });
+    }
+
+    /// Whether a statement must be left out: with the policy `drop` and a full queue. What tells the session's state
+    /// is always kept.
+    fn leaves_out(&mut self, observation: &Observation<&[u8]>) -> bool {
+        let Observation::Settled(settled) = observation else { return false };
+        let no_room = self.capture.is_dropping();
+        match settled.ask {
+            Ask::Query { text: Some(_), .. } => {
+                self.leaving_out = no_room;
+                no_room
+            }
+            Ask::Query { text: None, .. } => self.leaving_out,
+            Ask::Execute { .. } | Ask::Command { .. } => no_room,
+            _ => false,
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&mut self, observation: Observation<&[u8]>) {
+        if self.leaves_out(&observation) {
+            return self.capture.leave_out();
+        }
+        let stored = observation.map(|bytes| self.capture.store(bytes));
+        self.capture.push(self.session, Note::Observed(stored));
+    }
+}
