@@ -69,7 +69,7 @@ pub(crate) enum Ending {
     TooMany,
     /// The proxy went down.
     Shutdown,
-    /// The client was gone, and the server did not end what it was at in time.
+    /// The client was gone, and the server did not end what it was at before the proxy went down, or went on sending.
     DrainTimeout,
 }
 

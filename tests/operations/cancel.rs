@@ -13,7 +13,7 @@ use crate::{
     has, is_error, only, statement,
     support::{
         panoptes::Panoptes,
-        postgres::{DATABASE, USER},
+        postgres::{DATABASE, Postgres, USER, Version},
         raw::{Raw, query},
     },
 };
@@ -21,6 +21,8 @@ use crate::{
 pub(crate) const TESTS: &[Named] = &[
     ("ctrl_c_in_psql", ctrl_c),
     ("only_the_session_aimed_at", only_the_one),
+    ("while_no_more_sessions_are_allowed", crowded),
+    ("long_key_of_protocol_3_2", long_key),
     ("forged_key", forged_key),
     ("key_of_a_session_that_is_gone", stale_key),
 ];
@@ -49,7 +51,7 @@ fn ctrl_c(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Two sessions of two proxies' worth of equal questions: the other one goes on.
+/// Two sessions that ask alike: the other one goes on.
 fn only_the_one(rig: &Rig) -> Result<(), Failed> {
     let proxy = Panoptes::start(rig.server().port, "");
     let gates = [Gate::closed(rig.server()), Gate::closed(rig.server())];
@@ -63,6 +65,50 @@ fn only_the_one(rig: &Rig) -> Result<(), Failed> {
     assert!(matches!(&cancelled.errors[..], [error] if is_error(error, "ERROR", "57014")), "{cancelled:?}");
     gates.into_iter().for_each(Gate::open);
     assert_eq!(clients[0].exchange()?.completed, 1);
+    Ok(())
+}
+
+/// A cancel request is no session: it passes when there are too many.
+fn crowded(rig: &Rig) -> Result<(), Failed> {
+    let proxy = Panoptes::start(rig.server().port, "[limits]\nmax_connections = 1");
+    let gate = Gate::closed(rig.server());
+    let mut client = Raw::connect(proxy.port)?;
+    client.stream().write_all(&query(&gate.statement()))?;
+    gate.wait_until_reached();
+    let refused = Raw::greet(proxy.port)?.last_words()?;
+    assert!(matches!(&refused.errors[..], [error] if is_error(error, "FATAL", "53300")), "{refused:?}");
+    cancel(&proxy, &client.key)?;
+    let cancelled = client.exchange()?;
+    assert!(matches!(&cancelled.errors[..], [error] if is_error(error, "ERROR", "57014")), "{cancelled:?}");
+    let login = |e: &&serde_json::Value| e["kind"] == "login" && e["sql"]["success"] == false;
+    let events = proxy.wait_for("the refused login", |events| events.iter().any(|e| login(&e)));
+    assert_eq!(events.iter().find(login).expect("it")["sql"]["sqlState"], "53300");
+    Ok(())
+}
+
+fn long_key(_: &Rig) -> Result<(), Failed> {
+    const LONG: usize = 4 + 32;
+    if Version::V18.bin().is_none() {
+        return Err("PostgreSQL 18 is not installed".into());
+    }
+    let server = Postgres::start(Version::V18, &[]);
+    let proxy = Panoptes::start(server.port, "");
+    let startup = b"\0\0\0\x29\0\x03\0\x02user\0postgres\0database\0postgres\0\0";
+    let mut client = Raw::open(proxy.port, startup)?;
+    client.exchange()?;
+    assert_eq!(client.key.len(), LONG);
+    let gate = Gate::closed(&server);
+    client.stream().write_all(&query(&gate.statement()))?;
+    gate.wait_until_reached();
+    cancel(&proxy, &client.key[..8])?;
+    cancel(&proxy, &client.key)?;
+    let cancelled = client.exchange()?;
+    assert!(matches!(&cancelled.errors[..], [error] if is_error(error, "ERROR", "57014")), "{cancelled:?}");
+    let both = |events: &[serde_json::Value]| events.iter().filter(|e| e["kind"] == "cancel").count() == 2;
+    let events = proxy.wait_for("both requests", both);
+    let matched: Vec<_> =
+        events.iter().filter(|e| e["kind"] == "cancel").map(|e| &e["cancel"]["matched"]).collect();
+    assert_eq!(matched, [false, true]);
     Ok(())
 }
 

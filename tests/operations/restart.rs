@@ -45,6 +45,7 @@ fn killed(_: &Rig) -> Result<(), Failed> {
     }
     // Nothing is under way any more, so that this is the journal's last word.
     assert!(proxy.stop().success(), "{}", proxy.log());
+    assert!(!proxy.log().contains("not everything is delivered"), "{}", proxy.log());
     expect_whole(&proxy)
 }
 

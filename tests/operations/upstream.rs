@@ -1,6 +1,7 @@
 //! A server that is down, dies in the middle of a statement, or never answers.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     net::{TcpListener, TcpStream},
     process::Command,
@@ -18,6 +19,7 @@ use crate::{
         panoptes::Panoptes,
         postgres::{Postgres, USER, Version},
         raw::{Raw, query},
+        wait_for,
     },
 };
 
@@ -25,6 +27,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("down", down),
     ("killed_in_the_middle_of_a_statement", killed),
     ("shut_down_while_idle", shut_down),
+    ("one_of_several_is_down", one_of_several),
     ("never_answers", never_answers),
     ("client_never_logs_in", client_never_logs_in),
 ];
@@ -72,6 +75,8 @@ fn killed(_: &Rig) -> Result<(), Failed> {
     assert_eq!(statement(&events, "before")["sql"]["outcome"], "ok");
     assert_eq!(only(&events, "logout")["session"]["endReason"], "server_eof");
     assert!(proxy.stop().success(), "{}", proxy.log());
+    // A server that is told to end while it recovers may hang.
+    wait_for("the server to recover", || Raw::connect(server.port).ok());
     Ok(())
 }
 
@@ -88,6 +93,26 @@ fn shut_down(_: &Rig) -> Result<(), Failed> {
     let logout = only(&events, "logout");
     assert_eq!(logout["session"]["endReason"], "server_eof", "{logout:#}");
     assert_eq!(logout["sql"]["sqlState"], "57P01", "{logout:#}");
+    Ok(())
+}
+
+/// Listeners of one process know nothing of each other.
+fn one_of_several(rig: &Rig) -> Result<(), Failed> {
+    let (second, nowhere) = (free_port(), free_port());
+    let listen = format!(
+        "[[listen]]\naddress = \"127.0.0.1:{second}\"\nupstream = \"postgres://127.0.0.1:{nowhere}\""
+    );
+    let proxy = Panoptes::start(rig.server().port, &listen);
+    let refused = Raw::greet(second)?.last_words()?;
+    assert!(matches!(&refused.errors[..], [error] if is_error(error, "FATAL", "08006")), "{refused:?}");
+    assert_eq!(Raw::connect(proxy.port)?.query("select 1")?.completed, 1);
+    let (status, why) = proxy.get("/readyz");
+    assert!(status == 503 && why.contains(&nowhere.to_string()), "{status} {why}");
+    assert!(!why.contains(&rig.server().port.to_string()), "{why}");
+    let events = proxy.wait_for("the logout", |events| has(events, "logout"));
+    let logins = events.iter().filter(|e| e["kind"] == "login");
+    let ports: BTreeSet<_> = logins.map(|e| e["db"]["port"].as_u64()).collect();
+    assert_eq!(ports, [nowhere, rig.server().port].map(|port| Some(port.into())).into());
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    net::Shutdown,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -27,8 +28,10 @@ pub(crate) const TESTS: &[Named] = &[
     ("reset_in_the_middle_of_a_statement", reset_in_a_statement),
     ("killed_psql_in_the_middle_of_a_statement", killed_psql),
     ("in_the_middle_of_a_transaction", in_a_transaction),
+    ("outcome_is_learnt_however_late", however_late),
+    ("half_closed_client_gets_its_result", half_closed_client),
     ("in_the_middle_of_a_result", in_a_result),
-    ("without_reading_the_farewell", in_the_middle_of_a_message),
+    ("in_the_middle_of_a_message", in_the_middle_of_a_message),
 ];
 
 fn reset_in_a_statement(rig: &Rig) -> Result<(), Failed> {
@@ -39,6 +42,35 @@ fn reset_in_a_statement(rig: &Rig) -> Result<(), Failed> {
     gate.wait_until_reached();
     reset(client);
     outcome_is_learnt(rig, &proxy, gate)
+}
+
+/// The time that statements get when the proxy goes down does not count while it is up.
+fn however_late(rig: &Rig) -> Result<(), Failed> {
+    let proxy = Panoptes::start(rig.server().port, "[limits]\ndrain_timeout = \"100 ms\"");
+    let client = Raw::connect(proxy.port)?;
+    let gate = Gate::closed(rig.server());
+    client.stream().write_all(&query(&gate.statement()))?;
+    gate.wait_until_reached();
+    reset(client);
+    let (_, port) = gate.waiter();
+    wait_for("the server to be told", || half_closed(rig.server().port, port).then_some(()));
+    // Longer than the limit by any clock: that nothing happens cannot be waited for otherwise.
+    rig.server().sql("test", "select pg_sleep(0.5)");
+    outcome_is_learnt(rig, &proxy, gate)
+}
+
+/// `echo … | nc` and the like: no more questions, but the answer is wanted.
+fn half_closed_client(rig: &Rig) -> Result<(), Failed> {
+    let proxy = Panoptes::start(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port)?;
+    client.stream().write_all(&query("select 'the last one'"))?;
+    client.stream().shutdown(Shutdown::Write)?;
+    let last = client.last_words()?;
+    assert_eq!((last.rows, last.completed, &last.errors[..]), (1, 1, &[][..]));
+    let events = proxy.wait_for("the logout", |events| has(events, "logout"));
+    assert_eq!(statement(&events, "the last one")["sql"]["outcome"], "ok");
+    assert_eq!(only(&events, "logout")["session"]["endReason"], "client_eof");
+    Ok(())
 }
 
 fn killed_psql(rig: &Rig) -> Result<(), Failed> {
