@@ -18,7 +18,8 @@ use tracing::{debug, warn};
 use crate::{
     capture::Note,
     clock,
-    pump::{Leg, Pump, Route},
+    leg::Leg,
+    pump::{Pump, Route},
     recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
     stream::Stream,

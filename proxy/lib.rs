@@ -10,7 +10,8 @@
 //!
 //! * `listener`, `worker`: sockets, and the threads that serve them; one task on one thread owns a session.
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
-//! * `stream`: a leg, plain for now. `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
+//! * `leg`: one side of a session; `stream`: its socket, plain for now.
+//! * `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
 //! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
 //!   thread; `pacer`: their clock.
 //! * `audit`: from records to events.
@@ -23,6 +24,7 @@ mod capture;
 mod clock;
 mod connection;
 mod error;
+mod leg;
 mod listener;
 mod metrics;
 mod pacer;

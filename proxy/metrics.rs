@@ -50,8 +50,11 @@ pub(crate) struct Metrics {
 /// The journal's and the sinks' figures, taken over when they are asked for.
 #[derive(Debug)]
 struct JournalMetrics {
-    gauges: IntGaugeVec,
-    counters: IntCounterVec,
+    bytes: IntGauge,
+    max_bytes: IntGauge,
+    segments: IntGauge,
+    last_seq: IntGauge,
+    operations: IntCounterVec,
     blocked: prometheus::Counter,
     sinks: IntCounterVec,
     lag_events: IntGaugeVec,
@@ -141,11 +144,6 @@ impl Metrics {
 
 impl JournalMetrics {
     fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauges = IntGaugeVec::new(
-            Opts::new("panoptes_journal_size", "The journal's size: bytes, max_bytes, segments, last_seq."),
-            &["of"],
-        )?;
-        registry.register(Box::new(gauges.clone()))?;
         let lag_events = IntGaugeVec::new(
             Opts::new(
                 "panoptes_sink_lag_events",
@@ -168,8 +166,11 @@ impl JournalMetrics {
         )?;
         registry.register(Box::new(blocked.clone()))?;
         Ok(Self {
-            gauges,
-            counters: counters(
+            bytes: gauge(registry, "panoptes_journal_bytes", "Size of the journal on disk.")?,
+            max_bytes: gauge(registry, "panoptes_journal_max_bytes", "What the journal may take on disk.")?,
+            segments: gauge(registry, "panoptes_journal_segments", "Files that the journal is made of.")?,
+            last_seq: gauge(registry, "panoptes_journal_last_seq", "Number of the last event.")?,
+            operations: counters(
                 registry,
                 "panoptes_journal_operations_total",
                 "What the journal did: appended and dropped events, syncs, sync_failures, write_failures.",
@@ -190,13 +191,13 @@ impl JournalMetrics {
     fn update(&self, journal: &Journal) {
         let stats = journal.stats();
         let sizes = [
-            ("bytes", stats.bytes),
-            ("max_bytes", stats.max_bytes),
-            ("segments", stats.segments as u64),
-            ("last_seq", stats.last_seq),
+            (&self.bytes, stats.bytes),
+            (&self.max_bytes, stats.max_bytes),
+            (&self.segments, stats.segments as u64),
+            (&self.last_seq, stats.last_seq),
         ];
-        for (of, size) in sizes {
-            self.gauges.with_label_values(&[of]).set(i64::try_from(size).unwrap_or(i64::MAX));
+        for (gauge, size) in sizes {
+            gauge.set(i64::try_from(size).unwrap_or(i64::MAX));
         }
         let operations = [
             ("appended", stats.appended),
@@ -206,7 +207,7 @@ impl JournalMetrics {
             ("write_failures", stats.write_failures),
         ];
         for (operation, count) in operations {
-            raise(&self.counters.with_label_values(&[operation]), count);
+            raise(&self.operations.with_label_values(&[operation]), count);
         }
         self.blocked.inc_by((stats.blocked.as_secs_f64() - self.blocked.get()).max(0.0));
         for sink in &stats.sinks {

@@ -5,6 +5,7 @@
 //! * `properties`: any observations, in any order.
 
 mod properties;
+mod speed;
 mod statements;
 mod transactions;
 mod transcripts;
