@@ -1,6 +1,6 @@
 //! A transaction block: its savepoints, and which of its events still wait for a verdict.
 
-use panoptes_event::Uuid;
+use panoptes_event::{Uuid, Verdict};
 use panoptes_parser::wire::TransactionStatus;
 
 /// Savepoints of one transaction that are followed.
@@ -14,12 +14,14 @@ pub(crate) struct Block {
     pub(crate) implicit: bool,
     pub(crate) failed: bool,
     /// Something was rolled back to a savepoint that was not followed: not all of the block shares its verdict.
-    pub(crate) astray: bool,
+    astray: bool,
     /// Written without a verdict: the first `session.seq`, and the last.
     pub(crate) written: Option<(u64, u64)>,
     savepoints: Vec<(String, Mark)>,
     /// There were more savepoints than are followed.
     overflowed: bool,
+    /// Something that was written may have committed on its own.
+    commits: bool,
 }
 
 /// Where a savepoint was set.
@@ -34,8 +36,8 @@ pub(crate) enum Mark {
 impl Block {
     /// Without statements yet.
     pub(crate) fn new(id: Uuid, implicit: bool) -> Self {
-        let (failed, astray, overflowed) = (false, false, false);
-        Self { id, implicit, failed, astray, written: None, savepoints: Vec::new(), overflowed }
+        let (failed, astray, overflowed, commits) = (false, false, false, false);
+        Self { id, implicit, failed, astray, written: None, savepoints: Vec::new(), overflowed, commits }
     }
 
     /// As the server would call it.
@@ -75,7 +77,7 @@ impl Block {
     }
 
     /// The item at `place` of those that were held was written under this `session.seq`.
-    pub(crate) fn written(&mut self, place: usize, seq: u64, is_open: bool) {
+    pub(crate) fn settle_marks(&mut self, place: usize, seq: u64) {
         // Those set last are at the end, and those that are held come after those that are written.
         for (_, mark) in self.savepoints.iter_mut().rev() {
             match mark {
@@ -84,8 +86,20 @@ impl Block {
                 Mark::Written(_) => break,
             }
         }
-        if is_open {
-            self.written = Some((self.written.map_or(seq, |(first, _)| first), seq));
+    }
+
+    /// A statement was written without a verdict; `commits` if it may have committed on its own.
+    pub(crate) fn wrote(&mut self, seq: u64, commits: bool) {
+        self.written = Some((self.written.map_or(seq, |(first, _)| first), seq));
+        self.commits |= commits && self.implicit;
+    }
+
+    /// Whether a verdict may not be that of all that was written.
+    pub(crate) fn doubts(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Committed => self.astray,
+            Verdict::RolledBack => self.commits,
+            Verdict::Unknown => false,
         }
     }
 

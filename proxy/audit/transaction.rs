@@ -71,7 +71,7 @@ impl Transactions {
             _ => Effect::None,
         };
         let outcome = statement.end.outcome;
-        let (success, commits) = (statement.end.is_success(), statement.commits);
+        let success = statement.end.is_success();
         let uncertain = statement.split_uncertain || outcome == Some(Outcome::Lost);
         self.hold(statement);
         if uncertain {
@@ -79,7 +79,7 @@ impl Transactions {
         }
         match effect {
             _ if matches!(outcome, Some(Outcome::Lost | Outcome::Skipped)) => {}
-            _ if !success => self.fail(commits),
+            _ if !success => self.fail(),
             Effect::Begin => self.begin(id),
             Effect::Savepoint(name) => self.set_savepoint(name.into_owned()),
             Effect::Release(name) => self.release(&name),
@@ -142,8 +142,13 @@ impl Transactions {
     /// An item was written under this `session.seq`; `place` is its place among those given out.
     pub(crate) fn written(&mut self, place: usize, item: &Item, seq: u64) {
         let Some(block) = &mut self.block else { return };
-        let of_block = matches!(item, Item::Statement(s) if s.transaction == Some(block.id));
-        block.written(place, seq, of_block && item.is_open());
+        block.settle_marks(place, seq);
+        if let Item::Statement(statement) = item
+            && statement.is_open()
+            && statement.transaction == Some(block.id)
+        {
+            block.wrote(seq, statement.commits);
+        }
     }
 
     /// Where nothing is held, what comes is held in the memory of `spare`: an idle session has none of its own.
@@ -185,25 +190,48 @@ impl Transactions {
 
     /// What is held without a verdict is part of the block.
     fn open(&mut self, block: Block) {
-        for statement in self.open_from(0) {
-            statement.transaction = Some(block.id);
+        for item in &mut self.held {
+            if let Item::Statement(statement) = item
+                && statement.is_open()
+            {
+                statement.transaction = Some(block.id);
+            }
         }
         self.block = Some(block);
     }
 
     fn end(&mut self, verdict: Verdict, undone_by: Option<Rc<Error>>) {
-        let astray = self.block.as_ref().is_some_and(|block| block.astray);
-        let verdict = if astray && verdict == Verdict::Committed { Verdict::Unknown } else { verdict };
-        for statement in self.open_from(0) {
-            statement.verdict = Some(verdict);
-            statement.undone_by.clone_from(&undone_by);
+        let block = self.block.take();
+        let doubtful = self.doubtful(block.as_ref(), verdict);
+        let doubted = doubtful > 0 || block.as_ref().is_some_and(|block| block.doubts(verdict));
+        let told_verdict = if doubted { Verdict::Unknown } else { verdict };
+        // A procedure that was written before leaves no doubt about what came after it.
+        let held_verdict = if verdict == Verdict::Committed { told_verdict } else { verdict };
+        for (place, item) in self.held.iter_mut().enumerate() {
+            if let Item::Statement(statement) = item
+                && statement.is_open()
+            {
+                statement.verdict = Some(if place < doubtful { Verdict::Unknown } else { held_verdict });
+                statement.undone_by.clone_from(&undone_by);
+            }
         }
-        let Some(block) = self.block.take() else { return };
+        let Some(block) = block else { return };
         self.mark_last(TransactionStatus::Idle);
         if let Some((from, to)) = block.written {
-            let told = Told { transaction: block.id, verdict, from, to, savepoint: None, undone_by };
+            let told =
+                Told { transaction: block.id, verdict: told_verdict, from, to, savepoint: None, undone_by };
             self.held.push(Item::Verdict(Box::new(told)));
         }
+    }
+
+    /// How many of the held items may last although their transaction was rolled back: outside of a block, a procedure
+    /// commits what came before it.
+    fn doubtful(&self, block: Option<&Block>, verdict: Verdict) -> usize {
+        if verdict != Verdict::RolledBack || block.is_some_and(|block| !block.implicit) {
+            return 0;
+        }
+        let commits = |item: &Item| matches!(item, Item::Statement(statement) if statement.commits);
+        self.held.iter().rposition(|item| item.is_open() && commits(item)).map_or(0, |place| place + 1)
     }
 
     fn end_chained(&mut self, verdict: Verdict, chain: bool, id: impl FnOnce() -> Uuid) {
@@ -215,14 +243,13 @@ impl Transactions {
     }
 
     /// After an error: outside of a block everything since the last commit is undone; in one, its end will tell.
-    /// `commits`: what failed may have committed some of its work before, and with it what came before.
-    fn fail(&mut self, commits: bool) {
+    fn fail(&mut self) {
         match &mut self.block {
             Some(block) if !block.implicit => {
                 block.failed = true;
                 self.mark_last(TransactionStatus::Failed);
             }
-            _ => self.end(if commits { Verdict::Unknown } else { Verdict::RolledBack }, None),
+            _ => self.end(Verdict::RolledBack, None),
         }
     }
 
@@ -264,14 +291,6 @@ impl Transactions {
             let told = Told { transaction, verdict, from, to, savepoint, undone_by: None };
             self.held.push(Item::Verdict(Box::new(told)));
         }
-    }
-
-    /// Held statements without a verdict, from a place on.
-    fn open_from(&mut self, place: usize) -> impl Iterator<Item = &mut Statement> {
-        self.held.iter_mut().skip(place).filter_map(|item| match item {
-            Item::Statement(statement) if statement.is_open() => Some(statement),
-            _ => None,
-        })
     }
 
     fn judge_last(&mut self, verdict: Verdict) {

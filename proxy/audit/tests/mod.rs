@@ -5,7 +5,6 @@
 //! * `properties`: any observations, in any order.
 
 mod properties;
-mod speed;
 mod statements;
 mod transactions;
 mod transcripts;

@@ -215,7 +215,26 @@ fn a_procedure_that_failed_may_have_committed_but_not_in_a_text_of_many() {
         verdicts("delete from t; do $$ $$", &[done("DELETE 1"), failed]),
         [Some(Verdict::RolledBack); 2]
     );
-    // Nor does a function that the protocol calls.
+    // In a pipeline it commits what came before it, whatever comes of the rest.
+    for spills in [false, true] {
+        let mut stage = Stage::new();
+        stage.parse("", "delete from t", done("")).bind("", "1", done("")).execute(done("DELETE 1"));
+        stage.parse("", "call p()", done("")).bind("", "1", done("")).execute(done("CALL"));
+        if spills {
+            stage.spill();
+        }
+        stage.parse("", "delete from u", done("")).bind("", "1", done("")).execute(failed).idle();
+        let events = stage.events();
+        let verdicts: Vec<_> =
+            events.iter().map(|event| event.transaction.as_ref().unwrap().verdict).collect();
+        let (unknown, rolled_back) = (Some(Verdict::Unknown), Some(Verdict::RolledBack));
+        if spills {
+            assert_eq!(verdicts, [None, None, rolled_back, unknown]);
+        } else {
+            assert_eq!(verdicts, [unknown, unknown, rolled_back]);
+        }
+    }
+    // A function that the protocol calls commits nothing.
     let mut stage = Stage::new();
     stage.settled(Ask::Command { name: "FunctionCall", object: 154 }, failed).idle();
     told(&mut stage, "1 CALL FunctionCall 154 error 22012 division by zero | idle rolledBack");
