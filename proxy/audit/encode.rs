@@ -28,7 +28,8 @@ pub(crate) fn write_statement(statement: &Statement, seq: u64, common: [&[u8]; 3
         let mut meta = event.object("meta");
         meta.inline(common_meta);
         calendar.write(&mut meta, statement.unix_micros);
-        meta.member("durationMs", &milliseconds(statement.duration_micros)).member("reason", REASON);
+        meta.member("durationMs", &milliseconds(statement.duration_micros));
+        word(&mut meta, "reason", REASON);
         meta.end();
         event.encoded("db", db).encoded("operation", &operation.encoded);
         let mut sql = event.object("sql");
@@ -103,7 +104,7 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
         sql.inline(&text.raw).inline(&text.form.normalized);
     }
     if statement.split_uncertain {
-        sql.member("split", "uncertain");
+        word(sql, "split", "uncertain");
     }
     if !statement.parameters.is_empty() {
         sql.encoded("parameters", &statement.parameters);
@@ -126,7 +127,10 @@ fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
         sql.member("bytesReturned", &end.bytes);
     }
     sql.optional("bytesSent", Some(end.sent).filter(|sent| *sent > 0));
-    sql.member("success", &end.is_success()).optional("outcome", end.outcome.map(Outcome::as_str));
+    sql.member("success", &end.is_success());
+    if let Some(outcome) = end.outcome {
+        word(sql, "outcome", outcome.as_str());
+    }
     if let Some(error) = &end.error {
         sql.member("errorCode", &error.sql_state)
             .member("errorMessage", &error.message)
@@ -138,11 +142,20 @@ fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
 fn write_transaction(statement: &Statement, event: &mut json::Object<'_>) {
     let mut transaction = event.object("transaction");
     transaction.optional("id", statement.transaction);
-    transaction.member("status", status(statement.status)).optional("verdict", statement.verdict);
+    word(&mut transaction, "status", status(statement.status));
+    transaction.optional("verdict", statement.verdict);
     if let Some(error) = &statement.undone_by {
         transaction.member("sqlState", &error.sql_state).member("errorMessage", &error.message);
     }
     transaction.end();
+}
+
+/// A member of our own words, which need no escapes.
+fn word(object: &mut json::Object<'_>, name: &str, word: &str) {
+    let out = object.value(name);
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'"');
 }
 
 fn status(status: TransactionStatus) -> &'static str {

@@ -189,9 +189,22 @@ impl Session {
 }
 
 fn pieces(text: &str, dialect: Dialect) -> Option<Vec<Range<usize>>> {
+    if let Some(piece) = single(text) {
+        return Some(vec![piece]);
+    }
     let mut statements = split(text.as_bytes(), dialect);
     let pieces: Vec<_> = statements.by_ref().take(MAX_STATEMENTS + 1).collect();
     (statements.certain() && pieces.len() <= MAX_STATEMENTS).then_some(pieces)
+}
+
+/// Nearly every text is one statement, which shows without a look at its tokens: it begins with a word, and no `;` stands
+/// before its end.
+fn single(text: &str) -> Option<Range<usize>> {
+    let trimmed = text.trim_ascii_end();
+    let piece = trimmed.strip_suffix(';').unwrap_or(trimmed).trim_ascii_end();
+    let start = piece.len() - piece.trim_ascii_start().len();
+    let word = piece.as_bytes().get(start).is_some_and(u8::is_ascii_alphabetic);
+    (word && !piece.contains(';')).then_some(start..piece.len())
 }
 
 #[cfg(test)]
@@ -216,6 +229,17 @@ mod tests {
         assert!(!query.next(&mut texts).whole && !query.next(&mut texts).whole);
         assert!(query.is_split());
         assert!(query.next(&mut texts).whole && !query.is_split());
+    }
+
+    #[test]
+    fn one_statement_is_found_as_the_lexer_finds_it() {
+        for text in
+            ["select 1", " select 1 ; ", "select ';'", "a;b", "-- a", ";", "", "select 1;;", "/* a */ b;"]
+        {
+            let pieces = query(text).pieces.unwrap();
+            let split: Vec<_> = split(text.as_bytes(), Dialect::POSTGRES).collect();
+            assert_eq!(pieces, split, "{text}");
+        }
     }
 
     #[test]

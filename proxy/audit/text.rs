@@ -6,7 +6,10 @@
 use std::rc::Rc;
 
 use panoptes_event::{Access, Operation, json};
-use panoptes_parser::sql::{self, Category, Class, Dialect, Effect, Parsed};
+use panoptes_parser::{
+    sql::{self, Category, Class, Dialect, Effect, Parsed},
+    text::write_json_string,
+};
 use serde::Serialize;
 
 use super::cache::{Cache, ENTRY_BYTES};
@@ -117,10 +120,7 @@ impl Texts {
         let shown = redacted.as_ref().map_or(text, |redacted| redacted.text.as_str());
         sql::normalize(shown, dialect, &mut self.normalized);
         let form = self.form(shown, dialect);
-        let raw = json::members(&Raw {
-            raw: shown,
-            redacted: redacted.as_ref().map(|redacted| redacted.rules.as_slice()),
-        });
+        let raw = raw(shown, redacted.as_ref());
         // A text with literals comes again less often than it pushes others out, and a secret is kept nowhere.
         let without_literals = self.normalized.len() == shown.len() || !self.normalized.contains('?');
         let effect = owned(sql::effect(shown, dialect));
@@ -183,11 +183,17 @@ impl Text {
     }
 }
 
-#[derive(Serialize)]
-struct Raw<'a> {
-    raw: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redacted: Option<&'a [&'static str]>,
+/// `raw`, and `redacted` where something was hidden.
+fn raw(shown: &str, redacted: Option<&sql::Redacted>) -> Vec<u8> {
+    const NAME: &[u8] = b"\"raw\":";
+    let mut raw = Vec::with_capacity(NAME.len() + shown.len() + 2);
+    raw.extend_from_slice(NAME);
+    write_json_string(&mut raw, shown);
+    if let Some(redacted) = redacted {
+        raw.extend_from_slice(b",\"redacted\":");
+        json::write(&mut raw, &redacted.rules);
+    }
+    raw
 }
 
 #[derive(Serialize)]
