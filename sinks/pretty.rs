@@ -8,7 +8,7 @@
 
 use std::fmt::{self, Write as _};
 
-use panoptes_event::{Event, Kind, Outcome, Sql};
+use panoptes_event::{Event, Kind, Outcome, Sql, Transaction, Verdict};
 
 /// The longest statement that is shown, in characters.
 const MAX_SQL: usize = 120;
@@ -40,7 +40,8 @@ impl Pretty {
         line.part(BOLD, |text| operation(event, text));
         if let Some(sql) = &event.sql {
             line.statement(event, sql);
-        } else {
+        }
+        if event.kind != Kind::Statement {
             line.other(event);
         }
         out.extend_from_slice(line.text.as_bytes());
@@ -61,6 +62,13 @@ impl Line {
         }
         if let Some(outcome) = sql.outcome {
             self.part(colour(outcome), |text| text.push_str(outcome.as_str()));
+        }
+        if let Some(transaction) = &event.transaction {
+            // That a failed statement left nothing behind need not be said.
+            let undone = transaction.verdict.filter(|verdict| *verdict != Verdict::Committed);
+            if let Some(verdict) = undone.filter(|_| sql.success == Some(true)) {
+                self.part(YELLOW, |text| text.push_str(fate(verdict)));
+            }
         }
         if let Some(millis) = event.meta.duration_ms {
             self.part(DIM, |text| write_to(text, format_args!("{millis:.3} ms")));
@@ -88,6 +96,11 @@ impl Line {
         if let Some(gap) = &event.gap {
             self.part(RED, |text| write_to(text, format_args!("{} events lost", gap.count)));
             self.part(RED, |text| plain(&gap.reason, MAX_SQL, text));
+        }
+        if let Some(Transaction { verdict: Some(verdict), from_seq, to_seq, .. }) = &event.transaction {
+            self.part(YELLOW, |text| text.push_str(fate(*verdict)));
+            let (from, to) = (from_seq.unwrap_or_default(), to_seq.unwrap_or_default());
+            self.part(DIM, |text| write_to(text, format_args!("events {from} to {to} of the session")));
         }
         if let Some(cancel) = &event.cancel {
             let matched = if cancel.matched { "of a session here" } else { "of no session here" };
@@ -138,10 +151,22 @@ fn operation(event: &Event, text: &mut String) {
         return text.push_str(event.kind.as_str());
     };
     plain(&operation.kind, MAX_NAME, text);
+    if let Some(object) = &operation.object {
+        text.push(' ');
+        plain(object, MAX_NAME, text);
+    }
     let named = operation.tables_involved.iter().chain(&operation.object_name).chain(&operation.command);
     for (n, name) in named.enumerate() {
         text.push_str(if n == 0 { " " } else { ", " });
         plain(name, MAX_NAME, text);
+    }
+}
+
+fn fate(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Committed => "committed",
+        Verdict::RolledBack => "rolled back",
+        Verdict::Unknown => "fate unknown",
     }
 }
 
@@ -222,6 +247,29 @@ mod tests {
         assert!(line(&event, true).contains("\x1b[32mok\x1b[0m"));
         let long = line(&statement(&"x".repeat(9_000)), false);
         assert!(long.ends_with("x…\n") && long.len() < 300, "{long}");
+    }
+
+    #[test]
+    fn what_did_not_last_says_so() {
+        let undone = Transaction { verdict: Some(Verdict::RolledBack), ..Transaction::default() };
+        let mut event = Event { transaction: Some(undone.clone()), ..statement("UPDATE t") };
+        event.sql = event.sql.map(|sql| Sql { success: Some(true), ..sql });
+        assert!(line(&event, false).contains("1 row  ok  rolled back  1.872 ms"));
+        let told = Transaction { from_seq: Some(3), to_seq: Some(5), ..undone };
+        let event = Event { kind: Kind::Verdict, transaction: Some(told), ..Event::default() };
+        assert_eq!(line(&event, false), "verdict  rolled back  events 3 to 5 of the session\n");
+    }
+
+    #[test]
+    fn definitions_name_their_object() {
+        let operation = Operation {
+            kind: "CREATE".into(),
+            object: Some("ROLE".into()),
+            object_name: Some("clerk".into()),
+            ..Operation::default()
+        };
+        let event = Event { operation: Some(operation), ..Event::default() };
+        assert_eq!(line(&event, false), "CREATE ROLE clerk\n");
     }
 
     #[test]
