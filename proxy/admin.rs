@@ -10,10 +10,13 @@ use axum::{
     routing::get,
 };
 use panoptes_sinks::Journal;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tracing::{error, info};
 
-use crate::{Error, listener::Listener, metrics::Metrics, session::Upstream, worker::within};
+use crate::{Error, listener::Listener, metrics::Metrics, session::Upstream};
 
 /// How long a server may take to accept before it counts as out of reach.
 const REACH: Duration = Duration::from_secs(1);
@@ -40,8 +43,10 @@ impl Health {
     async fn troubles(&self) -> Vec<String> {
         let mut troubles: Vec<String> = self.journal.writable().err().into_iter().collect();
         for Upstream { host, port, .. } in self.upstreams.iter().map(AsRef::as_ref) {
-            if let Err(error) = within(REACH, TcpStream::connect((host.as_str(), *port))).await {
-                troubles.push(format!("upstream {host}:{port}: {error}"));
+            match timeout(REACH, TcpStream::connect((host.as_str(), *port))).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => troubles.push(format!("upstream {host}:{port}: {error}")),
+                Err(_) => troubles.push(format!("upstream {host}:{port}: no answer within {REACH:?}")),
             }
         }
         troubles

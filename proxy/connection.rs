@@ -6,12 +6,11 @@ use panoptes_config::Protocol;
 use panoptes_event::Uuid;
 use panoptes_parser::{
     postgres::{Postgres, SECRET_BYTES},
-    wire::{CancelKey, Farewell, Limits, Opening, Wire},
+    wire::{CancelKey, Farewell, Limits, Nanos, Opening, Wire},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::Instant,
 };
 use tracing::{debug, warn};
 
@@ -23,7 +22,7 @@ use crate::{
     recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
     stream::Stream,
-    worker::{Worker, within},
+    worker::Worker,
 };
 
 /// More than any first message may have; what comes behind it waits in the socket.
@@ -63,7 +62,7 @@ struct Connection<W> {
     opened: Opened,
     /// Behind a box: every future that it is moved through would hold a place for it.
     wire: Box<W>,
-    deadline: Instant,
+    deadline: Nanos,
 }
 
 /// What a client wants.
@@ -74,7 +73,9 @@ enum Wish {
     Cancel(CancelKey),
     /// Nothing that can be had.
     Refused(&'static str),
-    /// Nothing: it went, or took too long.
+    /// Nothing in time.
+    Late,
+    /// Nothing: it went.
     Gone,
 }
 
@@ -86,24 +87,27 @@ impl<W: Wire> Connection<W> {
             pending: worker.limits.max_pending_statements,
             pending_bytes: worker.limits.max_pending_bytes.as_usize(),
         };
-        let deadline = Instant::now() + worker.limits.login_timeout;
+        let limit = u64::try_from(worker.limits.login_timeout.as_nanos()).unwrap_or(u64::MAX);
+        let deadline = opened.at.saturating_add(limit);
         Self { worker, opened, wire: Box::new(wire(limits, secret)), deadline }
     }
 
     async fn serve(mut self, mut client: Stream) {
         let worker = Rc::clone(&self.worker);
-        let opening = tokio::time::timeout_at(self.deadline, self.open(&mut client));
+        let late = worker.alarms.at(self.deadline);
         let wish = tokio::select! {
-            wish = opening => wish,
+            biased;
+            wish = self.open(&mut client) => wish,
             // Who has not said yet what it wants is owed nothing.
-            () = worker.drain.begun() => Ok(Ok(Wish::Gone)),
+            () = worker.drain.begun() => Ok(Wish::Gone),
+            () = late => Ok(Wish::Late),
         };
         match wish {
-            Ok(Ok(Wish::Session(first))) => self.session(client, first).await,
-            Ok(Ok(Wish::Cancel(key))) => self.cancel(client, key).await,
-            Ok(Ok(Wish::Refused(reason))) => self.refused(Ending::ProtocolError(reason)),
-            Ok(Ok(Wish::Gone) | Err(_)) => debug!(client = %self.opened.client, "left before it logged in"),
-            Err(_) => self.refused(Ending::LoginTimeout),
+            Ok(Wish::Session(first)) => self.session(client, first).await,
+            Ok(Wish::Cancel(key)) => self.cancel(client, key).await,
+            Ok(Wish::Refused(reason)) => self.refused(Ending::ProtocolError(reason)),
+            Ok(Wish::Late) => self.refused(Ending::LoginTimeout),
+            Ok(Wish::Gone) | Err(_) => debug!(client = %self.opened.client, "left before it logged in"),
         }
     }
 
@@ -148,8 +152,9 @@ impl<W: Wire> Connection<W> {
         let ending = match dialled {
             Ok(server) => {
                 let route = Route { session: self.opened.id, upstream: Arc::clone(&self.opened.upstream) };
+                let deadline = self.worker.alarms.at(self.deadline);
                 let legs = (Leg::new(client, Vec::new()), Leg::new(server, first));
-                let mut pump = Pump::new(self.wire, recorder, &self.worker, legs, route, self.deadline);
+                let mut pump = Pump::new(self.wire, recorder, &self.worker, legs, route, deadline);
                 let ending = pump.run().await;
                 pump.wire.end(clock::now(), &mut pump.recorder);
                 recorder = pump.recorder;
@@ -213,10 +218,16 @@ impl<W: Wire> Connection<W> {
             let pass = async {
                 let mut server = connect(&target.upstream).await?;
                 server.write_all(&self.wire.cancel_request(&target.key)).await?;
-                server.read_to_end(&mut Vec::new()).await
+                // It has nothing to say: what comes is its end.
+                server.read_u8().await.map(drop).or_else(closed)
             };
-            failure =
-                within(self.worker.limits.cancel_timeout, pass).await.err().map(|error| error.to_string());
+            failure = self
+                .worker
+                .alarms
+                .within(self.worker.limits.cancel_timeout, pass)
+                .await
+                .err()
+                .map(|error| error.to_string());
         }
         if let Some(reason) = &failure {
             warn!(client = %self.opened.client, reason, "cannot pass on a cancel request");
@@ -232,8 +243,13 @@ impl<W: Wire> Connection<W> {
     }
 }
 
+/// The end of a connection that was to be closed is no error.
+fn closed(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(error) }
+}
+
 async fn dial(worker: &Worker, upstream: &Upstream) -> io::Result<Stream> {
-    within(worker.limits.connect_timeout, connect(upstream)).await
+    worker.alarms.within(worker.limits.connect_timeout, connect(upstream)).await
 }
 
 async fn connect(upstream: &Upstream) -> io::Result<Stream> {

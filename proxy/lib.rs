@@ -13,11 +13,12 @@
 //! * `leg`: one side of a session; `stream`: its socket, plain for now.
 //! * `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
 //! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
-//!   thread; `pacer`: their clock.
+//!   thread; `pacer`: their clock, and that of `alarm`, the deadlines of sessions.
 //! * `audit`: from records to events.
 //! * `metrics`, `admin`: what Panoptes tells of itself. `error`: why it cannot start.
 
 mod admin;
+mod alarm;
 mod audit;
 mod cancel;
 mod capture;

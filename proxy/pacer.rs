@@ -23,15 +23,19 @@ use tokio::sync::Notify;
 const INTERVAL: Duration = Duration::from_millis(20);
 /// After so many looks at nothing the thread sleeps.
 const QUIET_LOOKS: u32 = 25;
+/// Every so many looks, or after as long a sleep, workers with alarms are called.
+const ALARM_LOOKS: u32 = 50;
 
 /// One worker's part.
 #[derive(Debug, Default)]
 pub(crate) struct Beat {
     /// The worker holds something.
     holding: AtomicBool,
+    /// The worker has alarms set.
+    waiting: AtomicBool,
     /// How often it handed over.
     handed: AtomicU64,
-    /// Told to a worker that should hand over.
+    /// Told to a worker that should hand over, and look at its alarms.
     pub(crate) call: Notify,
 }
 
@@ -54,6 +58,11 @@ impl Pacer {
     /// A worker holds something that it did not before.
     pub(crate) fn begin(&self, beat: &Beat) {
         beat.holding.store(true, SeqCst);
+        self.wake();
+    }
+
+    /// Wakes the thread, if it sleeps.
+    pub(crate) fn wake(&self) {
         if self.asleep.load(SeqCst) {
             self.thread.unpark();
         }
@@ -61,6 +70,11 @@ impl Pacer {
 }
 
 impl Beat {
+    /// Whether the worker has alarms set.
+    pub(crate) fn wait(&self, waiting: bool) {
+        self.waiting.store(waiting, SeqCst);
+    }
+
     /// The worker handed over all it had.
     pub(crate) fn hand_over(&self) {
         self.holding.store(false, Relaxed);
@@ -70,30 +84,43 @@ impl Beat {
 
 fn pace(beats: &[Arc<Beat>], asleep: &AtomicBool) {
     let mut seen = vec![0; beats.len()];
-    let mut quiet = 0;
+    let (mut quiet, mut looks) = (0, 0);
     loop {
         if quiet >= QUIET_LOOKS {
-            asleep.store(true, SeqCst);
-            // What began before this was told is seen here; what begins after it wakes.
-            if !beats.iter().any(|beat| beat.holding.load(SeqCst)) {
-                thread::park();
-            }
-            asleep.store(false, SeqCst);
-            quiet = 0;
+            sleep(beats, asleep);
+            (quiet, looks) = (0, ALARM_LOOKS);
         }
         thread::sleep(INTERVAL);
-        quiet += 1;
+        (quiet, looks) = (quiet + 1, looks + 1);
+        let ring = looks >= ALARM_LOOKS;
+        if ring {
+            looks = 0;
+        }
         for (beat, seen) in beats.iter().zip(&mut seen) {
             let handed = beat.handed.load(Relaxed);
-            if beat.holding.load(SeqCst) {
+            let holding = beat.holding.load(SeqCst);
+            if holding {
                 quiet = 0;
-                if handed == *seen {
-                    beat.call.notify_one();
-                }
+            }
+            if (holding && handed == *seen) || (ring && beat.waiting.load(SeqCst)) {
+                beat.call.notify_one();
             }
             *seen = handed;
         }
     }
+}
+
+/// Until something begins, or it is time to look at alarms.
+fn sleep(beats: &[Arc<Beat>], asleep: &AtomicBool) {
+    asleep.store(true, SeqCst);
+    // What began before this was told is seen here; what begins after it wakes.
+    if !beats.iter().any(|beat| beat.holding.load(SeqCst)) {
+        match beats.iter().any(|beat| beat.waiting.load(SeqCst)) {
+            true => thread::park_timeout(INTERVAL * ALARM_LOOKS),
+            false => thread::park(),
+        }
+    }
+    asleep.store(false, SeqCst);
 }
 
 #[cfg(test)]

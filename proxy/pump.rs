@@ -16,9 +16,9 @@ use std::{
 
 use panoptes_event::Uuid;
 use panoptes_parser::wire::{Farewell, Rest, Violation, Wire};
-use tokio::time::{Instant, Sleep};
 
 use crate::{
+    alarm::Alarm,
     cancel::KeyGuard,
     clock,
     leg::Leg,
@@ -51,7 +51,7 @@ pub(crate) struct Pump<'a, W> {
     route: Route,
     key: Option<KeyGuard>,
     /// Until when the login, or what is left of the session, may take.
-    deadline: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Alarm>,
     logged_in: bool,
     ending: Option<Ending>,
 }
@@ -64,7 +64,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         worker: &'a Rc<Worker>,
         legs: (Leg, Leg),
         route: Route,
-        login_deadline: Instant,
+        login_deadline: Alarm,
     ) -> Self {
         let (client, server) = legs;
         Self {
@@ -75,7 +75,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             server,
             route,
             key: None,
-            deadline: Some(Box::pin(tokio::time::sleep_until(login_deadline))),
+            deadline: Some(login_deadline),
             logged_in: false,
             ending: None,
         }
@@ -265,7 +265,7 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     /// What is under way has so much time left; what was said first holds.
     fn limit(&mut self, time: Duration) {
-        self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        self.deadline.get_or_insert_with(|| self.worker.alarms.after(time));
     }
 
     fn is_over(&self) -> bool {
@@ -274,7 +274,7 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         let Some(deadline) = &mut self.deadline else { return Poll::Pending };
-        ready!(deadline.as_mut().poll(cx));
+        ready!(Pin::new(deadline).poll(cx));
         Poll::Ready(match self.ending.take() {
             None => {
                 self.say(cx, Farewell::LoginTimeout);

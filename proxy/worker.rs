@@ -21,14 +21,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, futures::Notified, mpsc, watch},
     task::LocalSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tracing::warn;
 
 use crate::{
+    alarm::Alarms,
     cancel::Keys,
     capture::{Capture, Queue},
-    connection,
+    clock, connection,
     listener::Listener,
     metrics::{Metrics, Traffic},
     pacer::{Beat, Pacer},
@@ -79,6 +80,7 @@ pub(crate) struct Arrival {
 pub(crate) struct Worker {
     pub(crate) capture: Rc<Capture>,
     pub(crate) traffic: Traffic,
+    pub(crate) alarms: Rc<Alarms>,
     pub(crate) drain: DrainState,
     pub(crate) keys: Arc<Keys>,
     pub(crate) limits: Limits,
@@ -145,6 +147,7 @@ pub(crate) fn run(
     let beat = shared.beats.get(place).cloned().unwrap_or_default();
     let (queued, pacer) = (shared.metrics.queued.clone(), shared.pacer.clone());
     let worker = Rc::new(Worker {
+        alarms: Alarms::new(pacer.clone(), Arc::clone(&beat)),
         capture: Capture::new(queue, shared.on_full, queued, pacer, beat),
         traffic: Traffic::new(&shared.metrics),
         drain: DrainState::default(),
@@ -167,7 +170,7 @@ impl Worker {
         mut drain: watch::Receiver<Drain>,
     ) -> io::Result<()> {
         let worker = Rc::clone(&self);
-        tokio::task::spawn_local(async move { worker.capture.run(|| worker.traffic.flush()).await });
+        tokio::task::spawn_local(async move { worker.capture.run(|| worker.called()).await });
         let mut accepting = vec![tokio::task::spawn_local(Rc::clone(&self).receive(arrivals))];
         for Listener { address, upstream, socket } in listeners {
             let socket = TcpListener::from_std(socket)?;
@@ -187,6 +190,7 @@ impl Worker {
             self.drain.set(state);
             tokio::select! {
                 () = self.idle() => break,
+                () = self.look_often() => {}
                 () = sleep_until(until) => {}
             }
         }
@@ -194,6 +198,14 @@ impl Worker {
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
         self.traffic.flush();
+    }
+
+    /// Going down, a second is long: alarms are looked at more often. Ends never.
+    async fn look_often(&self) {
+        loop {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            self.alarms.look(clock::now());
+        }
     }
 
     /// Ready when there is no session left.
@@ -252,6 +264,12 @@ impl Worker {
         });
     }
 
+    /// What is done now and then.
+    fn called(&self) {
+        self.traffic.flush();
+        self.alarms.look(clock::now());
+    }
+
     /// Hands over what was captured, if it is time.
     pub(crate) fn look(&self, now: Nanos) {
         if self.capture.look(now) {
@@ -269,9 +287,4 @@ impl Worker {
         static NONE: AtomicUsize = AtomicUsize::new(0);
         self.shared.loads.get(self.place).unwrap_or(&NONE)
     }
-}
-
-/// Waits for a future, but not for ever.
-pub(crate) async fn within<T>(limit: Duration, what: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(limit, what).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
