@@ -34,7 +34,8 @@ pub struct Limits {
     /// Statements of one session asked and not yet answered. Default 65,536.
     #[serde(deserialize_with = "value::count")]
     pub max_pending_statements: usize,
-    /// What the statements of one session that wait for their answer may take in memory. Default 16 MiB.
+    /// What the statements of one session that wait for their answer may take in memory; of further ones an event
+    /// keeps the first 256 bytes. Default 16 MiB.
     pub max_pending_bytes: ByteSize,
     /// Prepared statements that are remembered for a session. Default 10,000.
     #[serde(deserialize_with = "value::count")]

@@ -427,7 +427,7 @@ pub struct Limits {
     pub parameters: usize,
     /// Number of questions without an answer.
     pub pending: usize,
-    /// Size of the questions without an answer.
+    /// Size of the questions without an answer: of those beyond it only the head is kept.
     pub pending_bytes: usize,
 }
 

@@ -55,6 +55,9 @@ struct Passed {
     warnings: u32,
 }
 
+/// What is kept of a question where there is no room for more: names, and the beginning of a text.
+const HEAD_BYTES: usize = 256;
+
 /// What may be answered by CommandComplete, and by CopyInResponse.
 pub(super) const RUNS: &[Kind] = &[Kind::Query, Kind::Execute];
 const ASKS: &[Kind] = &[
@@ -69,8 +72,9 @@ const ASKS: &[Kind] = &[
 ];
 
 impl Pipeline {
-    /// Takes a question of the client.
-    pub(super) fn ask(&mut self, kind: Kind, frame: Frame<'_>, out: &mut impl Observer) {
+    /// Takes a question of the client. Once `most` bytes are kept, it keeps the head of a question only: the client
+    /// cannot be made to wait instead, as the server may hold its answers back until the client has sent a Sync.
+    pub(super) fn ask(&mut self, kind: Kind, frame: Frame<'_>, most: usize, out: &mut impl Observer) {
         let mut length = frame.length;
         match kind {
             Kind::Sync => (self.skipping, self.unsynced) = (false, false),
@@ -81,7 +85,9 @@ impl Pipeline {
             Kind::BadFlush => {}
             _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
         }
-        self.asked.push(kind, frame.begun, frame.body, length);
+        let keep = if self.asked.size() < most { frame.body.len() } else { HEAD_BYTES };
+        let body = frame.body.get(..keep).unwrap_or(frame.body);
+        self.asked.push(kind, frame.begun, body, length);
     }
 
     /// Counts COPY data of the client.
@@ -233,11 +239,6 @@ impl Pipeline {
     /// Number of questions that are to be answered for certain.
     pub(super) fn len(&self) -> usize {
         self.asked.len().saturating_sub(self.doubtful)
-    }
-
-    /// Size of all questions.
-    pub(super) fn size(&self) -> usize {
-        self.asked.size()
     }
 
     /// Whether something was asked since the last Sync.

@@ -119,7 +119,8 @@ impl Wire for Postgres {
     }
 
     fn is_full(&self) -> bool {
-        self.pipeline.len() >= self.limits.pending || self.pipeline.size() >= self.limits.pending_bytes
+        // So many answers do not fit the buffer in which the server holds them back: some come.
+        self.pipeline.len() >= self.limits.pending
     }
 
     fn rest(&self) -> Rest {
@@ -177,7 +178,7 @@ impl Postgres {
 
     fn asked(&mut self, frame: Frame<'_>, out: &mut impl Observer) {
         if let Some(kind) = Kind::of(frame.kind, frame.length) {
-            return self.pipeline.ask(kind, frame, out);
+            return self.pipeline.ask(kind, frame, self.limits.pending_bytes, out);
         }
         match frame.kind {
             b'd' => self.pipeline.sent(frame.length),

@@ -203,3 +203,30 @@ fn a_header_is_all_of_what_is_refused_that_passes() {
         }
     }
 }
+
+/// A server holds its answers back until a Sync, or until its buffer is full: to stop reading the client for the sake
+/// of what is kept would stop both for ever.
+#[test]
+fn a_pipeline_is_read_on_however_much_it_asks_and_keeps_no_more_than_it_may() {
+    let limits = Limits { pending_bytes: 10_000, ..Limits::default() };
+    let mut wire = Postgres::new(limits, [7; 32]);
+    let mut ignore = |_: Observation<&[u8]>| {};
+    wire.client(STARTUP, 0, &mut ignore).unwrap();
+    wire.server(&mut LOGIN.to_vec(), 0, &mut ignore).unwrap();
+    let text = "x".repeat(6_000);
+    for _ in 0..100 {
+        wire.client(&frame(b'P', format!("\0{text}\0\0\0").as_bytes()), 0, &mut ignore).unwrap();
+        assert!(!wire.is_full());
+    }
+    let mut kept = Vec::new();
+    let mut keep = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask: Ask::Parse { text, length, .. }, .. }) = observation {
+            kept.push((text.len(), length >= 6_000));
+        }
+    };
+    for _ in 0..100 {
+        wire.server(&mut b"1\0\0\0\x04".to_vec(), 0, &mut keep).unwrap();
+    }
+    assert_eq!((kept.len(), kept.first()), (100, Some(&(6_000, true))));
+    assert!(kept.iter().skip(2).all(|(length, whole)| *length == 255 && *whole), "{kept:?}");
+}
