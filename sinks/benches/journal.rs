@@ -1,19 +1,25 @@
-//! What an event costs: appended to the journal, and delivered from there to a file. Prints ns and events a second.
+//! What an event costs: appended to the journal, and delivered from there to a file. Prints ns and events a second; and
+//! the CPU time of both threads while a sink keeps up, behind the first gigabyte.
 //!
 //! `cargo bench -p panoptes-sinks`, with `-- EVENTS` for another number than 500,000.
 
 use std::{
     collections::BTreeMap,
     error::Error,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use panoptes_config as config;
 use panoptes_event::{Batch, Kind, Uuid};
-use panoptes_sinks::{Journal, Origin, Sinks};
+use panoptes_sinks::{Failure, Journal, Origin, Records, Sink, Sinks};
 
 const PER_BATCH: u64 = 100;
 const SIZE: usize = 1_000;
+/// Events appended before the steady state is measured.
+const WARM_UP: u64 = 1_000_000;
+/// How many events the appender may be ahead.
+const BEHIND: u64 = 20_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let events = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(500_000_u64);
@@ -40,7 +46,63 @@ fn main() -> Result<(), Box<dyn Error>> {
     let unfinished = sinks.finish(Duration::from_secs(600));
     report("deliver to a file", events, begin.elapsed());
     assert!(unfinished.is_empty(), "{:?}", journal.stats());
+    drop(journal);
+    steady(events, &batch)
+}
+
+/// Appends no faster than the sink delivers.
+fn steady(events: u64, batch: &Batch) -> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let options = config::Journal { dir: dir.path().join("journal"), ..config::Journal::default() };
+    let journal = Journal::open(&options, Origin::default(), &["file"])?;
+    let mut sinks = Sinks::none();
+    sinks.add("file", &config::Sink::default(), &journal, Discard)?;
+    let (mut append, mut others) = (0, 0);
+    for n in 0..(WARM_UP + events) / PER_BATCH {
+        if n == WARM_UP / PER_BATCH {
+            (append, others) = (0, process_cpu()? - thread_cpu()?);
+        }
+        let begin = thread_cpu()?;
+        journal.append(batch)?;
+        append += thread_cpu()? - begin;
+        while n % 64 == 0 && journal.stats().sinks.iter().any(|sink| sink.lag_events > BEHIND) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let others = process_cpu()? - thread_cpu()? - others;
+    report("CPU of append, steady", events, Duration::from_nanos(append));
+    report("CPU of the others", events, Duration::from_nanos(others));
+    journal.close()?;
+    assert!(sinks.finish(Duration::from_secs(600)).is_empty());
     Ok(())
+}
+
+/// A sink that costs nothing: what is measured is the way to it.
+struct Discard;
+
+impl Sink for Discard {
+    async fn deliver(&mut self, _: &Records<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Nanoseconds on a CPU that this thread has had.
+fn thread_cpu() -> Result<u64, Box<dyn Error>> {
+    on_cpu("/proc/thread-self/schedstat")
+}
+
+/// Those of all threads that live.
+fn process_cpu() -> Result<u64, Box<dyn Error>> {
+    let mut sum = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        sum += on_cpu(&format!("{}/schedstat", task?.path().display()))?;
+    }
+    Ok(sum)
+}
+
+fn on_cpu(schedstat: &str) -> Result<u64, Box<dyn Error>> {
+    let text = fs::read_to_string(schedstat)?;
+    Ok(text.split(' ').next().unwrap_or_default().parse()?)
 }
 
 fn report(what: &str, events: u64, took: Duration) {
