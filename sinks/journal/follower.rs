@@ -129,13 +129,14 @@ impl Follower {
         self.save_at = None;
         let Some(progress) = self.progress() else { return };
         let cursor = lock(&progress.cursors).acknowledged;
-        if let Err(error) = cursor.save(&self.shared.cursors, &progress.sink) {
+        let saved = cursor.save(&self.shared.cursors, &progress.sink);
+        if let Err(error) = &saved {
             // The segments go all the same: on a full disk that alone makes room for the cursor. After a crash the
             // older cursor begins with the oldest event kept, and what is between was delivered.
             tracing::warn!(sink = %progress.sink, %error, "cannot save the cursor; a crash now repeats events");
         }
         lock(&progress.cursors).saved = cursor;
-        self.shared.release();
+        self.shared.release(saved.is_ok());
     }
 
     /// The counters of this sink.

@@ -16,7 +16,7 @@ pub(crate) struct Ledger {
     bytes: u64,
     /// The number that comes next.
     next: u64,
-    /// A segment was created whose entry in the folder is not synced yet.
+    /// A segment was created or became a spare, and the folder is not synced yet.
     pub(crate) unsynced_entry: bool,
     /// Why nothing can be written, and when to try again.
     pub(crate) trouble: Option<Trouble>,
@@ -43,6 +43,17 @@ pub(crate) struct Segment {
     pub(crate) file: Option<Arc<File>>,
     /// A sync failed: this file is not trusted with another one.
     pub(crate) failed: bool,
+    /// This process began it, and nothing failed on it: what its file holds is known.
+    sound: bool,
+}
+
+/// A segment that every sink has passed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Released {
+    pub(crate) first: u64,
+    pub(crate) bytes: u64,
+    /// Whether its file may be written over.
+    pub(crate) reusable: bool,
 }
 
 /// What is to be synced of a segment.
@@ -90,7 +101,8 @@ impl Ledger {
     /// Adds a segment that is on disk, synced up to its end.
     pub(crate) fn insert(&mut self, first: u64, end: Mark) {
         self.remove(first);
-        self.segments.insert(first, Segment { length: end.offset, synced: end, file: None, failed: false });
+        let segment = Segment { length: end.offset, synced: end, file: None, failed: false, sound: false };
+        self.segments.insert(first, segment);
         self.bytes += end.offset;
         self.next = self.next.max(end.next);
     }
@@ -101,7 +113,7 @@ impl Ledger {
         let segment = self.segments.entry(first).or_insert_with(|| {
             self.bytes += begin.offset;
             self.unsynced_entry = true;
-            Segment { length: begin.offset, synced: begin, file: None, failed: false }
+            Segment { length: begin.offset, synced: begin, file: None, failed: false, sound: true }
         });
         segment.file = Some(file);
     }
@@ -150,7 +162,7 @@ impl Ledger {
     pub(crate) fn locate(&self, seq: u64) -> Option<(u64, Extent)> {
         let (&first, segment) =
             self.segments.range(..=seq).next_back().or_else(|| self.segments.iter().next())?;
-        Some((first, Extent { end: segment.length, limit: self.limit(first) }))
+        Some((first, Extent { first, end: segment.length, limit: self.limit(first) }))
     }
 
     /// The first number behind a segment; `u64::MAX` for the last one.
@@ -190,19 +202,27 @@ impl Ledger {
     pub(crate) fn failed(&mut self, first: u64) {
         if let Some(segment) = self.segments.get_mut(&first) {
             segment.failed = true;
+            segment.sound = false;
+        }
+    }
+
+    /// A write to this segment failed: its file may hold records that it does not count.
+    pub(crate) fn distrust(&mut self, first: u64) {
+        if let Some(segment) = self.segments.get_mut(&first) {
+            segment.sound = false;
         }
     }
 
     /// Takes out the segments whose numbers are all at most `passed`, but never the last one.
-    pub(crate) fn release(&mut self, passed: u64) -> Vec<u64> {
+    pub(crate) fn release(&mut self, passed: u64) -> Vec<Released> {
         let mut released = Vec::new();
-        while let Some((&first, _)) = self.segments.first_key_value() {
+        while let Some((&first, segment)) = self.segments.first_key_value() {
             let limit = self.limit(first);
             if limit == u64::MAX || limit > passed.saturating_add(1) {
                 break;
             }
+            released.push(Released { first, bytes: segment.length, reusable: segment.sound });
             self.remove(first);
-            released.push(first);
         }
         if let Some(trouble) = self.trouble.as_mut().filter(|_| !released.is_empty()) {
             // Soon there is room on the disk.
@@ -228,8 +248,9 @@ mod tests {
         assert_eq!(ledger.locate(4).unwrap().1.limit, 5);
         assert_eq!((ledger.bytes(), ledger.next(), ledger.oldest()), (250, 10, 1));
         assert!(ledger.release(3).is_empty());
-        assert_eq!(ledger.release(7), [1]);
-        assert_eq!(ledger.release(u64::MAX), [5], "the last one stays");
+        let released = |first| [Released { first, bytes: 100, reusable: false }];
+        assert_eq!(ledger.release(7), released(1));
+        assert_eq!(ledger.release(u64::MAX), released(5), "the last one stays");
         assert_eq!((ledger.bytes(), ledger.count(), first(&ledger, 2)), (50, 1, 9));
         assert_eq!(ledger.unsynced().len(), 1);
         ledger.synced(9, Mark { offset: 50, next: 10 });

@@ -7,11 +7,12 @@
 //!
 //! * `record`, `segment`: the format on disk; `reader`: reads it block by block and finds the way behind damage.
 //! * `writer`: numbers and writes; `sync`: makes durable, many events at a time; `ledger`: segments and room.
+//! * `spares`: segments that every sink has passed, to be written over.
 //! * `follower`, `cursor`: one sink's way through the journal, and how far it has come.
 //! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `directory`: files that stay; `shared`: what the threads share; `stats`: the figures.
 //!
-//! On disk: `lock`, `<first number>.journal`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
+//! On disk: `lock`, `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
 //! person to look at, `….damaged`.
 //!
 //! What holds: an event that `append` took is delivered to each sink at least once, over crashes of this process; over
@@ -29,6 +30,7 @@ mod record;
 mod recovery;
 mod segment;
 mod shared;
+mod spares;
 mod stats;
 mod sync;
 #[cfg(test)]
@@ -53,6 +55,7 @@ pub(crate) use self::{
 use self::{
     loss::Loss,
     shared::{Refusal, Shared},
+    spares::Spares,
 };
 pub use self::{
     loss::Origin,
@@ -220,6 +223,8 @@ impl Journal {
         self.0.stop_syncing();
         let told = lock(&shared.writer).tell_loss(shared);
         let synced = shared.sync();
+        lock(&shared.writer).trim();
+        shared.remove_spares(Spares::all);
         shared.closed.send_replace(true);
         told.and(synced).map_err(|source| Error::io("close the journal in", self.dir(), source))
     }
@@ -248,6 +253,8 @@ impl Drop for Inner {
         if let Err(error) = self.shared.sync() {
             tracing::error!(%error, "the last events may not survive a crash of the machine");
         }
+        lock(&self.shared.writer).trim();
+        self.shared.remove_spares(Spares::all);
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
     recovery::{self, Findings},
     segment,
     shared::{Bounds, Counters, Progress, Shared, lock, now},
+    spares,
     sync::Dirty,
     writer::Writer,
 };
@@ -40,9 +41,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     let lock_file = directory.lock("lock").map_err(io.clone()("lock"))?;
     let lock_file = lock_file.ok_or_else(|| Error::Locked { dir: config.dir.clone() })?;
     let cursors = Directory::open(&directory.join("cursors")).map_err(io.clone()("create the cursors in"))?;
-    remove_temporaries(&directory)
-        .and_then(|()| remove_temporaries(&cursors))
-        .map_err(io.clone()("clean up"))?;
+    remove_leftovers(&directory).and_then(|()| remove_leftovers(&cursors)).map_err(io.clone()("clean up"))?;
     let now = now();
     let findings = recovery::inspect(&directory, now)?;
     let seen = seen(&cursors).map_err(io.clone()("read the cursors in"))?;
@@ -57,6 +56,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         origin,
         writer: Mutex::new(writer),
         ledger: Mutex::new(ledger),
+        spares: Mutex::default(),
         room: Condvar::new(),
         dirty: Dirty::default(),
         written: watch::Sender::new(findings.next.saturating_sub(1)),
@@ -67,7 +67,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         failing_syncs: std::sync::atomic::AtomicU64::new(0),
     };
     shared.restore(&findings, next, now).map_err(io("recover"))?;
-    shared.release();
+    shared.release(true);
     Ok(shared)
 }
 
@@ -176,10 +176,13 @@ fn progress(
     Ok(all)
 }
 
-/// Removes what a crash left half written.
-fn remove_temporaries(directory: &Directory) -> io::Result<()> {
-    for name in directory.names()?.iter().filter(|name| name.ends_with(&format!(".{TEMPORARY}"))) {
-        directory.remove(name)?;
+/// Removes what a crash left half written, and spares: what they hold was known to the process that had them.
+fn remove_leftovers(directory: &Directory) -> io::Result<()> {
+    let temporary = format!(".{TEMPORARY}");
+    for name in directory.names()? {
+        if name.ends_with(&temporary) || name.ends_with(spares::SUFFIX) {
+            directory.remove(&name)?;
+        }
     }
     Ok(())
 }

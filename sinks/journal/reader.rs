@@ -22,6 +22,8 @@ pub(crate) struct Mark {
 /// The part of a segment that holds its records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
+    /// The segment's first number. A record with a lower one is of the segment that the file was before.
+    pub(crate) first: u64,
     /// Where the file's valid bytes end.
     pub(crate) end: u64,
     /// The first number that is no longer this segment's.
@@ -139,7 +141,7 @@ impl Reader {
                 }
                 Decoded::Short(_) | Decoded::Bad => return Parsed::Damage,
             };
-            if record.seq > self.at.next {
+            if record.seq > self.at.next || record.seq < extent.first {
                 return Parsed::Damage;
             }
             if self.spans.len() >= max_events {

@@ -109,9 +109,10 @@ pub(crate) fn may_begin(header: &[u8], seqs: std::ops::Range<u64>) -> bool {
         && rest.get(4..).and_then(fields).is_some_and(|record| seqs.contains(&record.seq))
 }
 
-/// The time in a record's header.
-pub(crate) fn time(header: &[u8]) -> Option<i64> {
-    header.get(PREFIX..).and_then(fields).map(|record| record.unix_micros)
+/// The time in a record's header, if it is the record with this number.
+pub(crate) fn time(header: &[u8], seq: u64) -> Option<i64> {
+    let record = header.get(PREFIX..).and_then(fields)?;
+    (record.seq == seq).then_some(record.unix_micros)
 }
 
 fn fields(body: &[u8]) -> Option<Record<'_>> {

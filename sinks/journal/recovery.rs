@@ -1,6 +1,7 @@
 //! What a start finds on disk, and how it is mended.
 //!
-//! A torn tail of the last segment is cut: its record was never taken. Anything else that is bad puts the segment
+//! A torn tail of the last segment is cut: its record was never taken. So is what an earlier segment left in the file:
+//! its numbers are too low (see `spares`). Anything else that is bad puts the segment
 //! aside as `….damaged`; a new one with its good records takes its place, where a record of lost numbers stands for
 //! the others. Mending comes after the gap events are on disk: a crash in between tells them twice rather than never.
 
@@ -102,7 +103,7 @@ fn examine(
         return Ok(Some(version));
     }
     let length = file.metadata()?.len();
-    let extent = Extent { end: length, limit: limit.unwrap_or(u64::MAX) };
+    let extent = Extent { first, end: length, limit: limit.unwrap_or(u64::MAX) };
     let salvage = salvage(&file, reader::start(first), extent, now, &mut io::sink())?;
     findings.next = limit.unwrap_or(salvage.end.next);
     findings.last_micros = salvage.last_micros.unwrap_or(findings.last_micros);
@@ -111,11 +112,11 @@ fn examine(
         findings.losses.push(lost.loss(format!("journal damaged: {name}")));
     }
     let is_empty = salvage.end.next == first;
-    let damaged = header == Header::Bad || !salvage.lost.is_empty();
+    let damaged = header != Header::Good || !salvage.lost.is_empty();
     if is_empty && (damaged || length > segment::HEADER) {
         // Nothing in it can be read: its name must be free for the segment that begins with the same number.
         tracing::warn!(segment = %name, bytes = length, "the last segment holds no readable record");
-        if length > segment::HEADER {
+        if length > segment::HEADER && header == Header::Bad {
             put_aside(directory, &name)?
         } else {
             directory.remove(&name)?
@@ -124,7 +125,7 @@ fn examine(
     }
     if limit.is_none() && !damaged && salvage.end.offset < length {
         let bytes = length - salvage.end.offset;
-        tracing::warn!(segment = %name, bytes, "cut a record that was being written when the last run ended");
+        tracing::warn!(segment = %name, bytes, "cut what is behind the last record: the last run ended without closing the journal");
         file.set_len(salvage.end.offset)?;
         file.sync_all()?;
     }
@@ -141,7 +142,8 @@ pub(crate) fn mend(directory: &Directory, kept: &Kept, limit: u64, now: i64) -> 
     let end = source.metadata()?.len();
     let mut copy = BufWriter::with_capacity(BLOCK, directory.create(&temporary)?);
     copy.write_all(&segment::header(kept.first))?;
-    let salvage = salvage(&source, reader::start(kept.first), Extent { end, limit }, now, &mut copy)?;
+    let extent = Extent { first: kept.first, end, limit };
+    let salvage = salvage(&source, reader::start(kept.first), extent, now, &mut copy)?;
     let copy = copy.into_inner().map_err(io::IntoInnerError::into_error)?;
     copy.sync_all()?;
     put_aside(directory, &name)?;

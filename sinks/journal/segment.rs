@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Records follow without a gap. A segment's numbers end where those of the next segment begin; whatever stands behind
-//! them in the file is superseded. Version 1 has no chain; a version that puts the hash of the record before into each
+//! them in the file is superseded. A file may have been another segment before (see `spares`): behind its records there
+//! may be older ones, whose numbers are all below its first; they are none of its records. Version 1 has no chain; a version that puts the hash of the record before into each
 //! record's fixed part is told by its number.
 
 use std::{fs::File, io, os::unix::fs::FileExt};
@@ -27,6 +28,8 @@ const DIGITS: usize = 20;
 pub(crate) enum Header {
     Good,
     Bad,
+    /// That of an earlier segment, whose file was to become this one when the machine crashed.
+    Earlier,
     /// Written by a later Panoptes.
     Newer(u32),
 }
@@ -55,6 +58,14 @@ pub(crate) fn create(directory: &Directory, first: u64) -> io::Result<File> {
     }
 }
 
+/// Begins a segment in the file of a spare. The folder is not synced yet.
+pub(crate) fn reuse(directory: &Directory, spare: &str, first: u64) -> io::Result<File> {
+    let file = directory.open_file(spare)?;
+    file.write_all_at(&header(first), 0)?;
+    directory.rename(spare, &name(first))?;
+    Ok(file)
+}
+
 /// The first bytes of the segment that begins with this number.
 pub(crate) fn header(first: u64) -> [u8; SIZE] {
     let mut rest = [0; 16];
@@ -76,9 +87,11 @@ pub(crate) fn check(file: &File, first: u64) -> io::Result<Header> {
         read => read?,
     }
     let version = found.strip_prefix(MAGIC).and_then(<[u8]>::first_chunk).copied().map(u32::from_le_bytes);
+    let number = found.get(16..).and_then(<[u8]>::first_chunk).copied().map_or(first, u64::from_le_bytes);
     Ok(match version {
         _ if found == header(first) => Header::Good,
         Some(version) if version > VERSION => Header::Newer(version),
+        _ if number < first && found == header(number) => Header::Earlier,
         _ => Header::Bad,
     })
 }
@@ -106,7 +119,8 @@ mod tests {
         let directory = Directory::open(dir.path()).unwrap();
         let file = create(&directory, 9).unwrap();
         assert_eq!(check(&file, 9).unwrap(), Header::Good);
-        assert_eq!(check(&file, 10).unwrap(), Header::Bad);
+        assert_eq!(check(&file, 8).unwrap(), Header::Bad);
+        assert_eq!(check(&file, 10).unwrap(), Header::Earlier);
         file.write_all_at(&2_u32.to_le_bytes(), 8).unwrap();
         assert_eq!(check(&file, 9).unwrap(), Header::Newer(2));
         file.set_len(31).unwrap();

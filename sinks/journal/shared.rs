@@ -1,6 +1,6 @@
 //! What the threads of the journal share.
 //!
-//! Locks are taken in this order: writer, ledger, a sink's cursor. The ledger is never held over a system call that
+//! Locks are taken in this order: writer, ledger, a sink's cursor; the spares' alone. The ledger is never held over a system call that
 //! writes, so that a slow disk holds up neither readers nor the figures.
 
 use std::{
@@ -18,9 +18,10 @@ use tokio::sync::watch;
 use super::{
     cursor::Cursor,
     directory::Directory,
-    ledger::{Ledger, Trouble},
+    ledger::{Ledger, Released, Trouble},
     loss::{Loss, Origin},
     segment,
+    spares::Spares,
     sync::Dirty,
     writer::Writer,
 };
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) origin: Origin,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) spares: Mutex<Spares>,
     /// Room became free, or the journal closed.
     pub(crate) room: Condvar,
     pub(crate) dirty: Dirty,
@@ -98,20 +100,57 @@ pub(crate) struct Counters {
 }
 
 impl Shared {
-    /// Deletes the segments that every sink has passed.
-    pub(crate) fn release(&self) {
+    /// Lets go of the segments that every sink has passed: some become spares, if room may be used for that and the
+    /// disk is not full; the others are deleted.
+    pub(crate) fn release(&self, spare: bool) {
         let passed = self.sinks.iter().map(|sink| lock(&sink.cursors).saved.seq).min().unwrap_or(u64::MAX);
-        let released = lock(&self.ledger).release(passed);
+        let mut ledger = lock(&self.ledger);
+        let released = ledger.release(passed);
+        let spare = spare && ledger.trouble.is_none() && !ledger.closed;
+        // One more segment may be on disk than is counted: the file of the last one may be longer than its records.
+        let room = self.bounds.max_size.saturating_sub(ledger.bytes() + self.bounds.segment_size);
+        drop(ledger);
+        if !spare {
+            self.remove_spares(Spares::all);
+        }
         if released.is_empty() {
             return;
         }
-        for first in released {
-            let name = segment::name(first);
-            if let Err(error) = self.directory.remove(&name) {
-                tracing::warn!(segment = %name, %error, "cannot delete a segment that every sink has passed");
+        for segment in released {
+            if !(spare && segment.reusable && self.spare(&segment, room)) {
+                self.remove(&segment::name(segment.first));
             }
         }
         self.room.notify_all();
+    }
+
+    /// Makes a segment a spare; whether it is one now.
+    fn spare(&self, segment: &Released, room: u64) -> bool {
+        let name = segment::name(segment.first);
+        let kept = lock(&self.spares).keep(&self.directory, &name, segment.bytes, room);
+        let kept = kept.unwrap_or_else(|error| {
+            tracing::warn!(segment = %name, %error, "cannot rename a segment to use it again");
+            false
+        });
+        if kept {
+            lock(&self.ledger).unsynced_entry = true;
+            self.dirty.mark();
+        }
+        kept
+    }
+
+    /// Deletes these spares.
+    pub(crate) fn remove_spares(&self, which: impl FnOnce(&mut Spares) -> Vec<String>) {
+        let spares = which(&mut lock(&self.spares));
+        for name in spares {
+            self.remove(&name);
+        }
+    }
+
+    fn remove(&self, name: &str) {
+        if let Err(error) = self.directory.remove(name) {
+            tracing::warn!(file = %name, %error, "cannot delete a segment that every sink has passed");
+        }
     }
 
     /// Counts events that are lost for good, and tells of them by a gap event, at the latest as soon as there is room.
@@ -164,6 +203,9 @@ impl Shared {
         }
         let reason = format!("cannot write to the journal: {error}");
         ledger.trouble = Some(Trouble { reason, retry_at: Instant::now() + RETRY });
+        drop(ledger);
+        // The next try may need their room.
+        self.remove_spares(Spares::all);
     }
 }
 

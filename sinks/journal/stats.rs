@@ -108,6 +108,6 @@ impl Shared {
         let file = File::open(self.directory.join(&segment::name(first))).ok()?;
         let mut header = [0; record::HEADER];
         file.read_exact_at(&mut header, offset).ok()?;
-        record::time(&header)
+        record::time(&header, seq)
     }
 }

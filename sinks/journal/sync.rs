@@ -19,6 +19,7 @@ use super::{
     recovery::salvage,
     segment,
     shared::{RETRY, Shared, count, lock, now},
+    spares::Spares,
 };
 
 /// How long lost events may stay untold while there is no room for others.
@@ -135,6 +136,7 @@ impl Shared {
         let _turn = lock(&self.dirty.turn);
         lock(&self.dirty.state).dirty = false;
         let synced = self.sync_entries().and_then(|()| self.sync_segments());
+        self.remove_spares(Spares::expired);
         let mut ledger = lock(&self.ledger);
         match &synced {
             Ok(()) if ledger.unsafe_because.take().is_some() => {
@@ -156,7 +158,10 @@ impl Shared {
         if !std::mem::take(&mut lock(&self.ledger).unsynced_entry) {
             return Ok(());
         }
-        self.directory.sync().inspect_err(|_| lock(&self.ledger).unsynced_entry = true)
+        let spares = lock(&self.spares).count();
+        self.directory.sync().inspect_err(|_| lock(&self.ledger).unsynced_entry = true)?;
+        lock(&self.spares).synced(spares);
+        Ok(())
     }
 
     fn sync_segments(&self) -> io::Result<()> {
@@ -223,7 +228,7 @@ impl Shared {
         self.directory.remove(&temporary)?;
         let mut copy = BufWriter::with_capacity(BLOCK, self.directory.create(&temporary)?);
         copy.write_all(&segment::header(begin))?;
-        let extent = Extent { end: source.end.offset, limit: source.end.next };
+        let extent = Extent { first: source.first, end: source.end.offset, limit: source.end.next };
         let salvage = salvage(&Arc::clone(&source.file), source.synced, extent, now(), &mut copy)?;
         let copy = copy.into_inner().map_err(io::IntoInnerError::into_error)?;
         self.sync_file(&copy)?;

@@ -5,6 +5,8 @@ use std::{fs, os::unix::fs::FileExt, sync::atomic::Ordering::Relaxed, time::Dura
 use panoptes_config as config;
 use panoptes_event::{Batch, Kind, Uuid};
 
+mod reuse;
+
 use super::{Follower, Journal, Origin, lock, segment};
 
 fn options(dir: &std::path::Path) -> config::Journal {

@@ -144,6 +144,14 @@ impl Writer {
         }
     }
 
+    /// Cuts what an earlier segment left in the file behind the records of this one. Best effort: nothing there is
+    /// taken for a record.
+    pub(crate) fn trim(&self) {
+        if let Some(active) = &self.active {
+            let _ = active.file.set_len(active.offset);
+        }
+    }
+
     fn commit(&mut self, shared: &Shared, mut active: Active, next: u64) {
         active.offset += self.buffer.len() as u64;
         self.next = next;
@@ -159,13 +167,28 @@ impl Writer {
     /// Begins the segment of the next number.
     fn begin(&mut self, shared: &Shared) -> io::Result<Active> {
         let first = self.next;
+        self.trim();
         self.active = None;
         // What an attempt left that could not even be removed: no event has this number yet.
         shared.directory.remove(&segment::name(first))?;
-        let file = Arc::new(segment::create(&shared.directory, first)?);
+        let file = match reuse(shared, first) {
+            Some(file) => Arc::new(file),
+            None => Arc::new(segment::create(&shared.directory, first)?),
+        };
         lock(&shared.ledger).open(first, Arc::clone(&file));
         Ok(Active { file, first, offset: start(first).offset })
     }
+}
+
+/// The file of a spare, as the segment that begins with this number.
+fn reuse(shared: &Shared, first: u64) -> Option<File> {
+    let spare = lock(&shared.spares).take()?;
+    let reused = segment::reuse(&shared.directory, &spare, first);
+    if let Err(error) = &reused {
+        tracing::warn!(file = %spare, %error, "cannot use this file again");
+        let _ = shared.directory.remove(&spare);
+    }
+    reused.ok()
 }
 
 /// Leaves a segment whose file failed with the records that it has.
@@ -177,6 +200,7 @@ fn abandon(shared: &Shared, active: &Active, error: &io::Error) {
     }
     // Best effort: what is behind the last whole record is cut at the next start, or superseded.
     let _ = active.file.set_len(active.offset);
+    lock(&shared.ledger).distrust(active.first);
     if active.offset == segment::HEADER {
         lock(&shared.ledger).remove(active.first);
         let _ = shared.directory.remove(&name);
