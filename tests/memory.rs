@@ -41,6 +41,7 @@ fn main() {
         trial("ten_million_rows", ten_million_rows),
         trial("all_the_parameters_there_can_be", all_the_parameters_there_can_be),
         trial("hundred_thousand_pipelined_executes", hundred_thousand_pipelined_executes),
+        trial("a_pipeline_of_large_parameters", a_pipeline_of_large_parameters),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);
@@ -117,6 +118,23 @@ fn hundred_thousand_pipelined_executes(server: &Postgres) -> Result<(), Failed> 
         events.iter().all(|e| e["sql"]["outcome"] == "ok" && e["sql"]["rowCount"] == 1),
         "each with its row"
     );
+    Ok(())
+}
+
+/// What the server answers fits its buffer until the Sync comes, so whoever waits for an answer before reading on would
+/// wait for ever.
+fn a_pipeline_of_large_parameters(server: &Postgres) -> Result<(), Failed> {
+    const EXECUTES: usize = 500;
+    let large = "x".repeat(60_000);
+    let events = within_bounds(server, EXECUTES, |mut session| {
+        let one = [bind("s", &[&large]), execute()].concat();
+        session.stream().write_all(&parse("s", "select from pg_class where relname = $1"))?;
+        (0..EXECUTES).try_for_each(|_| session.stream().write_all(&one))?;
+        session.stream().write_all(&sync())?;
+        expect_done(&session.exchange()?, 0, EXECUTES as u64)
+    })?;
+    let cut = events.iter().filter(|e| e["sql"]["truncated"]["parameters"].is_u64()).count();
+    assert!((1..EXECUTES).contains(&cut), "{cut} of {EXECUTES} were cut");
     Ok(())
 }
 

@@ -82,6 +82,14 @@ pub(crate) struct Error {
     pub(crate) message: String,
 }
 
+impl Statement {
+    /// What its text and its parameters take in memory.
+    pub(crate) fn size(&self) -> usize {
+        let text = if let What::Sql(text) = &self.what { text.raw.len() } else { 0 };
+        text + self.parameters.len()
+    }
+}
+
 impl Error {
     /// Of what the wire saw; `text` decodes the message.
     pub(crate) fn of(failure: &Failure<&[u8]>, text: impl FnOnce(&[u8]) -> String) -> Rc<Self> {

@@ -16,11 +16,15 @@ use super::{
 
 /// So many statements wait for a verdict; more of them are written without it, as in a transaction block.
 pub(crate) const MAX_HELD: usize = 1_000;
+/// So many bytes of texts and parameters, likewise.
+const MAX_HELD_BYTES: usize = 2 << 20;
 
 /// What is held, and the block it stands in.
 #[derive(Debug)]
 pub(crate) struct Transactions {
     held: Vec<Item>,
+    /// Texts and parameters of what was held since it was last given out.
+    held_bytes: usize,
     block: Option<Block>,
     /// The error that came with the commit.
     commit_failed: Option<Rc<Error>>,
@@ -50,12 +54,12 @@ pub(crate) struct Told {
 impl Transactions {
     /// Outside of any.
     pub(crate) fn new() -> Self {
-        Self { held: Vec::new(), block: None, commit_failed: None }
+        Self { held: Vec::new(), held_bytes: 0, block: None, commit_failed: None }
     }
 
     /// Whether more is held than should be.
     pub(crate) fn is_full(&self) -> bool {
-        self.held.len() >= MAX_HELD
+        self.held.len() >= MAX_HELD || self.held_bytes >= MAX_HELD_BYTES
     }
 
     /// How much is held.
@@ -136,6 +140,7 @@ impl Transactions {
 
     /// Gives out what is held, to be written.
     pub(crate) fn take(&mut self) -> Vec<Item> {
+        self.held_bytes = 0;
         mem::take(&mut self.held)
     }
 
@@ -176,6 +181,7 @@ impl Transactions {
             statement.transaction = Some(block.id);
             statement.status = block.status();
         }
+        self.held_bytes += statement.size();
         self.held.push(Item::Statement(statement));
     }
 
