@@ -170,9 +170,12 @@ fn a_torn_tail_before_old_records_is_cut_wherever_it_is_torn() {
         let bytes = [&new[..torn], &old[torn..]].concat();
         // The old record may end with the very bytes that are missing: then the new one is whole.
         let whole = bytes[..end as usize] == new[..end as usize];
-        fs::write(crashed.path().join(path.file_name().unwrap()), bytes).unwrap();
+        let segment = crashed.path().join(path.file_name().unwrap());
+        fs::write(&segment, bytes).unwrap();
         let expected = (next..=next + u64::from(whole)).collect();
         assert_eq!(after(crashed.path()), (expected, 0), "torn at {torn}");
+        let length = end + if whole { end - begin } else { 0 };
+        assert_eq!(fs::metadata(segment).unwrap().len(), length, "no old record is kept; torn at {torn}");
         assert_eq!(names(crashed.path(), "damaged"), [""; 0], "torn at {torn}");
     }
 }
