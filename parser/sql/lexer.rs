@@ -14,7 +14,8 @@ pub enum Kind {
     Word,
     /// Identifier in quotes: `"a"`, `` `a` ``, `U&"a"`.
     Quoted,
-    /// String literal of any form, quotes and prefix included: `'a'`, `E'a'`, `$$a$$`, `X'0F'`.
+    /// String literal of any form, quotes and prefix included: `'a'`, `E'a'`, `$$a$$`, `X'0F'`. The pieces that the server
+    /// joins to one literal are one token.
     String,
     /// Number of any form, without sign.
     Number,
@@ -184,6 +185,52 @@ impl<'a> Lexer<'a> {
     fn string(&mut self, prefix: usize, quote: u8, backslash: bool) -> Kind {
         self.at += prefix;
         self.quoted(quote, backslash);
+        while self.continues() {
+            self.quoted(self.peek(0), backslash);
+        }
+        Kind::String
+    }
+
+    /// Moves to the opening quote of a string's next piece, which is read by the rules of the first, if there is one.
+    fn continues(&mut self) -> bool {
+        if self.dialect.is_postgres() { self.continues_below() } else { self.continues_beside() }
+    }
+
+    /// PostgreSQL joins across white space with a line end in it; `--` comments are white space, `/*` ones are not.
+    fn continues_below(&mut self) -> bool {
+        let (before, mut line_end) = (self.at, false);
+        loop {
+            match self.peek(0) {
+                b' ' | b'\t' | 0x0b | 0x0c => self.at += 1,
+                b'\n' | b'\r' => {
+                    line_end = true;
+                    self.at += 1;
+                }
+                b'-' if self.peek(1) == b'-' => self.skip_line(),
+                b'\'' if line_end => return true,
+                _ => break,
+            }
+        }
+        self.at = before;
+        false
+    }
+
+    /// MySQL joins neighbours, whatever their quotes and whatever gap is between them.
+    fn continues_beside(&mut self) -> bool {
+        let before = self.clone();
+        self.skip_gap();
+        let double = matches!(self.dialect, Dialect::Mysql { ansi_quotes: false, .. });
+        let found = self.peek(0) == b'\'' || (double && self.peek(0) == b'"');
+        if !found {
+            *self = before;
+        }
+        found
+    }
+
+    /// MySQL's `X'0F'`, `B'1'`: no text, so that a string after it is another one.
+    fn bits(&mut self) -> Kind {
+        self.at += 1;
+        self.quoted(b'\'', false);
         Kind::String
     }
 
@@ -248,7 +295,8 @@ impl<'a> Lexer<'a> {
         let (next, postgres) = (self.peek(1), self.dialect.is_postgres());
         match (first | 0x20, next) {
             (b'e', b'\'') if postgres => self.string(1, b'\'', true),
-            (b'b' | b'x', b'\'') => self.string(1, b'\'', false),
+            (b'b' | b'x', b'\'') if postgres => self.string(1, b'\'', false),
+            (b'b' | b'x', b'\'') => self.bits(),
             (b'n', b'\'') => {
                 let backslash = self.backslash();
                 self.string(1, b'\'', backslash)
@@ -457,6 +505,18 @@ mod tests {
             ("$x$ a $y$", "String:$x$ a $y$ unsure"),
             ("\"a", "Quoted:\"a unsure"),
             (r"E'\", r"String:E'\ unsure"),
+            ("'a'\n'b' c", "String:'a'\n'b' Word:c"),
+            ("E'a' -- x'\r\n\t-- '\n'\\''; d", "String:E'a' -- x'\r\n\t-- '\n'\\'' Semicolon:; Word:d"),
+            ("'a'\n'\\'; d", "String:'a'\n'\\' Semicolon:; Word:d"),
+            ("X'0'\n'f' U&'a'\n'b'\n'c'", "String:X'0'\n'f' String:U&'a'\n'b'\n'c'"),
+            ("'a' 'b'", "String:'a' String:'b'"),
+            ("'a' /*\n*/ 'b'", "String:'a' String:'b'"),
+            ("'a'\n/* */ 'b'", "String:'a' String:'b'"),
+            ("'a'\nE'b'", "String:'a' String:E'b'"),
+            ("$$a$$\n'b'", "String:$$a$$ String:'b'"),
+            ("\"a\"\n'b'", "Quoted:\"a\" String:'b'"),
+            ("'a'\n--", "String:'a'"),
+            ("'a'\n'b", "String:'a'\n'b unsure"),
             ("", ""),
         ] {
             assert_eq!(tokens(sql, Dialect::POSTGRES), expected, "{sql}");
@@ -476,11 +536,16 @@ mod tests {
                 "Word:1st Number:1e5 Operator:@@ Word:x Operator:@ Word:y Colon::= Number:2",
             ),
             ("a<=>b", "Word:a Operator:<=> Word:b"),
+            (r#"'a' "b\"" /* c */ '\'' d"#, r#"String:'a' "b\"" /* c */ '\'' Word:d"#),
+            ("X'0f' 'a'", "String:X'0f' String:'a'"),
+            ("'a' /*! b */ 'c'", "String:'a' Word:b String:'c'"),
+            ("'a' /* b", "String:'a' unsure"),
         ] {
             assert_eq!(tokens(sql, Dialect::MYSQL), expected, "{sql}");
         }
         let ansi = Dialect::Mysql { ansi_quotes: true, no_backslash_escapes: true };
         assert_eq!(tokens(r#""a" 'b\' c"#, ansi), r#"Quoted:"a" String:'b\' Word:c"#);
+        assert_eq!(tokens(r#"'a' "b""#, ansi), r#"String:'a' Quoted:"b""#);
     }
 
     proptest! {

@@ -78,7 +78,11 @@ enum Word {
     Other,
     Begin,
     End,
-    /// Not a word itself: a statement may begin here (MySQL), so that `IF` is no function.
+    /// What follows is a label.
+    As,
+    /// What follows is a part of a name.
+    Dot,
+    /// Not a word itself: a statement may begin here, so that `IF` is no function (MySQL) and `END` no label.
     StatementStart,
 }
 
@@ -97,9 +101,14 @@ impl Nesting {
             Kind::Word if self.routine != Routine::No => return self.word(spelling, dialect),
             _ => {}
         }
-        let start = matches!(token.kind, Kind::Semicolon | Kind::Colon)
-            || (token.kind == Kind::Close && self.last == Word::Other);
-        self.last = if start { Word::StatementStart } else { Word::Other };
+        let mysql = !dialect.is_postgres();
+        self.last = match token.kind {
+            Kind::Semicolon => Word::StatementStart,
+            Kind::Colon if mysql => Word::StatementStart,
+            Kind::Close if mysql && self.last == Word::Other => Word::StatementStart,
+            Kind::Dot => Word::Dot,
+            _ => Word::Other,
+        };
     }
 
     fn word(&mut self, word: &[u8], dialect: Dialect) {
@@ -113,31 +122,50 @@ impl Nesting {
     }
 
     fn head(&mut self, is: impl Fn(&str) -> bool, dialect: Dialect) {
-        let routine: &[&str] = match dialect.is_postgres() {
-            true => &["function", "procedure"],
-            false => &["function", "procedure", "trigger", "event", "package"],
+        if dialect.is_postgres() { self.postgres_head(is) } else { self.mysql_head(is) }
+    }
+
+    /// `CREATE [OR REPLACE] FUNCTION`, nothing between: elsewhere `function` and `begin` may be columns.
+    fn postgres_head(&mut self, is: impl Fn(&str) -> bool) {
+        self.routine = match self.words {
+            1 if is("create") => Routine::Unknown,
+            2 if is("or") => Routine::Unknown,
+            3 if is("replace") => Routine::Unknown,
+            2 | 4 if is("function") || is("procedure") => Routine::Yes,
+            _ => Routine::No,
         };
+    }
+
+    fn mysql_head(&mut self, is: impl Fn(&str) -> bool) {
+        const ROUTINES: [&str; 5] = ["function", "procedure", "trigger", "event", "package"];
         let begins = self.words == 1;
-        if begins && !dialect.is_postgres() && is("begin") {
+        if begins && is("begin") {
             self.last = Word::Begin;
         } else if self.last == Word::Begin && is("not") {
             // MariaDB's anonymous block: BEGIN NOT ATOMIC … END.
             (self.routine, self.blocks, self.last) = (Routine::Yes, 1, Word::StatementStart);
         } else if (begins && !is("create")) || self.last == Word::Begin || self.words > HEAD_WORDS {
             self.routine = Routine::No;
-        } else if routine.iter().any(|name| is(name)) {
+        } else if ROUTINES.iter().any(|name| is(name)) {
             self.routine = Routine::Yes;
         }
     }
 
+    /// Each statement of a body ends with `;`, so its END follows one, or ATOMIC. Anywhere else END is the end of a CASE, or
+    /// a label: `SELECT 1 AS end`, and since version 14 `SELECT 1 end`; `SELECT begin atomic` is a column and its
+    /// label. Bodies do not nest.
     fn postgres(&mut self, is: impl Fn(&str) -> bool) {
+        let last = std::mem::replace(&mut self.last, Word::Other);
         match () {
-            () if self.last == Word::Begin && is("atomic") => self.blocks += 1,
-            () if self.blocks > 0 && is("case") => self.blocks += 1,
-            () if self.blocks > 0 && is("end") => self.blocks -= 1,
+            () if self.parentheses > 0 => {}
+            () if self.blocks == 0 && is("begin") => self.last = Word::Begin,
+            () if last == Word::Begin && is("atomic") => {
+                self.blocks = 1;
+                self.last = Word::StatementStart;
+            }
+            () if self.blocks > 0 && last == Word::StatementStart && is("end") => self.blocks = 0,
             () => {}
         }
-        self.last = if is("begin") { Word::Begin } else { Word::Other };
     }
 
     /// `END IF`, `END CASE`, `END LOOP`, …: the word after END opens nothing.
@@ -145,6 +173,8 @@ impl Nesting {
         let last = std::mem::replace(&mut self.last, Word::Other);
         let inside = self.blocks > 0;
         match () {
+            () if last == Word::Dot || (last == Word::As && is("end")) => {}
+            () if is("as") => self.last = Word::As,
             () if is("end") && inside => {
                 self.blocks -= 1;
                 self.last = Word::End;
@@ -179,6 +209,8 @@ mod tests {
     #[test]
     fn postgres_cuts() {
         let atomic = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE a WHEN 1 THEN 2 END; END";
+        let labels = "create function f() returns int begin atomic select 1 as end; select 1 as case; select 2 end; select (3) end; \
+                      select t.end, t.case, begin atomic from t; select \"end\"; end";
         for (text, expected) in [
             ("", vec![]),
             (" ; -- a\n ; /* b */ ", vec![]),
@@ -190,6 +222,20 @@ mod tests {
                 vec!["CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "SELECT 3"],
             ),
             (&format!("{atomic}; SELECT 2"), vec![atomic, "SELECT 2"]),
+            (&format!("{labels}; SELECT 2"), vec![labels, "SELECT 2"]),
+            (
+                "CREATE PROCEDURE p() BEGIN ATOMIC END; END",
+                vec!["CREATE PROCEDURE p() BEGIN ATOMIC END", "END"],
+            ),
+            (
+                "CREATE FUNCTION f(begin atomic) RETURNS int RETURN 1; SELECT 1",
+                vec!["CREATE FUNCTION f(begin atomic) RETURNS int RETURN 1", "SELECT 1"],
+            ),
+            (
+                "CREATE VIEW v AS SELECT function, begin atomic FROM t; SELECT 1",
+                vec!["CREATE VIEW v AS SELECT function, begin atomic FROM t", "SELECT 1"],
+            ),
+            ("SELECT E'a'\n'\\''; SELECT ';'", vec!["SELECT E'a'\n'\\''", "SELECT ';'"]),
             (
                 "BEGIN; SELECT CASE WHEN a THEN b END; END",
                 vec!["BEGIN", "SELECT CASE WHEN a THEN b END", "END"],
@@ -210,6 +256,13 @@ mod tests {
         let short = "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW IF NEW.x THEN SET NEW.x = 1; END IF";
         for (text, expected) in [
             ("SELECT 1; SELECT 2", vec!["SELECT 1", "SELECT 2"]),
+            (
+                "CREATE PROCEDURE p() BEGIN SELECT 1 AS end; SELECT t.end, t.case FROM t; END; SELECT 2",
+                vec![
+                    "CREATE PROCEDURE p() BEGIN SELECT 1 AS end; SELECT t.end, t.case FROM t; END",
+                    "SELECT 2",
+                ],
+            ),
             (&format!("{body}; SELECT 2"), vec![body, "SELECT 2"]),
             (&format!("{short}; SELECT 2"), vec![short, "SELECT 2"]),
             ("BEGIN; COMMIT", vec!["BEGIN", "COMMIT"]),
