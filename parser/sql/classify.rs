@@ -173,6 +173,7 @@ fn accesses(found: Vec<Named>, idle: bool) -> Vec<Access> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::{Effect, effect};
     use super::*;
 
     /// `VERB CATEGORY [object=name] main: table/mode …`
@@ -221,6 +222,24 @@ mod tests {
             ("gibberish", Parsed::None),
         ] {
             assert_eq!(classify(sql, Dialect::POSTGRES).parsed, expected, "{sql}");
+        }
+    }
+
+    /// PREPARE itself only reads; what EXECUTE will do is the class of its body.
+    #[test]
+    fn the_body_of_a_prepare_has_its_own_class() {
+        for (sql, expected) in [
+            ("PREPARE p (int) AS UPDATE a SET b = $1 FROM c", "UPDATE DML a: a/write c/read"),
+            ("prepare p as insert into a select * from b;", "INSERT DML a: a/write b/read"),
+            ("PREPARE p(numeric(1,2)) AS /* c */ DELETE FROM a", "DELETE DML a: a/write"),
+            (
+                "PREPARE p AS WITH x AS (DELETE FROM a RETURNING *) SELECT * FROM x, b",
+                "DELETE DML a: a/write b/read",
+            ),
+            ("PREPARE p AS SELECT * FROM a", "SELECT DML a: a/read"),
+        ] {
+            let Effect::Prepare { body, .. } = effect(sql, Dialect::POSTGRES) else { panic!("{sql}") };
+            assert_eq!(line(&sql[body], Dialect::POSTGRES), expected, "{sql}");
         }
     }
 
@@ -308,7 +327,7 @@ mod tests {
         #[test]
         fn any_characters_are_taken(text in r#"\PC{0,60}"#) {
             _ = classify(&text, Dialect::POSTGRES);
-            _ = super::super::effect(&text, Dialect::POSTGRES);
+            _ = effect(&text, Dialect::POSTGRES);
         }
     }
 }

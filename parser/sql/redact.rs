@@ -1,7 +1,7 @@
 //! Takes passwords out of a statement before anything is stored.
 //!
 //! Two kinds of places: literals that the grammar of a statement makes a secret (`PASSWORD '…'`, `IDENTIFIED BY '…'`,
-//! options of servers and user mappings), and passwords inside of any literal of any statement (connection strings,
+//! options of servers and user mappings, programs that log in), and passwords inside of any literal of any statement (connection strings,
 //! nested statements). Where the text cannot be read with certainty, everything behind the first suspicious word
 //! goes. An ordinary statement costs three searches for rare bytes.
 
@@ -46,6 +46,9 @@ const INSIDE: &str = "[REDACTED]";
 /// Statements in literals deeper than this are hidden whole.
 const MAX_NESTING: usize = 4;
 
+/// What holds a password of its own.
+const ROLES: [&str; 3] = ["role", "user", "group"];
+
 /// Options of servers, mappings and wrappers that may be read.
 #[rustfmt::skip]
 const HARMLESS: [&str; 15] = [
@@ -57,13 +60,16 @@ const HARMLESS: [&str; 15] = [
 fn suspicion(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())? | 0x20;
-    // The letters are the rare ones of their words. OPTIONS stand in CREATE, ALTER and IMPORT; `/`, `-`: a comment first.
+    // The letters are the rare ones of their words. OPTIONS stand in CREATE, ALTER and IMPORT, PROGRAM in COPY; `/`, `-`:
+    // a comment first.
     let options = matches!(first, b'c' | b'a' | b'i' | b'/' | b'-');
+    let program = matches!(first, b'c' | b'/' | b'-');
     let found = [
         find(bytes, memchr2_iter(b'w', b'W', bytes), 4, b"passw"),
         find(bytes, memchr2_iter(b'f', b'F', bytes), 6, b"identified"),
         find(bytes, memchr_iter(b':', bytes), 0, b"://"),
         options.then(|| find(bytes, memchr2_iter(b'p', b'P', bytes), 1, b"options")).flatten(),
+        program.then(|| find(bytes, memchr2_iter(b'g', b'G', bytes), 3, b"program")).flatten(),
     ];
     found.into_iter().flatten().min()
 }
@@ -95,7 +101,7 @@ struct Part<'a> {
 enum About {
     /// Rows: `password` is a column.
     Rows,
-    /// CREATE and ALTER of roles: what follows PASSWORD is one, quoted or not.
+    /// CREATE and ALTER of roles: what follows PASSWORD is one, quoted or not, and no literal stays.
     Role,
     /// SET: all that follows.
     Set,
@@ -108,6 +114,8 @@ enum Next {
     Ordinary,
     /// After PASSWORD: this one.
     One,
+    /// After PROGRAM: this one where it holds a login.
+    Program,
     /// To the end of the element or statement.
     All(&'static str),
 }
@@ -131,11 +139,21 @@ impl Secrets {
                     Next::Ordinary
                 }
                 Kind::Word if next == Next::One && about == About::Role => self.bare(&cursor, token, part),
+                Kind::Word if dialect.is_postgres() && begins_role(&cursor, token) => {
+                    about = About::Role;
+                    next
+                }
+                Kind::Word if is_setting(&cursor, token) => {
+                    self.setting(&mut cursor, part);
+                    next
+                }
+                Kind::Word if is_program(&cursor, token) => Next::Program,
                 Kind::Word if about != About::Rows && is_options(&cursor, token) => {
                     self.options(&mut cursor, part);
                     next
                 }
                 Kind::Word => about.word(cursor.spelling(token), next),
+                Kind::String if about == About::Role => self.literal(&cursor, token, part, Next::One),
                 Kind::String => self.literal(&cursor, token, part, next),
                 Kind::Number if next == Next::One && about == About::Role => self.bare(&cursor, token, part),
                 Kind::Quoted if next != Next::Ordinary && about != About::Other => {
@@ -149,10 +167,12 @@ impl Secrets {
         }
     }
 
-    /// A password that somebody forgot to quote.
+    /// A password that somebody forgot to quote: up to the next white space.
     fn bare(&mut self, cursor: &Cursor<'_>, token: Token, part: Part<'_>) -> Next {
-        if !cursor.spelling(token).eq_ignore_ascii_case("null") {
-            self.hide(part.base + token.start..part.base + token.end, LITERAL, "password");
+        let end = run(part.text, token.end, |byte| !byte.is_ascii_whitespace() && byte != b';');
+        let null = end == token.end && cursor.spelling(token).eq_ignore_ascii_case("null");
+        if !null {
+            self.hide(part.base + token.start..part.base + end, LITERAL, "password");
         }
         Next::Ordinary
     }
@@ -162,7 +182,8 @@ impl Secrets {
         match next {
             Next::One => self.hide(whole, LITERAL, "password"),
             Next::All(rule) => self.hide(whole, LITERAL, rule),
-            Next::Ordinary => self.inside(cursor, token, part),
+            Next::Program if logs_in(cursor.spelling(token)) => self.hide(whole, LITERAL, "connection"),
+            Next::Program | Next::Ordinary => self.inside(cursor, token, part),
         }
         if matches!(next, Next::All(_)) { next } else { Next::Ordinary }
     }
@@ -250,6 +271,27 @@ impl Secrets {
         }
     }
 
+    /// `set_config('my.password', 'value', false)`: every literal but the name, which comes first.
+    fn setting(&mut self, cursor: &mut Cursor<'_>, part: Part<'_>) {
+        let (mut depth, mut secret) = (0usize, None);
+        while let Some(token) = cursor.take() {
+            match token.kind {
+                Kind::Open => depth += 1,
+                Kind::Close if depth <= 1 => return,
+                Kind::Close => depth -= 1,
+                Kind::String if secret == Some(true) => {
+                    self.hide(part.base + token.start..part.base + token.end, LITERAL, "password");
+                }
+                Kind::String => {
+                    let name = cursor.spelling(token);
+                    secret.get_or_insert(contains(name, "passw") && !contains(name, "password_encryption"));
+                    self.inside(cursor, token, part);
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn hide(&mut self, range: Range<usize>, instead: &'static str, rule: &'static str) {
         self.ranges.push((range, instead));
         if !self.rules.contains(&rule) {
@@ -280,6 +322,40 @@ fn is_options(cursor: &Cursor<'_>, token: Token) -> bool {
     cursor.spelling(token).eq_ignore_ascii_case("options") && cursor.kind() == Some(Kind::Open)
 }
 
+/// Is `token` the set_config before a bracket, which the cursor stands at?
+fn is_setting(cursor: &Cursor<'_>, token: Token) -> bool {
+    cursor.spelling(token).eq_ignore_ascii_case("set_config") && cursor.kind() == Some(Kind::Open)
+}
+
+/// Is `token` the PROGRAM before a literal, which the cursor stands at?
+fn is_program(cursor: &Cursor<'_>, token: Token) -> bool {
+    cursor.spelling(token).eq_ignore_ascii_case("program") && cursor.kind() == Some(Kind::String)
+}
+
+/// Do the definition of a role and its password begin with `token`, wherever in a statement: behind EXPLAIN, in a block?
+fn begins_role(cursor: &Cursor<'_>, token: Token) -> bool {
+    let word = cursor.spelling(token);
+    (word.eq_ignore_ascii_case("create") || word.eq_ignore_ascii_case("alter")) && cursor.at_any(&ROLES)
+}
+
+/// A password in a command line: `-u user:password`, `password=…`, `://user:password@`.
+fn logs_in(program: &str) -> bool {
+    let uri = program.find("://").and_then(|at| program.get(at..)).is_some_and(|rest| rest.contains('@'));
+    uri || contains(program, "passw") || user_option(program)
+}
+
+/// `-u a:b`, `-ua:b`, `-su a:b`, `--user=a:b`, `--proxy-user a:b`.
+fn user_option(program: &str) -> bool {
+    let mut option = false;
+    program.split_ascii_whitespace().any(|word| {
+        let before = option;
+        let short = word.starts_with('-') && !word.starts_with("--");
+        option =
+            if short { word.contains(['u', 'U']) } else { word.starts_with("--") && contains(word, "user") };
+        (before || option) && word.contains(':') && !word.contains("://")
+    })
+}
+
 /// The end of the run of bytes from `from` on.
 fn run(text: &str, from: usize, takes: impl Fn(u8) -> bool) -> usize {
     let rest = text.as_bytes().get(from..).unwrap_or_default();
@@ -297,12 +373,7 @@ impl About {
         if cursor.at_any(&ROWS) || cursor.kind() == Some(Kind::Open) {
             return Self::Rows;
         }
-        let role = ["role", "user", "group"].iter().any(|word| cursor.word_at(1).eq_ignore_ascii_case(word));
-        match () {
-            () if cursor.at("set") => Self::Set,
-            () if role && cursor.at_any(&["create", "alter"]) && cursor.dialect.is_postgres() => Self::Role,
-            () => Self::Other,
-        }
+        if cursor.at("set") { Self::Set } else { Self::Other }
     }
 
     fn word(self, word: &str, next: Next) -> Next {
@@ -330,7 +401,7 @@ mod tests {
         for (sql, expected) in [
             (
                 "ALTER ROLE a PASSWORD 'CANARY' VALID UNTIL 'x'",
-                "ALTER ROLE a PASSWORD '[REDACTED]' VALID UNTIL 'x' password",
+                "ALTER ROLE a PASSWORD '[REDACTED]' VALID UNTIL '[REDACTED]' password",
             ),
             (
                 "create user a with encrypted password /* x */ E'CANARY\\''",
@@ -371,9 +442,31 @@ mod tests {
                 "SELECT dblink_connect('postgres://u:CANARY@h/d?sslmode=require')",
                 "SELECT dblink_connect('postgres://u:[REDACTED]@h/d?sslmode=require') connection",
             ),
+            ("COPY t TO PROGRAM 'PGPASSWORD=CANARY psql -h h'", "COPY t TO PROGRAM '[REDACTED]' connection"),
+            ("COPY t TO PROGRAM 'curl -su a:CANARY https://h/'", "COPY t TO PROGRAM '[REDACTED]' connection"),
             (
-                "COPY t TO PROGRAM 'PGPASSWORD=CANARY psql -h h'",
-                "COPY t TO PROGRAM 'PGPASSWORD=[REDACTED] psql -h h' connection",
+                "/* c */ copy (select 1) to program $$curl ftp://a:CANARY@h$$ (format csv)",
+                "/* c */ copy (select 1) to program '[REDACTED]' (format csv) connection",
+            ),
+            ("alter role a password 'ab'\n's3CANARY'", "alter role a password '[REDACTED]' password"),
+            (
+                "alter role a password 'ab' 'CANARY'",
+                "alter role a password '[REDACTED]' '[REDACTED]' password",
+            ),
+            ("ALTER ROLE a PASSWORD s3-CANARY.x VALID", "ALTER ROLE a PASSWORD '[REDACTED]' VALID password"),
+            ("alter user a password 3CANARY", "alter user a password '[REDACTED]' password"),
+            ("explain alter role a password CANARY", "explain alter role a password '[REDACTED]' password"),
+            (
+                "PREPARE p AS CREATE ROLE a PASSWORD 'CANARY' VALID UNTIL 'CANARY'",
+                "PREPARE p AS CREATE ROLE a PASSWORD '[REDACTED]' VALID UNTIL '[REDACTED]' password",
+            ),
+            (
+                "SELECT set_config('my.password', 'CANARY', false), 'b'",
+                "SELECT set_config('my.password', '[REDACTED]', false), 'b' password",
+            ),
+            (
+                "SELECT pg_catalog.set_config(setting_name => 'a.passwd', new_value => lower('CANARY'), is_local => true)",
+                "SELECT pg_catalog.set_config(setting_name => 'a.passwd', new_value => lower('[REDACTED]'), is_local => true) password",
             ),
             (
                 "DO $x$ BEGIN EXECUTE 'ALTER ROLE a PASSWORD ''CANARY'''; END $x$",
@@ -431,6 +524,10 @@ mod tests {
             "CREATE TABLE users (password text DEFAULT 'x')",
             "ALTER ROLE a PASSWORD NULL",
             "SET password_encryption = 'scram-sha-256'",
+            "set password_encryption to 'md5'",
+            "SELECT set_config('password_encryption', 'md5', false)",
+            "COPY t FROM PROGRAM 'gzip -dc /a:b'",
+            "COPY t FROM PROGRAM 'sort -u https://example.org'",
             "COMMENT ON COLUMN users.password IS 'hashed'",
             "CREATE FOREIGN TABLE t (a int) SERVER s OPTIONS (schema_name 'a', table_name 'b')",
         ] {
