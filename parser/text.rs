@@ -21,6 +21,8 @@ enum Form {
     /// UTF-8, and bytes of which nothing is known.
     #[default]
     Utf8,
+    /// One that has no table here.
+    Unknown,
     /// ISO 8859-1 proper: the web's table, which is encoding_rs's, means windows-1252 by this name.
     Latin1,
     Table(&'static encoding_rs::Encoding),
@@ -40,8 +42,14 @@ impl Encoding {
             .to_ascii_lowercase();
         Self(match letters.as_str() {
             "latin1" | "iso88591" => Form::Latin1,
-            other => table(other).map_or(Form::Utf8, Form::Table),
+            "utf8" | "unicode" | "sqlascii" => Form::Utf8,
+            other => table(other).map_or(Form::Unknown, Form::Table),
         })
+    }
+
+    /// Whether it can be read. Where it cannot, a byte that looks like a quote or a `;` may be part of a character.
+    pub fn is_known(&self) -> bool {
+        self.0 != Form::Unknown
     }
 
     /// The text of `bytes`; those that are not of the encoding are shown as `\xNN`, lower case.
@@ -50,7 +58,7 @@ impl Encoding {
     pub fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
         self.decode_exact(bytes).unwrap_or_else(|| {
             Cow::Owned(match self.0 {
-                Form::Utf8 | Form::Latin1 => show_utf8(bytes),
+                Form::Utf8 | Form::Unknown | Form::Latin1 => show_utf8(bytes),
                 Form::Table(table) => show_table(table, bytes),
             })
         })
@@ -59,7 +67,7 @@ impl Encoding {
     /// The text of `bytes`, or None where some of them are not of the encoding.
     pub fn decode_exact<'a>(&self, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
         match self.0 {
-            Form::Utf8 => str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Form::Utf8 | Form::Unknown => str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Form::Latin1 => Some(mem::decode_latin1(bytes)),
             Form::Table(table) => table.decode_without_bom_handling_and_without_replacement(bytes),
         }
@@ -266,6 +274,16 @@ mod tests {
         assert_eq!(decode("GB18030", b"\x81\x30\x81\x30\x81\x30z"), "\u{80}\\x810z");
         assert_eq!(decode("BIG5", b"\xa4\xa4"), "中");
         assert_eq!(decode("EUC_KR", b"\xc7\xd1"), "한");
+    }
+
+    #[test]
+    fn knows_what_it_cannot_read() {
+        for name in ["UTF8", "unicode", "SQL_ASCII", "LATIN1", "sjis"] {
+            assert!(Encoding::named(name).is_known(), "{name}");
+        }
+        for name in ["SHIFT_JIS_2004", "JOHAB", "EUC_JIS_2004", "EUC_TW", "MULE_INTERNAL", "martian"] {
+            assert!(!Encoding::named(name).is_known(), "{name}");
+        }
     }
 
     #[test]
