@@ -22,7 +22,7 @@ pub enum Effect<'a> {
         /// Where its text is, in bytes.
         body: Range<usize>,
     },
-    /// `EXECUTE name`.
+    /// `EXECUTE name`, or PostgreSQL's `EXPLAIN ANALYZE EXECUTE name`, which runs it as well.
     Execute(Cow<'a, str>),
     /// `DEALLOCATE [PREPARE] name`, MySQL's `DROP PREPARE name`.
     Deallocate(Cow<'a, str>),
@@ -30,6 +30,17 @@ pub enum Effect<'a> {
     DeallocateAll,
     /// `DISCARD ALL`: prepared statements, cursors, settings, everything of the session goes.
     DiscardAll,
+    /// `DECLARE name … CURSOR`: in PostgreSQL the cursor is a portal of this name, which the protocol can execute too.
+    Declare {
+        /// The name of the cursor.
+        name: Cow<'a, str>,
+        /// `WITH HOLD`: it outlives its transaction.
+        hold: bool,
+    },
+    /// `CLOSE name`.
+    Close(Cow<'a, str>),
+    /// `CLOSE ALL`.
+    CloseAll,
     /// `BEGIN`, `START TRANSACTION`.
     Begin,
     /// `COMMIT`, `END`; with `chain` the next transaction begins at once.
@@ -75,12 +86,15 @@ fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     Some(match verb.len() {
         3 if is("end") => Effect::Commit { chain: chain(cursor) },
         4 if is("drop") && cursor.eat("prepare") => Effect::Deallocate(name(cursor)?),
+        5 if is("close") => close(cursor)?,
         5 if is("begin") && !cursor.at("not") => Effect::Begin,
         5 if is("start") && cursor.at("transaction") => Effect::Begin,
         5 if is("abort") => Effect::Rollback { chain: chain(cursor) },
         6 if is("commit") && !cursor.at("prepared") => Effect::Commit { chain: chain(cursor) },
         7 if is("prepare") => prepare(cursor)?,
+        7 if is("explain") && cursor.dialect.is_postgres() => explain(cursor)?,
         7 if is("execute") && !cursor.at("immediate") => Effect::Execute(name(cursor)?),
+        7 if is("declare") => declare(cursor)?,
         7 if is("discard") && cursor.at("all") => Effect::DiscardAll,
         7 if is("release") => {
             cursor.eat("savepoint");
@@ -126,6 +140,26 @@ fn deallocate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         return Some(Effect::DeallocateAll);
     }
     Some(Effect::Deallocate(name(cursor)?))
+}
+
+fn explain<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let runs = cursor.eat("analyze") || cursor.eat("analyse");
+    cursor.eat("verbose");
+    (runs && cursor.eat("execute")).then(|| name(cursor).map(Effect::Execute))?
+}
+
+fn close<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    if cursor.at("all") {
+        return Some(Effect::CloseAll);
+    }
+    Some(Effect::Close(name(cursor)?))
+}
+
+fn declare<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let name = name(cursor)?;
+    cursor.skip(&["binary", "insensitive", "asensitive", "no", "scroll"]);
+    let declares = cursor.eat("cursor");
+    declares.then(|| Effect::Declare { name, hold: cursor.at_words(&["with", "hold"]) })
 }
 
 fn prepare<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
@@ -175,10 +209,22 @@ mod tests {
             ),
             ("PREPARE p", Effect::None),
             ("EXECUTE P(1, 'a')", Effect::Execute("p".into())),
+            ("EXPLAIN ANALYZE VERBOSE EXECUTE P(1)", Effect::Execute("p".into())),
+            ("EXPLAIN EXECUTE p", Effect::None),
+            ("EXPLAIN ANALYZE SELECT 1", Effect::None),
             ("DEALLOCATE PREPARE p", Effect::Deallocate("p".into())),
             ("DEALLOCATE ALL", Effect::DeallocateAll),
             ("DEALLOCATE PREPARE ALL", Effect::DeallocateAll),
             ("DEALLOCATE \"all\"", Effect::Deallocate("all".into())),
+            ("DECLARE P CURSOR FOR SELECT 1", Effect::Declare { name: "p".into(), hold: false }),
+            (
+                "declare \"P\" binary no scroll cursor with hold for table t",
+                Effect::Declare { name: "P".into(), hold: true },
+            ),
+            ("DECLARE a CURSOR WITHOUT HOLD FOR SELECT 1", Effect::Declare { name: "a".into(), hold: false }),
+            ("CLOSE P", Effect::Close("p".into())),
+            ("CLOSE \"all\"", Effect::Close("all".into())),
+            ("CLOSE ALL", Effect::CloseAll),
             ("DISCARD ALL", Effect::DiscardAll),
             ("DISCARD PLANS", Effect::None),
         ] {

@@ -11,11 +11,15 @@ use panoptes_parser::wire::{Nanos, TransactionStatus};
 use super::{
     Tools,
     statement::{Error, Statement, What},
+    text::Text,
 };
 use crate::session::{CancelRequest, Upstream};
 
 /// The rule by which everything is recorded, so far.
 const REASON: &str = "default:allowed";
+/// Why executions of a prepared statement are told without its text.
+const FORGOTTEN: &str =
+    "a prepared statement beyond limits.max_prepared_statements or max_prepared_bytes is not remembered";
 
 /// Writes a statement's event, number `seq` of its session. `common` are what the events of the session have in common,
 /// encoded: members of `meta`, the whole of `db`, members of `session`.
@@ -40,6 +44,36 @@ pub(crate) fn write_statement(statement: &Statement, seq: u64, common: [&[u8]; 3
         session.inline(common_session).member("seq", &seq);
         session.end();
         write_transaction(statement, event);
+    });
+}
+
+/// Writes a prepared statement that could not be remembered: nothing else tells its text. The rest as for
+/// [`write_statement`].
+pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: [&[u8]; 3], tools: &mut Tools) {
+    let [common_meta, db, common_session] = common;
+    let id = tools.event_id(at);
+    let calendar = &mut tools.calendar;
+    tools.out.event(id, Kind::Blind, at, |event| {
+        let mut meta = event.object("meta");
+        meta.inline(common_meta);
+        calendar.write(&mut meta, at);
+        word(&mut meta, "reason", REASON);
+        meta.end();
+        event.encoded("db", db).encoded("operation", &text.form.operation.encoded);
+        let mut sql = event.object("sql");
+        sql.inline(&text.raw).inline(&text.form.normalized);
+        if text.length.is_some() {
+            let mut truncated = sql.object("truncated");
+            truncated.optional("raw", text.length);
+            truncated.end();
+        }
+        sql.end();
+        let mut session = event.object("session");
+        session.inline(common_session).member("seq", &seq);
+        session.end();
+        let mut blind = event.object("blind");
+        word(&mut blind, "reason", FORGOTTEN);
+        blind.end();
     });
 }
 
@@ -132,9 +166,9 @@ fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
         word(sql, "outcome", outcome.as_str());
     }
     if let Some(error) = &end.error {
-        sql.member("errorCode", &error.sql_state)
-            .member("errorMessage", &error.message)
-            .member("sqlState", &error.sql_state);
+        sql.optional("errorCode", some(&error.sql_state))
+            .optional("errorMessage", some(&error.message))
+            .optional("sqlState", some(&error.sql_state));
     }
     sql.optional("warnings", Some(end.warnings).filter(|warnings| *warnings > 0));
 }
@@ -145,7 +179,9 @@ fn write_transaction(statement: &Statement, event: &mut json::Object<'_>) {
     word(&mut transaction, "status", status(statement.status));
     transaction.optional("verdict", statement.verdict);
     if let Some(error) = &statement.undone_by {
-        transaction.member("sqlState", &error.sql_state).member("errorMessage", &error.message);
+        transaction
+            .optional("sqlState", some(&error.sql_state))
+            .optional("errorMessage", some(&error.message));
     }
     transaction.end();
 }
@@ -156,6 +192,11 @@ fn word(object: &mut json::Object<'_>, name: &str, word: &str) {
     out.push(b'"');
     out.extend_from_slice(word.as_bytes());
     out.push(b'"');
+}
+
+/// What the server left out, or sent empty, is left out.
+pub(super) fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn status(status: TransactionStatus) -> &'static str {
@@ -174,9 +215,9 @@ pub(super) fn outcome(error: Option<&Error>) -> Sql {
     Sql {
         success: Some(error.is_none()),
         outcome: Some(if error.is_none() { Outcome::Ok } else { Outcome::Error }),
-        error_code: error.map(|error| error.sql_state.clone()),
-        error_message: error.map(|error| error.message.clone()),
-        sql_state: error.map(|error| error.sql_state.clone()),
+        error_code: error.and_then(|error| some(&error.sql_state)).map(Into::into),
+        error_message: error.and_then(|error| some(&error.message)).map(Into::into),
+        sql_state: error.and_then(|error| some(&error.sql_state)).map(Into::into),
         ..Sql::default()
     }
 }

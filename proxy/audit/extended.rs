@@ -15,8 +15,8 @@ use super::{
     Tools,
     names::{NameLimits, Names, Portal, Prepared},
     session::Session,
-    statement::{Statement, What},
-    text::Operated,
+    statement::{Statement, What, contradicts},
+    text::{Operated, Text},
 };
 
 /// What was asked since an error.
@@ -52,7 +52,13 @@ impl PassedOver {
 impl Session {
     pub(super) fn parse(&mut self, prepared: Rc<Prepared>, settled: Settled<&[u8]>, tools: &mut Tools) {
         match settled.answer {
-            Answer::Complete { .. } => self.prepare(prepared, tools),
+            Answer::Complete { .. } => {
+                if !self.prepare(Rc::clone(&prepared), tools)
+                    && let Some(text) = &prepared.text
+                {
+                    self.identity.write_forgotten(text, tools);
+                }
+            }
             Answer::Skipped | Answer::Lost => self.pass_over_statement(prepared),
             Answer::Failed(_) => {
                 if prepared.name.is_empty() {
@@ -179,7 +185,16 @@ impl Session {
 
     /// Without parameters.
     fn portal_of(&self, prepared: Rc<Prepared>, tools: &Tools) -> Portal {
-        Portal { prepared, parameters: Rc::clone(&tools.no_parameters), truncated: None, failed: false }
+        let (truncated, failed, hold) = (None, false, false);
+        Portal { prepared, parameters: Rc::clone(&tools.no_parameters), truncated, failed, hold }
+    }
+
+    /// A cursor that SQL declared is a portal like any other.
+    pub(super) fn declare(&mut self, name: &[u8], hold: bool, text: &Rc<Text>, tools: &Tools) {
+        let prepared = Prepared { text: Some(Rc::clone(text)), ..Prepared::unknown(b"") };
+        let portal = Portal { hold, ..self.portal_of(Rc::new(prepared), tools) };
+        let kept = self.names.bind(name, portal);
+        tools.metrics.names_forgotten.inc_by(u64::from(!kept));
     }
 
     fn portal_statement(
@@ -188,8 +203,15 @@ impl Session {
         settled: Settled<&[u8]>,
         tools: &Tools,
     ) -> Option<Statement> {
-        let text = portal.and_then(|portal| portal.prepared.text.clone());
-        let what = text.map_or_else(|| What::Command(Rc::clone(&tools.unknown)), What::Sql);
+        let tag = if let Answer::Complete { tag, .. } = settled.answer { tag } else { b"" };
+        let what = match portal.and_then(|portal| portal.prepared.text.as_ref()) {
+            // The server ran something else: a DO block may have given the name to another statement.
+            Some(text) if contradicts(tag, text.verb()) && text.verb() != "UNKNOWN" => {
+                What::Command(Operated::tagged(tag))
+            }
+            Some(text) => What::Sql(Rc::clone(text)),
+            None => What::Command(Rc::clone(&tools.unknown)),
+        };
         let mut statement = self.statement(what, settled, tools)?;
         if let Some(portal) = portal {
             statement.prepared = (!portal.prepared.name.is_empty()).then(|| Rc::clone(&portal.prepared));

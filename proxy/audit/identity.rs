@@ -9,14 +9,18 @@ use serde_json::{Map, Value};
 
 use super::{
     Tools,
-    encode::{db, milliseconds, outcome, session_operation, write_statement},
+    encode::{db, milliseconds, outcome, session_operation, some, write_forgotten, write_statement},
     statement::{Error, Statement},
+    text::Text,
     transaction::Told,
 };
 use crate::{
     clock,
     session::{Ending, Opened},
 };
+
+/// So many times a session is told to be blind; one that provokes it would fill the journal.
+const MAX_BLIND: u32 = 10;
 
 /// Startup parameters that an event shows elsewhere.
 const SHOWN_ELSEWHERE: [&str; 2] = ["user", "database"];
@@ -36,6 +40,8 @@ pub(crate) struct Identity {
     pub(crate) ended_by: Option<Rc<Error>>,
     /// Number of the last event.
     seq: u64,
+    /// How often it was told to be blind.
+    blind: u32,
     /// Members of `meta`, the whole of `db`, members of `session`.
     meta: Vec<u8>,
     db: Vec<u8>,
@@ -56,6 +62,7 @@ impl Identity {
             auth_method: None,
             ended_by: None,
             seq: 0,
+            blind: 0,
             meta: Vec::new(),
             db: Vec::new(),
             session: Vec::new(),
@@ -110,8 +117,8 @@ impl Identity {
             from_seq: Some(told.from),
             to_seq: Some(told.to),
             savepoint: told.savepoint.clone(),
-            sql_state: told.undone_by.as_ref().map(|error| error.sql_state.clone()),
-            error_message: told.undone_by.as_ref().map(|error| error.message.clone()),
+            sql_state: told.undone_by.as_ref().and_then(|error| some(&error.sql_state)).map(Into::into),
+            error_message: told.undone_by.as_ref().and_then(|error| some(&error.message)).map(Into::into),
             ..Transaction::default()
         });
         self.push(event, at, tools)
@@ -146,10 +153,22 @@ impl Identity {
 
     /// Writes that not everything can be told from here on.
     pub(crate) fn write_blind(&mut self, reason: &str, tools: &mut Tools) {
+        if self.blind == MAX_BLIND {
+            return;
+        }
+        self.blind += 1;
+        let last = if self.blind == MAX_BLIND { "; more of this session is not told" } else { "" };
         let at = tools.anchor.unix_micros(clock::now());
         let mut event = self.event(Kind::Blind, at, tools);
-        event.blind = Some(Blind { reason: reason.to_owned() });
+        event.blind = Some(Blind { reason: format!("{reason}{last}") });
         self.push(event, at, tools);
+    }
+
+    /// Writes the text of a prepared statement whose executions will not be told with it.
+    pub(crate) fn write_forgotten(&mut self, text: &Text, tools: &mut Tools) {
+        self.seq += 1;
+        let at = tools.anchor.unix_micros(clock::now());
+        write_forgotten(text, at, self.seq, [&self.meta, &self.db, &self.session], tools);
     }
 
     fn push(&mut self, mut event: Event, unix_micros: i64, tools: &mut Tools) -> u64 {

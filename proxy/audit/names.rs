@@ -25,6 +25,8 @@ pub(crate) struct Portal {
     pub(crate) truncated: Option<u64>,
     /// It could not be made, and that was told already.
     pub(crate) failed: bool,
+    /// A cursor that outlives its transaction.
+    pub(crate) hold: bool,
 }
 
 impl Prepared {
@@ -147,13 +149,23 @@ impl Names {
         }
     }
 
-    /// Portals end with their transaction.
+    /// Portals end with their transaction, but for cursors `WITH HOLD`.
     pub(crate) fn close_portals(&mut self) {
         self.unnamed_portal = None;
-        if !self.portals.is_empty() {
+        if self.portals.values().any(|portal| portal.hold) {
+            self.portals.retain(|_, portal| portal.hold);
+            self.portal_bytes = self.portals.iter().map(|(name, portal)| portal_size(name, portal)).sum();
+        } else if !self.portals.is_empty() {
             self.portals = HashMap::new();
             self.portal_bytes = 0;
         }
+    }
+
+    /// `CLOSE ALL`.
+    pub(crate) fn close_all_portals(&mut self) {
+        self.unnamed_portal = None;
+        self.portals = HashMap::new();
+        self.portal_bytes = 0;
     }
 
     fn has_room(&self, size: usize) -> bool {
@@ -165,8 +177,9 @@ fn size(prepared: &Prepared) -> usize {
     prepared.name.len() + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size())
 }
 
+/// With its statement, which nothing else may remember.
 fn portal_size(name: &[u8], portal: &Portal) -> usize {
-    name.len() + size_of::<Portal>() + portal.parameters.len()
+    name.len() + size_of::<Portal>() + portal.parameters.len() + size(&portal.prepared)
 }
 
 #[cfg(test)]
@@ -185,6 +198,7 @@ mod tests {
             parameters: vec![b'1'; length].into(),
             truncated: None,
             failed: false,
+            hold: false,
         };
         assert!(names.bind(b"p", portal(500)) && names.bind(b"", portal(1 << 20)));
         assert!(!names.bind(b"q", portal(500)) && names.portal(b"q").is_none());

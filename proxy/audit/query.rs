@@ -3,6 +3,7 @@
 use std::{borrow::Cow, ops::Range, rc::Rc};
 
 use panoptes_parser::{
+    postgres::tag_rows,
     sql::{Dialect, split},
     wire::{Answer, Settled},
 };
@@ -10,7 +11,7 @@ use panoptes_parser::{
 use super::{
     Tools,
     session::Session,
-    statement::What,
+    statement::{Statement, What, contradicts},
     text::{Operated, Text, Texts},
 };
 
@@ -39,39 +40,57 @@ pub(crate) struct Query {
     /// Where its statements are; nothing where they cannot be told apart.
     pieces: Option<Vec<Range<usize>>>,
     answered: usize,
-    /// What was held when it began.
-    pub(crate) held_before: usize,
-}
-
-/// A statement that is answered now.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    pub(crate) text: Rc<Text>,
-    /// It stands for the whole text.
-    pub(crate) whole: bool,
+    /// What the server says is not what it would say of these statements.
+    doubted: bool,
+    /// All of it, once it was read.
+    whole: Option<Rc<Text>>,
+    /// The last statement that was answered, where more should follow.
+    last: Option<Box<Statement>>,
 }
 
 impl Query {
-    /// A text of which `length` bytes were sent.
-    pub(crate) fn new(text: Cow<'_, str>, cut: Option<u64>, dialect: Dialect, held_before: usize) -> Self {
+    /// A text, of which `cut` bytes were sent where it is not all of them.
+    pub(crate) fn new(text: Cow<'_, str>, cut: Option<u64>, dialect: Dialect) -> Self {
         let pieces = if cut.is_some() { None } else { pieces(&text, dialect) };
-        Self { text: text.into_owned(), length: cut, dialect, pieces, answered: 0, held_before }
+        let (text, length) = (text.into_owned(), cut);
+        Self { text, length, dialect, pieces, answered: 0, doubted: false, whole: None, last: None }
     }
 
-    /// The statement that the next answer is about.
-    pub(crate) fn next(&mut self, texts: &mut Texts) -> Piece {
+    /// The statement that the next answer is about, or the whole text where they cannot be told apart.
+    pub(crate) fn next(&mut self, texts: &mut Texts) -> Rc<Text> {
         let place = self.answered;
         self.answered += 1;
-        let piece = self.pieces.as_ref().map(|pieces| pieces.get(place).cloned());
-        match piece {
-            Some(Some(range)) => Piece { text: self.read(range, texts), whole: false },
+        match self.pieces.as_ref().map(|pieces| pieces.get(place).cloned()) {
+            Some(Some(range)) => return self.read(range, texts),
+            // It is refused before any statement is looked for.
+            Some(None) if place == 0 => self.pieces = None,
             // More answers than statements: ours is the wrong count.
-            Some(None) => {
-                self.pieces = None;
-                Piece { text: self.whole(texts), whole: true }
-            }
-            None => Piece { text: self.whole(texts), whole: true },
+            Some(None) => self.doubt(),
+            None => {}
         }
+        self.whole(texts)
+    }
+
+    /// Its statements are not where they seemed to be.
+    pub(crate) fn doubt(&mut self) {
+        self.pieces = None;
+        self.doubted = true;
+    }
+
+    /// Whether one event stands for statements that could not be told apart.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        self.doubted || self.pieces.is_none() && self.answered > 1
+    }
+
+    /// Whether statements are left that had no answer.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.pieces.as_ref().is_some_and(|pieces| self.answered < pieces.len())
+    }
+
+    /// The whole text, read once.
+    pub(crate) fn whole(&mut self, texts: &mut Texts) -> Rc<Text> {
+        let read = || texts.read(self.text.trim(), self.length, self.dialect);
+        Rc::clone(self.whole.get_or_insert_with(read))
     }
 
     /// The statements that no answer will come for.
@@ -97,7 +116,8 @@ impl Query {
     /// The command of the replication protocol that the text begins with.
     /// <https://www.postgresql.org/docs/current/protocol-replication.html>
     pub(crate) fn replication_command(&self) -> Option<&'static str> {
-        let first = self.text.split_ascii_whitespace().next()?.trim_end_matches(';');
+        let text = self.text.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+        let first = text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_').next()?;
         REPLICATION_COMMANDS.iter().find(|command| command.eq_ignore_ascii_case(first)).copied()
     }
 
@@ -111,17 +131,8 @@ impl Query {
         self.pieces.as_ref().is_some_and(|pieces| pieces.len() == 1)
     }
 
-    /// How many answers came.
-    pub(crate) fn answered(&self) -> usize {
-        self.answered
-    }
-
     fn read(&self, range: Range<usize>, texts: &mut Texts) -> Rc<Text> {
         texts.read(self.text.get(range).unwrap_or_default(), None, self.dialect)
-    }
-
-    fn whole(&self, texts: &mut Texts) -> Rc<Text> {
-        texts.read(self.text.trim(), self.length, self.dialect)
     }
 }
 
@@ -140,13 +151,22 @@ impl Session {
                 self.names.deallocate(b"");
             }
             let cut = (length > bytes.len() as u64).then_some(length);
-            let text = self.encoding.decode(bytes);
-            self.query = Some(Query::new(text, cut, self.dialect, self.transactions.held()));
+            let mut query = Query::new(self.encoding.decode(bytes), cut, self.dialect);
+            if !self.encoding.is_known() && !bytes.is_ascii() {
+                query.doubt();
+            }
+            self.transactions.begin_text();
+            self.query = Some(query);
         }
         // Its first statement was left out, or the server says more than it was asked.
         let Some(mut query) = self.query.take() else { return };
         let skipped = Settled { answer: Answer::Skipped, ..settled };
         match &settled.answer {
+            Answer::Empty if query.is_unfinished() => {
+                query.doubt();
+                let answer = Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 };
+                self.piece(&mut query, Settled { answer, ..settled }, tools);
+            }
             Answer::Empty => {}
             Answer::Failed(failure) => {
                 for _ in 0..query.before(failure.position) {
@@ -163,21 +183,43 @@ impl Session {
 
     /// One answer to the text at hand.
     fn piece(&mut self, query: &mut Query, settled: Settled<&[u8]>, tools: &mut Tools) {
-        let piece = query.next(&mut tools.texts);
-        let uncertain = piece.whole && query.answered() > 1;
-        if uncertain {
+        let split = query.is_split();
+        let mut text = query.next(&mut tools.texts);
+        let command = if self.replication { query.replication_command() } else { None };
+        let tag = if let Answer::Complete { tag, .. } = settled.answer { tag } else { b"" };
+        if command.is_none() && split && contradicts(tag, text.verb()) {
+            query.doubt();
+            text = query.whole(&mut tools.texts);
+        }
+        if query.is_uncertain() {
             // One event stands for all of it: what was held of it is taken back.
-            self.transactions.take_back(query.held_before);
+            self.transactions.take_back();
         }
         // A command of the replication protocol has no SQL.
-        let what = match query.replication_command().filter(|_| self.replication) {
+        let what = match command {
             Some(command) => What::Command(Operated::command(command, None)),
-            None => What::Sql(piece.text),
+            None => What::Sql(text),
         };
         let Some(mut statement) = self.statement(what, settled, tools) else { return };
-        statement.split_uncertain = uncertain;
+        statement.split_uncertain = query.is_uncertain();
         statement.commits &= query.is_single();
+        // A rule may add rows to those of the statement itself, which the tag counts.
+        statement.end.rows = tag_rows(tag).or(statement.end.rows);
+        query.last = query.is_unfinished().then(|| Box::new(statement.clone()));
         self.hold(statement, &settled.answer, tools);
+    }
+
+    /// The server is ready. Where it answered fewer statements than were found, without an error, they were not found
+    /// where the server has them: one event stands for all.
+    pub(super) fn finish_query(&mut self, tools: &mut Tools) {
+        let Some(mut query) = self.query.take().filter(Query::is_unfinished) else { return };
+        let Some(last) = query.last.take() else { return };
+        query.doubt();
+        self.transactions.take_back();
+        let what = What::Sql(query.whole(&mut tools.texts));
+        // Part of it may be written already.
+        let id = tools.event_id(last.unix_micros);
+        self.hold(Statement { id, what, split_uncertain: true, ..*last }, &Answer::Empty, tools);
     }
 
     /// The statements of a text that have no answer of their own.
@@ -212,7 +254,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query::new(text.into(), None, Dialect::POSTGRES, 0)
+        Query::new(text.into(), None, Dialect::POSTGRES)
     }
 
     #[test]
@@ -226,9 +268,23 @@ mod tests {
     #[test]
     fn more_answers_than_statements_make_the_count_uncertain() {
         let (mut query, mut texts) = (query("select 1; select 2"), Texts::new(1 << 20));
-        assert!(!query.next(&mut texts).whole && !query.next(&mut texts).whole);
-        assert!(query.is_split());
-        assert!(query.next(&mut texts).whole && !query.is_split());
+        query.next(&mut texts);
+        assert!(query.is_unfinished());
+        query.next(&mut texts);
+        assert!(query.is_split() && !query.is_unfinished());
+        let whole = query.next(&mut texts);
+        assert!(query.is_uncertain() && !query.is_split());
+        assert!(Rc::ptr_eq(&whole, &query.next(&mut texts)), "it is read once");
+    }
+
+    #[test]
+    fn a_command_of_the_replication_protocol_ends_with_its_word() {
+        for text in ["BASE_BACKUP(LABEL 'x')", " \x0bbase_backup;", "BASE_BACKUP"] {
+            assert_eq!(query(text).replication_command(), Some("BASE_BACKUP"), "{text}");
+        }
+        for text in ["BASE_BACKUP2", "BASE_BACKUPä", "", "select 1"] {
+            assert_eq!(query(text).replication_command(), None, "{text}");
+        }
     }
 
     #[test]

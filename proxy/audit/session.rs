@@ -25,7 +25,7 @@ use crate::session::{Ending, Opened};
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    identity: Identity,
+    pub(super) identity: Identity,
     pub(super) encoding: Encoding,
     pub(super) dialect: Dialect,
     pub(super) replication: bool,
@@ -113,8 +113,7 @@ impl Session {
         for (name, value) in pairs(parameters) {
             let value = String::from_utf8_lossy(value).into_owned();
             if name == b"replication" {
-                let off = ["false", "off", "no", "0", "f", "n"];
-                self.replication = !off.contains(&value.to_ascii_lowercase().as_str());
+                self.replication = asks_for_replication(&value);
             }
             self.identity.parameter(&String::from_utf8_lossy(name), value);
         }
@@ -243,27 +242,36 @@ impl Session {
     }
 
     /// What a statement changes for those that follow.
-    fn apply(&mut self, text: &Text, tools: &mut Tools) {
+    fn apply(&mut self, text: &Rc<Text>, tools: &mut Tools) {
         match &text.effect {
             Effect::Prepare { name, .. } => {
                 let text = text.prepares.clone();
                 let prepared = Prepared { name: name.as_bytes().into(), text, types: Vec::new() };
-                self.prepare(Rc::new(prepared), tools);
+                // Its own event tells the text, where there is no room for it.
+                _ = self.prepare(Rc::new(prepared), tools);
             }
             Effect::Deallocate(name) => self.names.deallocate(name.as_bytes()),
-            Effect::DeallocateAll | Effect::DiscardAll => self.names.deallocate_all(),
+            Effect::DeallocateAll => self.names.deallocate_all(),
+            Effect::DiscardAll => {
+                self.names.deallocate_all();
+                self.names.close_all_portals();
+            }
+            Effect::Declare { name, hold } => self.declare(name.as_bytes(), *hold, text, tools),
+            Effect::Close(name) => self.names.close_portal(name.as_bytes()),
+            Effect::CloseAll => self.names.close_all_portals(),
             _ => {}
         }
     }
 
-    pub(super) fn prepare(&mut self, prepared: Rc<Prepared>, tools: &Tools) {
-        if !self.names.prepare(prepared) {
-            tools.metrics.names_forgotten.inc();
-        }
+    /// Remembers a statement; `false` if there is no room.
+    pub(super) fn prepare(&mut self, prepared: Rc<Prepared>, tools: &Tools) -> bool {
+        let kept = self.names.prepare(prepared);
+        tools.metrics.names_forgotten.inc_by(u64::from(!kept));
+        kept
     }
 
     fn ready(&mut self, status: TransactionStatus, tools: &mut Tools) {
-        self.query = None;
+        self.finish_query(tools);
         self.passed_over = None;
         if status == TransactionStatus::Idle {
             self.names.close_portals();
@@ -288,5 +296,27 @@ impl Session {
 
     fn error(&self, failure: &Failure<&[u8]>) -> Rc<Error> {
         Error::of(failure, |bytes| self.encoding.decode(bytes).into_owned())
+    }
+}
+
+/// As the server reads it: a boolean of its kind, or `database`.
+fn asks_for_replication(value: &str) -> bool {
+    let begins = |word: &str| word.get(..value.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(value));
+    let yes = begins("true") || begins("yes") || value.eq_ignore_ascii_case("on") || value == "1";
+    value == "database" || !value.is_empty() && yes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replication_is_asked_for_as_the_server_reads_it() {
+        for value in ["database", "1", "on", "ON", "t", "tRu", "true", "y", "YES"] {
+            assert!(asks_for_replication(value), "{value}");
+        }
+        for value in ["", "DATABASE", "0", "o", "off", "f", "no", "truer", "11", "2"] {
+            assert!(!asks_for_replication(value), "{value}");
+        }
     }
 }

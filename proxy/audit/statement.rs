@@ -110,9 +110,13 @@ impl Error {
         Rc::new(hidden)
     }
 
-    /// `query_canceled` is said of a user's request and of a timeout alike, and of a COPY that the client gave up.
+    /// `query_canceled` is said of a user's request and of a timeout alike, of a COPY that the client gave up, and by any
+    /// function that raises it. So the server's own English words are looked for; in a message with letters of another
+    /// language only those of the others are. A translation written in ASCII, or a function that repeats the server's
+    /// words, is still misread.
     fn outcome(&self) -> Outcome {
-        let by_user = !self.message.contains("timeout") && !self.message.contains("COPY");
+        let other = self.message.contains("timeout") || self.message.contains("COPY");
+        let by_user = self.message.contains("due to user request") || !self.message.is_ascii() && !other;
         if self.sql_state == "57014" && by_user { Outcome::Cancelled } else { Outcome::Error }
     }
 }
@@ -155,6 +159,20 @@ impl End {
     pub(crate) fn is_success(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Ok | Outcome::Warning))
     }
+}
+
+/// Whether the server's tag is not that of a statement with this verb. Only tags are looked at that no other statement
+/// has; what other statements answer with says little (`CREATE TABLE AS` and a `WITH` that writes both give `SELECT`).
+pub(crate) fn contradicts(tag: &[u8], verb: &str) -> bool {
+    const TELLING: [&str; 13] = [
+        "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "GRANT", "REVOKE",
+        "COPY", "DO", "CALL",
+    ];
+    let writes_rows = |word: &str| matches!(word, "INSERT" | "UPDATE" | "DELETE" | "MERGE");
+    let word = tag.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let Some(told) = TELLING.iter().find(|telling| telling.as_bytes() == word) else { return false };
+    // A WITH may write in other ways than its last part; EXECUTE answers for what it runs.
+    *told != verb && !(writes_rows(told) && writes_rows(verb)) && !matches!(verb, "EXECUTE" | "EXPLAIN")
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -204,6 +222,10 @@ mod tests {
     #[test]
     fn only_a_users_request_cancels() {
         let by_user = failed("57014", "canceling statement due to user request");
+        let raised = failed("57014", "boom");
+        assert_eq!(end(&raised).0, Some(Outcome::Error));
+        let french = failed("57014", "annulation de la requête à la demande de l'utilisateur");
+        assert_eq!(end(&french).0, Some(Outcome::Cancelled));
         assert_eq!(end(&by_user).0, Some(Outcome::Cancelled));
         let timeout = failed("57014", "canceling statement due to statement timeout");
         assert_eq!(end(&timeout).0, Some(Outcome::Error));

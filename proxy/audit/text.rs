@@ -79,6 +79,19 @@ impl Operated {
         Self::new(&operation, category, false)
     }
 
+    /// Of a statement of which only the server's tag is known.
+    pub(crate) fn tagged(tag: &[u8]) -> Rc<Self> {
+        let class = sql::classify(&String::from_utf8_lossy(tag), Dialect::POSTGRES);
+        let operation = Operation {
+            kind: class.verb.into(),
+            category: class.category.as_str().into(),
+            object: class.object.map(Into::into),
+            parsed: Some("none".into()),
+            ..Operation::default()
+        };
+        Self::new(&operation, class.category, matches!(class.verb, "CALL" | "DO"))
+    }
+
     /// Of a statement whose text is not known.
     pub(crate) fn unknown() -> Rc<Self> {
         let category = Category::Other;
@@ -177,6 +190,11 @@ impl Text {
         }
     }
 
+    /// `operation.type`.
+    pub(crate) fn verb(&self) -> &'static str {
+        self.form.class.verb
+    }
+
     /// What it takes in memory, roughly.
     pub(crate) fn size(&self) -> usize {
         2 * self.raw.len() + ENTRY_BYTES
@@ -245,6 +263,9 @@ fn owned(effect: Effect<'_>) -> Effect<'static> {
         Effect::Deallocate(name) => Effect::Deallocate(own(name)),
         Effect::DeallocateAll => Effect::DeallocateAll,
         Effect::DiscardAll => Effect::DiscardAll,
+        Effect::Declare { name, hold } => Effect::Declare { name: own(name), hold },
+        Effect::Close(name) => Effect::Close(own(name)),
+        Effect::CloseAll => Effect::CloseAll,
         Effect::Begin => Effect::Begin,
         Effect::Commit { chain } => Effect::Commit { chain },
         Effect::Rollback { chain } => Effect::Rollback { chain },

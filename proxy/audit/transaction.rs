@@ -25,6 +25,8 @@ pub(crate) struct Transactions {
     held: Vec<Item>,
     /// Texts and parameters of what was held since it was last given out.
     held_bytes: usize,
+    /// How much was held when the text at hand began.
+    text_from: usize,
     block: Option<Block>,
     /// The error that came with the commit.
     commit_failed: Option<Rc<Error>>,
@@ -54,7 +56,7 @@ pub(crate) struct Told {
 impl Transactions {
     /// Outside of any.
     pub(crate) fn new() -> Self {
-        Self { held: Vec::new(), held_bytes: 0, block: None, commit_failed: None }
+        Self { held: Vec::new(), held_bytes: 0, text_from: 0, block: None, commit_failed: None }
     }
 
     /// Whether more is held than should be.
@@ -63,8 +65,14 @@ impl Transactions {
     }
 
     /// How much is held.
+    #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         self.held.len()
+    }
+
+    /// What is settled from here on is of another text.
+    pub(crate) fn begin_text(&mut self) {
+        self.text_from = self.held.len();
     }
 
     /// A statement was settled; `rolled_back` if the server's tag says that a transaction was. `id` makes the id of a
@@ -141,6 +149,7 @@ impl Transactions {
     /// Gives out what is held, to be written.
     pub(crate) fn take(&mut self) -> Vec<Item> {
         self.held_bytes = 0;
+        self.text_from = 0;
         mem::take(&mut self.held)
     }
 
@@ -163,9 +172,14 @@ impl Transactions {
         }
     }
 
-    /// What was taken from the end of what is held, down to `length`; for a text that turned out to be one.
-    pub(crate) fn take_back(&mut self, length: usize) {
-        self.held.truncate(length);
+    /// What is held of the text at hand is so no longer: one event will stand for all of it.
+    pub(crate) fn take_back(&mut self) {
+        let from = self.text_from.min(self.held.len());
+        for item in self.held.drain(from..) {
+            if let Item::Statement(statement) = item {
+                self.held_bytes = self.held_bytes.saturating_sub(statement.size());
+            }
+        }
     }
 
     /// A statement that is held.

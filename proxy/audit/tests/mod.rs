@@ -2,8 +2,10 @@
 //!
 //! * `transcripts`: what real servers said, replayed; the events beside each transcript were reviewed by hand.
 //! * `transactions`, `statements`, `words`: what no transcript has, told as observations.
+//! * `doubts`: answers that do not fit the question.
 //! * `properties`: any observations, in any order.
 
+mod doubts;
 mod properties;
 mod statements;
 mod transactions;
