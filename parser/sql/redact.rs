@@ -154,7 +154,12 @@ impl Secrets {
                 }
                 Kind::Word => about.word(cursor.spelling(token), next),
                 Kind::String if about == About::Role => self.literal(&cursor, token, part, Next::One),
-                Kind::String => self.literal(&cursor, token, part, next),
+                Kind::String => {
+                    if is_open_command(&cursor, token) {
+                        about = About::Role;
+                    }
+                    self.literal(&cursor, token, part, next)
+                }
                 Kind::Number if next == Next::One && about == About::Role => self.bare(&cursor, token, part),
                 Kind::Quoted if next != Next::Ordinary && about != About::Other => {
                     self.bare(&cursor, token, part)
@@ -202,9 +207,12 @@ impl Secrets {
             let inner = Part { text: body, base: base + tag, nesting: part.nesting + 1 };
             return self.text(inner, cursor.dialect);
         }
-        let commands = ["alter", "create", "grant", "set", "change"];
-        if (password || identified) && commands.iter().any(|word| contains(literal, word)) {
+        if is_command(literal) {
             return self.hide(base..base + literal.len(), LITERAL, "nested");
+        }
+        // A secret may begin in one piece and end in the next.
+        if is_joined(literal) {
+            return self.hide(base..base + literal.len(), LITERAL, "connection");
         }
         self.assigned(literal, base);
         self.uri(literal, base);
@@ -338,6 +346,29 @@ fn begins_role(cursor: &Cursor<'_>, token: Token) -> bool {
     (word.eq_ignore_ascii_case("create") || word.eq_ignore_ascii_case("alter")) && cursor.at_any(&ROLES)
 }
 
+/// A statement in a literal that sets a password.
+fn is_command(literal: &str) -> bool {
+    const VERBS: [&str; 5] = ["alter", "create", "grant", "set", "change"];
+    (contains(literal, "passw") || contains(literal, "identified"))
+        && VERBS.iter().any(|verb| contains(literal, verb))
+}
+
+/// Is the literal a command to which other literals bring the password: `format('… PASSWORD %L', 'x')`, `'…' || 'x'`?
+fn is_open_command(cursor: &Cursor<'_>, token: Token) -> bool {
+    let literal = cursor.spelling(token);
+    let open = literal.contains('%') || cursor.kind() == Some(Kind::Operator);
+    open && !literal.starts_with('$') && is_command(literal)
+}
+
+/// Pieces with a gap between: `'a'⏎'b'`. A doubled quote has none.
+fn is_joined(literal: &str) -> bool {
+    let is_gap = |between: &str| {
+        let rest = between.trim_start();
+        !between.is_empty() && (rest.is_empty() || rest.starts_with("--"))
+    };
+    literal.split('\'').skip(2).step_by(2).any(is_gap)
+}
+
 /// A password in a command line: `-u user:password`, `password=…`, `://user:password@`.
 fn logs_in(program: &str) -> bool {
     let uri = program.find("://").and_then(|at| program.get(at..)).is_some_and(|rest| rest.contains('@'));
@@ -461,6 +492,18 @@ mod tests {
                 "PREPARE p AS CREATE ROLE a PASSWORD '[REDACTED]' VALID UNTIL '[REDACTED]' password",
             ),
             (
+                "DO $x$ BEGIN EXECUTE format('ALTER ROLE a PASSWORD %L', 'CANARY'); PERFORM 'b'; END $x$",
+                "DO $x$ BEGIN EXECUTE format('[REDACTED]', '[REDACTED]'); PERFORM 'b'; END $x$ nested password",
+            ),
+            (
+                "SELECT dblink_exec('c', 'ALTER ROLE a PASSWORD ' || quote_literal('CANARY'))",
+                "SELECT dblink_exec('c', '[REDACTED]' || quote_literal('[REDACTED]')) nested password",
+            ),
+            (
+                "SELECT dblink_connect('postgres://u:CAN'\n'CANARY@h/d')",
+                "SELECT dblink_connect('[REDACTED]') connection",
+            ),
+            (
                 "SELECT set_config('my.password', 'CANARY', false), 'b'",
                 "SELECT set_config('my.password', '[REDACTED]', false), 'b' password",
             ),
@@ -525,6 +568,7 @@ mod tests {
             "ALTER ROLE a PASSWORD NULL",
             "SET password_encryption = 'scram-sha-256'",
             "set password_encryption to 'md5'",
+            "INSERT INTO notes VALUES (E'it\\'s at https://example.org', 'it''s at https://example.org')",
             "SELECT set_config('password_encryption', 'md5', false)",
             "COPY t FROM PROGRAM 'gzip -dc /a:b'",
             "COPY t FROM PROGRAM 'sort -u https://example.org'",
