@@ -52,7 +52,15 @@ fn a_tag_of_another_statement_makes_the_split_uncertain() {
     for (text, tag) in [
         ("with x as (insert into t values (1) returning *) select * from x", "SELECT 1"),
         ("with x as (insert into t values (1) returning *) delete from u", "DELETE 1"),
+        (
+            "with recursive x(a) as (select 1) search depth first by a set o insert into t table x",
+            "INSERT 0 1",
+        ),
+        ("with x as not materialized (select 1), y as (values (1)) update u set a = 1", "UPDATE 3"),
         ("create table t as select 1", "SELECT 1"),
+        ("create table t as select 1 with no data", "CREATE TABLE AS"),
+        ("create schema s create table t (a int) create view v as select 1", "CREATE SCHEMA"),
+        ("revoke a from b", "REVOKE ROLE"),
         ("select 1 into t", "SELECT 1"),
         ("create materialized view v as select 1", "SELECT 1"),
         ("execute x", "INSERT 0 1"),

@@ -18,7 +18,7 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
-    const TEXTS: [&str; 22] = [
+    const TEXTS: [&str; 26] = [
         "",
         ";",
         "select 1",
@@ -41,6 +41,10 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         "call p()",
         "IDENTIFY_SYSTEM",
         "select 'open",
+        "declare p cursor with hold for select 1",
+        "close p",
+        "close all",
+        "select 1; select 2; execute s",
     ];
     prop_oneof![
         9 => prop::sample::select(&TEXTS[..]).prop_map(|text| text.as_bytes().to_vec()),
@@ -80,7 +84,7 @@ fn ask() -> impl Strategy<Value = Ask<Vec<u8>>> {
 }
 
 fn answer() -> impl Strategy<Value = Answer<Vec<u8>>> {
-    let tags = &["", "SELECT 1", "COMMIT", "ROLLBACK", "INSERT 0 99999999999999999999"][..];
+    let tags = &["", "SELECT 1", "COMMIT", "ROLLBACK", "DROP TABLE", "INSERT 0 99999999999999999999"][..];
     prop_oneof![
         8 => (prop::sample::select(tags), 0..3_u64).prop_map(|(tag, rows)| {
             Answer::Complete { tag: tag.as_bytes().to_vec(), rows, bytes: rows * 9, sent: 0 }
@@ -102,7 +106,7 @@ fn status() -> impl Strategy<Value = TransactionStatus> {
 fn observation() -> impl Strategy<Value = Owned> {
     let names =
         &["application_name", "client_encoding", "standard_conforming_strings", "server_version", "x"][..];
-    let values = &["", "off", "on", "LATIN1", "SJIS", "\u{202e}"][..];
+    let values = &["", "off", "on", "LATIN1", "SJIS", "JOHAB", "\u{202e}"][..];
     prop_oneof![
         12 => (ask(), answer(), any::<u64>(), any::<u64>(), 0..2_u32).prop_map(
             |(ask, answer, asked, answered, warnings)| {
