@@ -42,6 +42,8 @@ pub(crate) struct Identity {
     seq: u64,
     /// How often it was told to be blind.
     blind: u32,
+    /// Something changed since the parts below were encoded.
+    stale: bool,
     /// Members of `meta`, the whole of `db`, members of `session`.
     meta: Vec<u8>,
     db: Vec<u8>,
@@ -50,8 +52,8 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Of a session that was just opened.
-    pub(crate) fn new(opened: Opened, tools: &Tools) -> Self {
-        let mut identity = Self {
+    pub(crate) fn new(opened: Opened) -> Self {
+        Self {
             opened,
             user: None,
             database: None,
@@ -63,12 +65,11 @@ impl Identity {
             ended_by: None,
             seq: 0,
             blind: 0,
+            stale: true,
             meta: Vec::new(),
             db: Vec::new(),
             session: Vec::new(),
-        };
-        identity.refresh(tools);
-        identity
+        }
     }
 
     /// A parameter of the login.
@@ -84,8 +85,16 @@ impl Identity {
         }
     }
 
-    /// Encodes anew what the events have in common.
-    pub(crate) fn refresh(&mut self, tools: &Tools) {
+    /// What is known of the session changed.
+    pub(crate) fn change(&mut self) {
+        self.stale = true;
+    }
+
+    /// Encodes what the events have in common, where it changed: several things do at a login.
+    fn refresh(&mut self, tools: &Tools) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
         self.meta = json::members(&StaticMeta {
             app_name: &tools.origin.app_name,
             environment: &tools.origin.environment,
@@ -103,6 +112,7 @@ impl Identity {
     /// Writes a statement's event, and tells its number in the session.
     pub(crate) fn write_statement(&mut self, statement: &Statement, tools: &mut Tools) -> u64 {
         self.seq += 1;
+        self.refresh(tools);
         write_statement(statement, self.seq, [&self.meta, &self.db, &self.session], tools);
         self.seq
     }
@@ -167,6 +177,7 @@ impl Identity {
     /// Writes the text of a prepared statement whose executions will not be told with it.
     pub(crate) fn write_forgotten(&mut self, text: &Text, tools: &mut Tools) {
         self.seq += 1;
+        self.refresh(tools);
         let at = tools.anchor.unix_micros(clock::now());
         write_forgotten(text, at, self.seq, [&self.meta, &self.db, &self.session], tools);
     }

@@ -174,7 +174,7 @@ impl Auditor {
                 }
             }
             Note::Opened(opened) => {
-                let session = Session::new(*opened, self.limits, tools);
+                let session = Session::new(*opened, self.limits);
                 self.sessions.insert(number, Box::new(session));
             }
             Note::Ended { at, ending } => {

@@ -50,9 +50,9 @@ enum Login {
 
 impl Session {
     /// A session that was just opened.
-    pub(crate) fn new(opened: Opened, limits: NameLimits, tools: &Tools) -> Self {
+    pub(crate) fn new(opened: Opened, limits: NameLimits) -> Self {
         Self {
-            identity: Identity::new(opened, tools),
+            identity: Identity::new(opened),
             encoding: Encoding::UTF8,
             dialect: Dialect::POSTGRES,
             replication: false,
@@ -74,10 +74,10 @@ impl Session {
             Observation::Described { statement, types } => {
                 self.names.describe(statement, type_oids(types).collect())
             }
-            Observation::Startup { parameters } => self.start(parameters, tools),
+            Observation::Startup { parameters } => self.start(parameters),
             Observation::Authentication { method } => self.identity.auth_method = Some(method),
             Observation::Backend { pid } => self.identity.server_pid = Some(pid),
-            Observation::Parameter { name, value } => self.parameter(name, value, tools),
+            Observation::Parameter { name, value } => self.parameter(name, value),
             Observation::LoggedIn { at } => self.login(at, None, tools),
             Observation::LoginFailed { at, failure } => self.login(at, Some(&failure), tools),
             Observation::CommitFailed(failure) => {
@@ -109,7 +109,7 @@ impl Session {
         }
     }
 
-    fn start(&mut self, parameters: &[u8], tools: &Tools) {
+    fn start(&mut self, parameters: &[u8]) {
         for (name, value) in pairs(parameters) {
             let value = String::from_utf8_lossy(value).into_owned();
             if name == b"replication" {
@@ -117,10 +117,10 @@ impl Session {
             }
             self.identity.parameter(&String::from_utf8_lossy(name), value);
         }
-        self.identity.refresh(tools);
+        self.identity.change();
     }
 
-    fn parameter(&mut self, name: &[u8], value: &[u8], tools: &Tools) {
+    fn parameter(&mut self, name: &[u8], value: &[u8]) {
         let text = || self.encoding.decode(value).into_owned();
         match name {
             b"client_encoding" => self.encoding = Encoding::named(&text()),
@@ -131,7 +131,7 @@ impl Session {
             b"server_version" => self.identity.server_version = Some(text()),
             _ => return,
         }
-        self.identity.refresh(tools);
+        self.identity.change();
     }
 
     fn login(&mut self, at: Nanos, failure: Option<&Failure<&[u8]>>, tools: &mut Tools) {
@@ -139,7 +139,7 @@ impl Session {
         if self.login == Login::Awaited {
             let error = failure.map(|failure| self.error(failure));
             self.login = if failure.is_none() { Login::Done } else { Login::Refused };
-            self.identity.refresh(tools);
+            self.identity.change();
             self.identity.write_login(at, error.as_deref(), tools);
         }
     }

@@ -46,7 +46,7 @@ impl Stage {
 
     fn with_limits(limits: NameLimits) -> Self {
         let tools = tools();
-        Self { session: Session::new(opened(), limits, &tools), tools, events: Vec::new() }
+        Self { session: Session::new(opened(), limits), tools, events: Vec::new() }
     }
 
     fn settled(&mut self, ask: Ask<&[u8]>, answer: Answer<&[u8]>) -> &mut Self {

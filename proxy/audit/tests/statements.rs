@@ -164,7 +164,7 @@ fn an_auditor_looks_for_what_is_held_too_long() {
     let journal = Journal::open(&journal, origin(), &[]).unwrap();
     let mut auditor = Auditor::new(origin(), &Config::default(), journal, Arc::new(Metrics::new().unwrap()));
     for number in [1, 2] {
-        let mut session = Session::new(opened(), auditor.limits, &auditor.tools);
+        let mut session = Session::new(opened(), auditor.limits);
         let ask = Ask::Query { text: Some(&b"select 1"[..]), length: 8 };
         let settled = Settled { ask, answer: done("SELECT 1"), asked: 1, answered: 2, warnings: 0 };
         session.observe(Observation::Settled(settled), &mut auditor.tools);
