@@ -18,6 +18,8 @@ use super::wait_for;
 const SSL_REQUEST: u32 = 80_877_103;
 /// Code of the GSSENCRequest.
 const GSS_REQUEST: u32 = 80_877_104;
+/// The client's goodbye.
+const TERMINATE: &[u8] = b"X\0\0\0\x04";
 /// Code of the CancelRequest.
 const CANCEL_REQUEST: u32 = 80_877_102;
 
@@ -98,11 +100,15 @@ impl Streams {
 
     /// Of [`Self::session`], but for what a proxy that maps cancel keys must change: the secret in BackendKeyData and in a
     /// CancelRequest. Where the
-    /// server's last word was FATAL it reads no more, and what the client had sent by then is a matter of time.
+    /// server's last word was FATAL it reads no more, and what the client had sent by then is a matter of time; so it is
+    /// with a Terminate behind a Terminate, which pg_basebackup sends.
     pub fn digests(&self) -> Digests {
         let (mut client, mut server) = self.session();
         if ends_fatally(&server) {
             client.clear();
+        }
+        while client.strip_suffix(TERMINATE).is_some_and(|before| before.ends_with(TERMINATE)) {
+            client.truncate(client.len() - TERMINATE.len());
         }
         if start_code(&client) == Some(CANCEL_REQUEST) {
             client.iter_mut().skip(12).for_each(|b| *b = 0);
