@@ -112,11 +112,6 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Writes a string with its quotes.
-pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    write(out, text);
-}
-
 /// The compact form, with the escapes of this module's head.
 struct Escaping;
 
@@ -165,7 +160,7 @@ mod tests {
 
     fn encoded(text: &str) -> String {
         let mut out = Vec::new();
-        write_string(&mut out, text);
+        write(&mut out, text);
         String::from_utf8(out).unwrap()
     }
 

@@ -49,7 +49,7 @@ impl Alarms {
 
     /// An alarm after a time.
     pub(crate) fn after(self: &Rc<Self>, time: Duration) -> Alarm {
-        self.at(clock::now().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+        self.at(clock::now().saturating_add(clock::nanos(time)))
     }
 
     /// Waits for a future, but not for ever.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::LazyLock,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use panoptes_event::time::unix_micros;
@@ -12,7 +12,12 @@ static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Nanoseconds since the first call.
 pub(crate) fn now() -> Nanos {
-    u64::try_from(ORIGIN.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    nanos(ORIGIN.elapsed())
+}
+
+/// A span of time, as this clock counts.
+pub(crate) fn nanos(time: Duration) -> Nanos {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// One instant on both clocks. A new one for each batch follows the wall clock where it is set right.

@@ -87,8 +87,7 @@ impl<W: Wire> Connection<W> {
             pending: worker.limits.max_pending_statements,
             pending_bytes: worker.limits.max_pending_bytes.as_usize(),
         };
-        let limit = u64::try_from(worker.limits.login_timeout.as_nanos()).unwrap_or(u64::MAX);
-        let deadline = opened.at.saturating_add(limit);
+        let deadline = opened.at.saturating_add(clock::nanos(worker.limits.login_timeout));
         Self { worker, opened, wire: Box::new(wire(limits, secret)), deadline }
     }
 

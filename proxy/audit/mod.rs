@@ -189,7 +189,7 @@ impl Auditor {
 
     /// Writes what has been held too long.
     fn spill(&mut self, now: Nanos) {
-        let too_long = u64::try_from(MAX_HELD.as_nanos()).unwrap_or(u64::MAX);
+        let too_long = clock::nanos(MAX_HELD);
         // All sessions are looked at: not with every batch.
         if now.saturating_sub(self.looked) < too_long / 4 {
             return;
