@@ -1,0 +1,169 @@
+//! One pass over a SQL text: bytes to tokens. It takes anything, always goes forward and allocates nothing.
+//!
+//! PostgreSQL: <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>,
+//! MySQL: <https://dev.mysql.com/doc/refman/8.4/en/language-structure.html>.
+
+mod byte;
+mod gap;
+mod number;
+mod operator;
+mod string;
+#[cfg(test)]
+mod tests;
+
+use self::byte::{DIGIT, OPERATOR, PART, START, is};
+use super::Dialect;
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Keyword or unquoted identifier.
+    Word,
+    /// Identifier in quotes: `"a"`, `` `a` ``, `U&"a"`.
+    Quoted,
+    /// String literal of any form, quotes and prefix included: `'a'`, `E'a'`, `$$a$$`, `X'0F'`. The pieces that the server
+    /// joins to one literal are one token.
+    String,
+    /// Number of any form, without sign.
+    Number,
+    /// Parameter: `$1`, or `?` (MySQL).
+    Parameter,
+    /// Operator.
+    Operator,
+    /// `::`
+    Cast,
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// `[`
+    OpenBracket,
+    /// `]`
+    CloseBracket,
+    /// `,`
+    Comma,
+    /// `;`
+    Semicolon,
+    /// `.`
+    Dot,
+    /// `:`, `:=`
+    Colon,
+    /// A byte that no rule takes.
+    Other,
+}
+
+/// One token: `text[start..end]`. Bounds never fall inside a UTF-8 character of valid text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// Iterator over the tokens of a text; white space and comments are the gaps between them.
+#[derive(Clone, Debug)]
+pub struct Lexer<'a> {
+    text: &'a [u8],
+    at: usize,
+    dialect: Dialect,
+    in_version_comment: bool,
+    certain: bool,
+}
+
+impl<'a> Lexer<'a> {
+    /// Reads `text` by the rules of `dialect`.
+    pub fn new(text: &'a [u8], dialect: Dialect) -> Self {
+        Self { text, at: 0, dialect, in_version_comment: false, certain: true }
+    }
+
+    /// False once a string, comment or quoted identifier ran into the end of the text.
+    pub fn certain(&self) -> bool {
+        self.certain
+    }
+
+    fn peek(&self, ahead: usize) -> u8 {
+        self.text.get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn skip_while(&mut self, class: u8) {
+        while is(self.peek(0), class) {
+            self.at += 1;
+        }
+    }
+
+    /// Moves to the end of a construct, or to the end of the text where it has none.
+    fn finish(&mut self, end: Option<usize>) {
+        self.at = end.unwrap_or_else(|| {
+            self.certain = false;
+            self.text.len()
+        });
+    }
+
+    fn word(&mut self) -> Kind {
+        self.at += 1;
+        self.skip_while(PART);
+        Kind::Word
+    }
+
+    fn colon(&mut self) -> Kind {
+        let (length, kind) = match self.peek(1) {
+            b':' => (2, Kind::Cast),
+            b'=' => (2, Kind::Colon),
+            _ => (1, Kind::Colon),
+        };
+        self.at += length;
+        kind
+    }
+
+    fn one(&mut self, kind: Kind) -> Kind {
+        self.at += 1;
+        kind
+    }
+}
+
+impl Iterator for Lexer<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        self.skip_gap();
+        let start = self.at;
+        let Some(&first) = self.text.get(start) else {
+            self.certain &= !self.in_version_comment;
+            return None;
+        };
+        let postgres = self.dialect.is_postgres();
+        let kind = match first {
+            b'b' | b'B' | b'e' | b'E' | b'n' | b'N' | b'u' | b'U' | b'x' | b'X' => self.prefixed(first),
+            _ if is(first, START) => self.word(),
+            b'0'..=b'9' => self.number_or_word(),
+            b',' => self.one(Kind::Comma),
+            b'(' => self.one(Kind::Open),
+            b')' => self.one(Kind::Close),
+            b'.' if is(self.peek(1), DIGIT) => self.number(),
+            b'.' => self.one(Kind::Dot),
+            b'\'' => {
+                let backslash = self.backslash();
+                self.string(0, b'\'', backslash)
+            }
+            b'$' if postgres => self.dollar(),
+            b'$' => self.word(),
+            b'?' if !postgres => self.one(Kind::Parameter),
+            b'"' => self.double_quote(),
+            b'`' if !postgres => self.identifier(0, b'`'),
+            b';' => self.one(Kind::Semicolon),
+            b':' => self.colon(),
+            b'[' => self.one(Kind::OpenBracket),
+            b']' => self.one(Kind::CloseBracket),
+            _ if is(first, OPERATOR) => self.operator(),
+            _ => self.one(Kind::Other),
+        };
+        Some(Token { kind, start, end: self.at })
+    }
+}

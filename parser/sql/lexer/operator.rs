@@ -1,0 +1,41 @@
+//! Operators, each as long as the server takes it.
+
+use super::byte::{OPERATOR, is};
+use super::{Kind, Lexer};
+
+impl Lexer<'_> {
+    pub(super) fn operator(&mut self) -> Kind {
+        let length =
+            if self.dialect.is_postgres() { self.postgres_operator() } else { self.mysql_operator() };
+        self.at += length.max(1);
+        Kind::Operator
+    }
+
+    /// The longest run of operator characters, cut before a comment; `+` and `-` end a long operator only
+    /// where it holds one of the characters that SQL's own operators do not have.
+    fn postgres_operator(&self) -> usize {
+        let run = self.rest();
+        let mut length = run.iter().take_while(|byte| is(**byte, OPERATOR)).count();
+        if length == 1 {
+            return length;
+        }
+        let run = run.get(..length).unwrap_or_default();
+        if let Some(comment) = run.windows(2).position(|pair| pair == b"--" || pair == b"/*") {
+            length = comment;
+        }
+        let special = |bytes: &[u8]| bytes.iter().any(|byte| b"~!@#%^&|`?".contains(byte));
+        while length > 1
+            && run.get(length - 1).is_some_and(|last| matches!(last, b'+' | b'-'))
+            && !special(run.get(..length - 1).unwrap_or_default())
+        {
+            length -= 1;
+        }
+        length
+    }
+
+    fn mysql_operator(&self) -> usize {
+        const LONG: [&[u8]; 13] =
+            [b"<=>", b"->>", b"->", b"<=", b">=", b"<>", b"!=", b"<<", b">>", b"||", b"&&", b"@@", b":="];
+        LONG.iter().find(|operator| self.rest().starts_with(operator)).map_or(1, |operator| operator.len())
+    }
+}

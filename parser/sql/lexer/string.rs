@@ -1,0 +1,136 @@
+//! Strings and identifiers in quotes of every kind.
+
+use memchr::{memchr, memchr2, memmem};
+
+use super::byte::{DIGIT, GAP, PART, is};
+use super::{Kind, Lexer};
+use crate::sql::Dialect;
+
+impl Lexer<'_> {
+    /// A string prefix of PostgreSQL (`E'`, `B'`, `X'`, `N'`, `U&'`, `U&"`), else a word.
+    pub(super) fn prefixed(&mut self, first: u8) -> Kind {
+        let (next, postgres) = (self.peek(1), self.dialect.is_postgres());
+        match (first | 0x20, next) {
+            (b'e', b'\'') if postgres => self.string(1, b'\'', true),
+            (b'b' | b'x', b'\'') if postgres => self.string(1, b'\'', false),
+            (b'b' | b'x', b'\'') => self.bits(),
+            (b'n', b'\'') => {
+                let backslash = self.backslash();
+                self.string(1, b'\'', backslash)
+            }
+            (b'u', b'&') if postgres && self.peek(2) == b'\'' => self.string(2, b'\'', false),
+            (b'u', b'&') if postgres && self.peek(2) == b'"' => self.identifier(2, b'"'),
+            _ => self.word(),
+        }
+    }
+
+    pub(super) fn backslash(&self) -> bool {
+        match self.dialect {
+            Dialect::Postgres { standard_conforming_strings } => !standard_conforming_strings,
+            Dialect::Mysql { no_backslash_escapes, .. } => !no_backslash_escapes,
+        }
+    }
+
+    pub(super) fn double_quote(&mut self) -> Kind {
+        match self.dialect {
+            Dialect::Mysql { ansi_quotes: false, no_backslash_escapes } => {
+                self.string(0, b'"', !no_backslash_escapes)
+            }
+            _ => self.identifier(0, b'"'),
+        }
+    }
+
+    /// A quoted run from its opening quote on; a doubled quote stays inside.
+    fn quoted(&mut self, quote: u8, backslash: bool) {
+        let mut at = self.at + 1;
+        let end = loop {
+            let rest = self.text.get(at..).unwrap_or_default();
+            let found = if backslash { memchr2(quote, b'\\', rest) } else { memchr(quote, rest) };
+            let Some(found) = found else { break None };
+            at += found + 1;
+            let escape = rest.get(found) == Some(&b'\\');
+            if !escape && self.text.get(at) != Some(&quote) {
+                break Some(at);
+            }
+            at += 1;
+        };
+        self.finish(end);
+    }
+
+    pub(super) fn string(&mut self, prefix: usize, mut quote: u8, backslash: bool) -> Kind {
+        self.at += prefix;
+        loop {
+            self.quoted(quote, backslash);
+            // Most strings end here: a comma, a bracket, or one space and a word come next.
+            if !is(self.peek(usize::from(self.peek(0) == b' ')), GAP) {
+                return Kind::String;
+            }
+            let Some(next) = next_piece(self.text, self.at, self.dialect) else { return Kind::String };
+            self.at = next;
+            quote = self.peek(0);
+        }
+    }
+
+    /// MySQL's `X'0F'`, `B'1'`: no text, so that a string after it is another one.
+    fn bits(&mut self) -> Kind {
+        self.identifier(1, b'\'');
+        Kind::String
+    }
+
+    pub(super) fn identifier(&mut self, prefix: usize, quote: u8) -> Kind {
+        self.at += prefix;
+        self.quoted(quote, false);
+        Kind::Quoted
+    }
+
+    pub(super) fn dollar(&mut self) -> Kind {
+        self.at += 1;
+        if is(self.peek(0), DIGIT) {
+            self.skip_while(DIGIT);
+            return Kind::Parameter;
+        }
+        let tag = self.rest().iter().take_while(|byte| is(**byte, PART) && **byte != b'$').count();
+        if self.peek(tag) != b'$' {
+            return Kind::Other;
+        }
+        let body = self.at + tag + 1;
+        let delimiter = self.text.get(self.at - 1..body).unwrap_or_default();
+        let found = memmem::find(self.text.get(body..).unwrap_or_default(), delimiter);
+        self.finish(found.map(|found| body + found + delimiter.len()));
+        Kind::String
+    }
+}
+
+/// The opening quote of a string's next piece, read by the rules of the first, where the last one ended at `at`.
+#[inline(never)] // few strings have one
+fn next_piece(text: &[u8], at: usize, dialect: Dialect) -> Option<usize> {
+    let lexer = Lexer { at, ..Lexer::new(text, dialect) };
+    if dialect.is_postgres() { lexer.piece_below() } else { lexer.piece_beside() }
+}
+
+impl Lexer<'_> {
+    /// PostgreSQL joins across white space with a line end in it; `--` comments are white space, `/*` ones are not.
+    fn piece_below(mut self) -> Option<usize> {
+        let mut line_end = false;
+        loop {
+            match self.peek(0) {
+                b' ' | b'\t' | 0x0b | 0x0c => self.at += 1,
+                b'\n' | b'\r' => {
+                    line_end = true;
+                    self.at += 1;
+                }
+                b'-' if self.peek(1) == b'-' => self.skip_line(),
+                b'\'' if line_end => return Some(self.at),
+                _ => return None,
+            }
+        }
+    }
+
+    /// MySQL joins neighbours, whatever their quotes and whatever gap is between them.
+    fn piece_beside(mut self) -> Option<usize> {
+        self.skip_gap();
+        let double = matches!(self.dialect, Dialect::Mysql { ansi_quotes: false, .. });
+        let quote = self.peek(0) == b'\'' || (double && self.peek(0) == b'"');
+        (quote && !self.in_version_comment).then_some(self.at)
+    }
+}

@@ -1,0 +1,107 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Tokens as `kind:text`, then `unsure` where it is.
+fn tokens(text: &str, dialect: Dialect) -> String {
+    let mut lexer = Lexer::new(text.as_bytes(), dialect);
+    let mut out: Vec<String> =
+        lexer.by_ref().map(|token| format!("{:?}:{}", token.kind, &text[token.start..token.end])).collect();
+    if !lexer.certain() {
+        out.push("unsure".into());
+    }
+    out.join(" ")
+}
+
+#[test]
+fn postgres() {
+    for (sql, expected) in [
+        ("a'b''c'd", "Word:a String:'b''c' Word:d"),
+        (r"'a\' b", r"String:'a\' Word:b"),
+        (r"E'a\'b' c", r"String:E'a\'b' Word:c"),
+        (r#"U&'\0061' U&"b""c""#, r#"String:U&'\0061' Quoted:U&"b""c""#),
+        ("b'1' X'f' n'x'", "String:b'1' String:X'f' String:n'x'"),
+        ("$$a;b$$ $t$ $$ $t$", "String:$$a;b$$ String:$t$ $$ $t$"),
+        ("a$b $1 $12c", "Word:a$b Parameter:$1 Parameter:$12 Word:c"),
+        ("a/* /* ' */ -- */b--c\nd", "Word:a Word:b Word:d"),
+        (
+            "1 1.5e3 .5 5. 0xFF 1_000 1e",
+            "Number:1 Number:1.5e3 Number:.5 Number:5. Number:0xFF Number:1_000 Number:1 Word:e",
+        ),
+        ("1..2", "Number:1 Dot:. Number:.2"),
+        (
+            "a=-1 b@-1 c<=--d",
+            "Word:a Operator:= Operator:- Number:1 Word:b Operator:@- Number:1 Word:c Operator:<=",
+        ),
+        (
+            "a->>'b'::text[1]:=2",
+            "Word:a Operator:->> String:'b' Cast::: Word:text OpenBracket:[ Number:1 CloseBracket:] Colon::= Number:2",
+        ),
+        ("a?|b", "Word:a Operator:?| Word:b"),
+        ("é.ß", "Word:é Dot:. Word:ß"),
+        ("'a", "String:'a unsure"),
+        ("a /* b", "Word:a unsure"),
+        ("$x$ a $y$", "String:$x$ a $y$ unsure"),
+        ("\"a", "Quoted:\"a unsure"),
+        (r"E'\", r"String:E'\ unsure"),
+        ("'a'\n'b' c", "String:'a'\n'b' Word:c"),
+        ("E'a' -- x'\r\n\t-- '\n'\\''; d", "String:E'a' -- x'\r\n\t-- '\n'\\'' Semicolon:; Word:d"),
+        ("'a'\n'\\'; d", "String:'a'\n'\\' Semicolon:; Word:d"),
+        ("X'0'\n'f' U&'a'\n'b'\n'c'", "String:X'0'\n'f' String:U&'a'\n'b'\n'c'"),
+        ("'a' 'b'", "String:'a' String:'b'"),
+        ("'a' /*\n*/ 'b'", "String:'a' String:'b'"),
+        ("'a'\n/* */ 'b'", "String:'a' String:'b'"),
+        ("'a'\nE'b'", "String:'a' String:E'b'"),
+        ("$$a$$\n'b'", "String:$$a$$ String:'b'"),
+        ("\"a\"\n'b'", "Quoted:\"a\" String:'b'"),
+        ("'a'\n--", "String:'a'"),
+        ("'a'\n'b", "String:'a'\n'b unsure"),
+        ("", ""),
+    ] {
+        assert_eq!(tokens(sql, Dialect::POSTGRES), expected, "{sql}");
+    }
+    let old = Dialect::Postgres { standard_conforming_strings: false };
+    assert_eq!(tokens(r"'a\'b' c", old), r"String:'a\'b' Word:c");
+}
+
+#[test]
+fn mysql() {
+    for (sql, expected) in [
+        ("`a``b` \"c\\\"d\" ?", "Quoted:`a``b` String:\"c\\\"d\" Parameter:?"),
+        ("1--1 # x\n2 -- y\n3", "Number:1 Operator:- Operator:- Number:1 Number:2 Number:3"),
+        ("a /*!50003 b */ c /* d */ e /*M! f */", "Word:a Word:b Word:c Word:e Word:f"),
+        ("1st 1e5 @@x @y := 2", "Word:1st Number:1e5 Operator:@@ Word:x Operator:@ Word:y Colon::= Number:2"),
+        ("a<=>b", "Word:a Operator:<=> Word:b"),
+        (r#"'a' "b\"" /* c */ '\'' d"#, r#"String:'a' "b\"" /* c */ '\'' Word:d"#),
+        ("X'0f' 'a'", "String:X'0f' String:'a'"),
+        ("'a' /*! b */ 'c'", "String:'a' Word:b String:'c'"),
+        ("'a' /* b", "String:'a' unsure"),
+    ] {
+        assert_eq!(tokens(sql, Dialect::MYSQL), expected, "{sql}");
+    }
+    let ansi = Dialect::Mysql { ansi_quotes: true, no_backslash_escapes: true };
+    assert_eq!(tokens(r#""a" 'b\' c"#, ansi), r#"Quoted:"a" String:'b\' Word:c"#);
+    assert_eq!(tokens(r#"'a' "b""#, ansi), r#"String:'a' Quoted:"b""#);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_ordered_tokens(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
+            let mut end = 0;
+            for token in Lexer::new(&bytes, dialect) {
+                prop_assert!(token.start >= end && token.end > token.start && token.end <= bytes.len());
+                end = token.end;
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_fall_on_characters(text in r#"([$'"`/*\-#;:E]|[a-z]|é|\PC){0,60}"#) {
+        for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
+            for token in Lexer::new(text.as_bytes(), dialect) {
+                prop_assert!(text.get(token.start..token.end).is_some());
+            }
+        }
+    }
+}
