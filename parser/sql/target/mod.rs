@@ -1,0 +1,125 @@
+//! What a statement aims at: the object of DDL and DCL with its name, and the tables in its head.
+//!
+//! One rule for each verb, read off the reference pages; what follows the head (columns, options, queries) is left to
+//! [`Tables`].
+
+mod define;
+mod grant;
+mod object;
+mod utility;
+
+use super::lexer::Kind;
+use super::tables::{Mode, Tables};
+use define::{change, create};
+use grant::{comment, grant};
+use object::{is_table, object};
+use utility::{copy, explain, maintain, prepare, reindex};
+
+/// The object of a definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    /// TABLE, VIEW, ROLE, …
+    pub(super) object: Option<&'static str>,
+    /// Name of an object that is no table.
+    pub(super) name: Option<String>,
+    /// The tables are only named: nothing of what follows runs (EXPLAIN, PREPARE).
+    pub(super) idle: bool,
+}
+
+/// Reads the statement of `verb`, which the cursor of `tables` stands behind, to its end.
+pub(super) fn read(verb: &str, tables: &mut Tables<'_>) -> Target {
+    let mut target = Target::default();
+    match verb {
+        "CREATE" => create(tables, &mut target),
+        "ALTER" | "DROP" => change(tables, &mut target),
+        "COMMENT" | "SECURITY_LABEL" => comment(tables, &mut target),
+        "GRANT" | "REVOKE" => grant(tables, &mut target),
+        "TRUNCATE" => {
+            tables.cursor.eat("table");
+            target.object = Some("TABLE");
+            names(tables, Mode::Write);
+        }
+        "LOCK" | "UNLOCK" => {
+            tables.cursor.skip(&["table", "tables"]);
+            names(tables, Mode::Read);
+        }
+        "RENAME" => rename(tables, &mut target),
+        "REFRESH" => {
+            target.object = object(&mut tables.cursor);
+            tables.cursor.eat("concurrently");
+            tables.table(Mode::Write, true);
+        }
+        "REINDEX" => reindex(tables, &mut target),
+        "VACUUM" | "ANALYZE" | "CLUSTER" | "OPTIMIZE" | "REPAIR" | "CHECK" | "CHECKSUM" => {
+            maintain(verb, tables)
+        }
+        "COPY" => copy(tables),
+        "DECLARE" | "PREPARE" => prepare(verb, tables, &mut target),
+        "EXPLAIN" | "DESCRIBE" => explain(tables, &mut target),
+        "LOAD" => load(tables),
+        "HANDLER" => _ = tables.table(Mode::Read, false),
+        _ => {}
+    }
+    target
+}
+
+fn name(tables: &mut Tables<'_>, target: &mut Target) {
+    target.name = tables.name(Mode::Read, false).map(|named| named.name);
+}
+
+/// A list of tables: `ONLY a, b (columns), c *`.
+fn names(tables: &mut Tables<'_>, mode: Mode) {
+    loop {
+        if tables.cursor.at("only") && tables.cursor.peek_at(1).is_some_and(|next| next.kind != Kind::Comma) {
+            tables.cursor.take();
+        }
+        let bracket = tables.cursor.eat_kind(Kind::Open).is_some();
+        if !tables.table(mode, true) {
+            return;
+        }
+        if bracket {
+            tables.cursor.eat_kind(Kind::Close);
+        }
+        tables.cursor.eat_kind(Kind::Operator);
+        tables.cursor.skip_parentheses();
+        // MySQL: LOCK TABLES a READ, b AS c WRITE.
+        while tables.cursor.at_any(&["as", "read", "write", "low_priority"]) {
+            tables.cursor.take();
+        }
+        if tables.cursor.eat_kind(Kind::Comma).is_none() {
+            return;
+        }
+    }
+}
+
+/// Moves behind the next `word` outside of parentheses.
+fn to(tables: &mut Tables<'_>, word: &str) -> bool {
+    while let Some(kind) = tables.cursor.kind() {
+        match kind {
+            Kind::Open => tables.cursor.skip_parentheses(),
+            _ if tables.cursor.eat(word) => return true,
+            _ => _ = tables.cursor.take(),
+        }
+    }
+    false
+}
+
+/// MySQL: `RENAME TABLE a TO b, c TO d`, `RENAME USER …`.
+fn rename(tables: &mut Tables<'_>, target: &mut Target) {
+    target.object = object(&mut tables.cursor);
+    if !is_table(target.object) {
+        return;
+    }
+    while tables.table(Mode::Write, true) {
+        if !tables.cursor.eat("to") {
+            tables.cursor.eat_kind(Kind::Comma);
+        }
+    }
+}
+
+/// MySQL: `LOAD DATA … INTO TABLE t`.
+fn load(tables: &mut Tables<'_>) {
+    if to(tables, "into") && tables.cursor.eat("table") {
+        tables.table(Mode::Write, true);
+    }
+}

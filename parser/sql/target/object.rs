@@ -1,0 +1,61 @@
+//! The kinds of objects that definitions and rights are about.
+
+use super::super::cursor::Cursor;
+
+/// Objects by their words; the longer ones first. The second column says whether their names are tables.
+#[rustfmt::skip]
+pub(super) static OBJECTS: [(&[&str], &str, bool); 45] = [
+    (&["materialized", "view"], "MATERIALIZED VIEW", true), (&["foreign", "table"], "FOREIGN TABLE", true),
+    (&["foreign", "data", "wrapper"], "FOREIGN DATA WRAPPER", false), (&["event", "trigger"], "EVENT TRIGGER", false),
+    (&["user", "mapping"], "USER MAPPING", false), (&["access", "method"], "ACCESS METHOD", false),
+    (&["default", "privileges"], "DEFAULT PRIVILEGES", false), (&["large", "object"], "LARGE OBJECT", false),
+    (&["operator", "class"], "OPERATOR CLASS", false), (&["operator", "family"], "OPERATOR FAMILY", false),
+    (&["text", "search", "configuration"], "TEXT SEARCH CONFIGURATION", false),
+    (&["text", "search", "dictionary"], "TEXT SEARCH DICTIONARY", false),
+    (&["text", "search", "parser"], "TEXT SEARCH PARSER", false),
+    (&["text", "search", "template"], "TEXT SEARCH TEMPLATE", false),
+    (&["table"], "TABLE", true), (&["view"], "VIEW", true), (&["index"], "INDEX", false), (&["sequence"], "SEQUENCE", false),
+    (&["role"], "ROLE", false), (&["user"], "USER", false), (&["group"], "GROUP", false), (&["database"], "DATABASE", false),
+    (&["schema"], "SCHEMA", false), (&["function"], "FUNCTION", false), (&["procedure"], "PROCEDURE", false),
+    (&["routine"], "ROUTINE", false), (&["aggregate"], "AGGREGATE", false), (&["trigger"], "TRIGGER", false),
+    (&["rule"], "RULE", false), (&["policy"], "POLICY", false), (&["type"], "TYPE", false), (&["domain"], "DOMAIN", false),
+    (&["extension"], "EXTENSION", false), (&["language"], "LANGUAGE", false), (&["server"], "SERVER", false),
+    (&["tablespace"], "TABLESPACE", false), (&["publication"], "PUBLICATION", false),
+    (&["subscription"], "SUBSCRIPTION", false), (&["collation"], "COLLATION", false), (&["conversion"], "CONVERSION", false),
+    (&["cast"], "CAST", false), (&["operator"], "OPERATOR", false), (&["statistics"], "STATISTICS", false),
+    (&["event"], "EVENT", false), (&["system"], "SYSTEM", false),
+];
+
+/// Words between the verb and the object.
+pub(super) const MODIFIERS: [&str; 20] = [
+    "or",
+    "replace",
+    "temp",
+    "temporary",
+    "global",
+    "local",
+    "unlogged",
+    "unique",
+    "constraint",
+    "recursive",
+    "trusted",
+    "procedural",
+    "fulltext",
+    "spatial",
+    "algorithm",
+    "definer",
+    "sql",
+    "security",
+    "invoker",
+    "online",
+];
+
+pub(super) fn object(cursor: &mut Cursor<'_>) -> Option<&'static str> {
+    let (words, object, _) = OBJECTS.iter().find(|(words, ..)| cursor.at_words(words))?;
+    words.iter().for_each(|_| _ = cursor.take());
+    Some(object)
+}
+
+pub(super) fn is_table(object: Option<&str>) -> bool {
+    OBJECTS.iter().any(|(_, name, table)| *table && object == Some(name))
+}
