@@ -61,7 +61,8 @@ impl<'a> Cursor<'a> {
 
     /// Is the next token the word `word`, in any case?
     pub(super) fn at(&self, word: &str) -> bool {
-        self.word().eq_ignore_ascii_case(word)
+        let next = self.word();
+        !next.is_empty() && next.eq_ignore_ascii_case(word)
     }
 
     pub(super) fn at_any(&self, words: &[&str]) -> bool {

@@ -69,9 +69,8 @@ pub(super) enum With {
 
 impl Tables<'_> {
     pub(super) fn begin(&mut self, fresh: Fresh, verb: Verb) {
-        if let Some(frame) = self.frames.last_mut() {
-            (frame.fresh, frame.verb) = (fresh, verb);
-        }
+        let frame = self.frame();
+        *frame = Frame { list: frame.list, expressions: frame.expressions, fresh, verb, ..Frame::default() };
     }
 
     pub(super) fn frame(&mut self) -> &mut Frame {

@@ -62,8 +62,11 @@ pub(super) struct Tables<'a> {
     before: [&'a str; 2],
     /// The statement defines something: REFERENCES, LIKE, INHERITS name tables.
     defines: bool,
-    /// It is ALTER TABLE: INHERIT names one too, where elsewhere it is a role's or a constraint's word.
+    /// It is ALTER TABLE: INHERIT and ATTACH PARTITION name one too, where elsewhere INHERIT is a role's or a constraint's
+    /// word, and the partition of an index is one.
     pub(super) alters: bool,
+    /// It is CREATE SCHEMA: a definition ends where the next one begins.
+    pub(super) schema: bool,
 }
 
 impl<'a> Tables<'a> {
@@ -79,12 +82,19 @@ impl<'a> Tables<'a> {
             before: [""; 2],
             defines: false,
             alters: false,
+            schema: false,
         }
     }
 
     /// Reads the rest of the text as a statement that reads or writes rows.
     pub(super) fn statement(&mut self) {
         self.begin(Fresh::Statement, Verb::None);
+        self.run();
+    }
+
+    /// Reads the rest of a statement that can only hold queries.
+    pub(super) fn rest(&mut self) {
+        self.begin(Fresh::Nothing, Verb::None);
         self.run();
     }
 
@@ -110,8 +120,32 @@ impl<'a> Tables<'a> {
 
     /// Reads a dotted name at the cursor, unquoted, without noting it.
     pub(super) fn name(&mut self, mode: Mode, target: bool) -> Option<Named> {
+        self.dotted(mode, target).map(|(named, _)| named)
+    }
+
+    /// Reads `table.column` at the cursor and notes the table. Gives the whole name.
+    pub(super) fn column(&mut self, mode: Mode, target: bool) -> Option<String> {
+        let (named, (name, key)) = self.dotted(mode, target)?;
+        let whole = named.name.clone();
+        let mut table = named;
+        table.name.truncate(name);
+        table.key.truncate(key);
+        if !table.name.is_empty() {
+            self.note(table);
+        }
+        Some(whole)
+    }
+
+    /// From here on this name is a common table expression.
+    pub(super) fn defines_expression(&mut self, key: String) {
+        self.expressions.push((key, true));
+    }
+
+    /// A dotted name, and how long its name and key are without the last part.
+    fn dotted(&mut self, mode: Mode, target: bool) -> Option<(Named, (usize, usize))> {
         let first = self.cursor.peek().filter(is_name)?;
         let (mut name, mut key) = (String::new(), String::new());
+        let mut before_last = (0, 0);
         let mut part = Some(first);
         while let Some(token) = part {
             self.cursor.take();
@@ -121,12 +155,13 @@ impl<'a> Tables<'a> {
             part = self.cursor.peek_at(1).filter(|next| dotted && is_name(next));
             if part.is_some() {
                 self.cursor.take();
+                before_last = (name.len(), key.len());
                 name.push('.');
                 key.push('.');
             }
         }
         let depth = self.frames.len() - 1;
-        Some(Named { at: first.start, name, key, mode, target, listed: false, depth })
+        Some((Named { at: first.start, name, key, mode, target, listed: false, depth }, before_last))
     }
 
     pub(super) fn note(&mut self, named: Named) {
@@ -139,6 +174,9 @@ impl<'a> Tables<'a> {
 
     fn run(&mut self) {
         while let Some(token) = self.cursor.peek() {
+            if self.schema && self.frames.len() == 1 && self.cursor.at_any(&["create", "grant"]) {
+                return;
+            }
             if matches!(self.frame().list, List::Expect(..)) && self.expected(token) {
                 continue;
             }

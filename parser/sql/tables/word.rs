@@ -110,7 +110,9 @@ impl<'a> Tables<'a> {
             "LIKE" if second == "(" || second == "," => _ = self.table(Mode::Read, false),
             "INHERITS" => self.frame().list = List::Expect(Mode::Read, false),
             "PARTITION" if self.cursor.eat("of") => _ = self.table(Mode::Read, false),
-            "PARTITION" if is(second, "attach") || is(second, "detach") => _ = self.table(Mode::Write, false),
+            "PARTITION" if self.alters && (is(second, "attach") || is(second, "detach")) => {
+                _ = self.table(Mode::Write, false)
+            }
             _ if is(word, "also") || is(word, "instead") => self.frame().fresh = fresh,
             // `CHECK (…) NO INHERIT` is a constraint's, `NO INHERIT parent` an action.
             _ if self.alters && is(word, "inherit") && !(is(second, "no") && first == ")") => {

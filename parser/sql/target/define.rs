@@ -2,13 +2,16 @@
 
 use super::super::lexer::Kind;
 use super::super::tables::{Mode, Tables};
+use super::grant::grant;
 use super::object::{MODIFIERS, is_table, object};
 use super::{Target, name, names, to};
 
 /// `CREATE DEFINER = 'a'@'b' VIEW` and the like: forward to the object's word.
 pub(super) fn create(tables: &mut Tables<'_>, target: &mut Target) {
     let cursor = &mut tables.cursor;
+    let mut recursive = false;
     while cursor.at_any(&MODIFIERS) {
+        recursive |= cursor.at("recursive");
         let assigned = cursor.at_any(&["definer", "algorithm"]);
         cursor.take();
         if assigned {
@@ -25,6 +28,10 @@ pub(super) fn create(tables: &mut Tables<'_>, target: &mut Target) {
     match target.object {
         object if is_table(object) => {
             tables.table(Mode::Write, true);
+            if recursive && let Some(named) = tables.found.last() {
+                let key = named.key.clone();
+                tables.defines_expression(key);
+            }
             if tables.cursor.eat("like") {
                 tables.table(Mode::Read, false);
             }
@@ -33,13 +40,17 @@ pub(super) fn create(tables: &mut Tables<'_>, target: &mut Target) {
         Some("TRIGGER" | "POLICY") => attached(tables, target),
         Some("RULE") => rule(tables, target),
         Some("STATISTICS") => {
-            name(tables, target);
+            if !tables.cursor.at("on") {
+                name(tables, target);
+            }
             if to(tables, "from") {
                 tables.expect();
             }
         }
         Some("PUBLICATION") => publication(tables, target),
-        Some("CAST" | "USER MAPPING") | None => {}
+        Some("SCHEMA") => return schema(tables, target),
+        Some("SEQUENCE") => sequence(tables, target),
+        Some("CAST" | "USER MAPPING" | "TRANSFORM") | None => {}
         _ => name(tables, target),
     }
     tables.definition();
@@ -58,10 +69,49 @@ pub(super) fn change(tables: &mut Tables<'_>, target: &mut Target) {
         }
         Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target),
         Some("PUBLICATION") => publication(tables, target),
-        Some("DEFAULT PRIVILEGES" | "USER MAPPING" | "CAST" | "SYSTEM") | None => {}
+        Some("SEQUENCE") => sequence(tables, target),
+        Some("EXTENSION") => extension(tables, target),
+        // ALTER ROLE ALL, ALTER INDEX ALL IN TABLESPACE.
+        Some("ROLE" | "USER" | "INDEX") if tables.cursor.at("all") => {}
+        Some("TRANSFORM" | "DEFAULT PRIVILEGES" | "USER MAPPING" | "CAST" | "SYSTEM") | None => {}
         _ => name(tables, target),
     }
     tables.definition();
+}
+
+/// `[name] [AUTHORIZATION role]`, then definitions of what is in it, one behind the other.
+fn schema(tables: &mut Tables<'_>, target: &mut Target) {
+    let role = ["current_role", "current_user", "session_user"];
+    // Without a name it has the role's.
+    if !tables.cursor.eat("authorization") || !tables.cursor.at_any(&role) {
+        name(tables, target);
+    }
+    tables.schema = true;
+    tables.definition();
+    loop {
+        match () {
+            () if tables.cursor.eat("create") => create(tables, &mut Target::default()),
+            () if tables.cursor.eat("grant") => grant(tables, &mut Target::default()),
+            () => return,
+        }
+        tables.definition();
+    }
+}
+
+/// `name … OWNED BY table.column`
+fn sequence(tables: &mut Tables<'_>, target: &mut Target) {
+    name(tables, target);
+    if to(tables, "owned") && tables.cursor.eat("by") {
+        tables.column(Mode::Read, false);
+    }
+}
+
+/// `name ADD|DROP TABLE table`
+fn extension(tables: &mut Tables<'_>, target: &mut Target) {
+    name(tables, target);
+    if (tables.cursor.eat("add") || tables.cursor.eat("drop")) && is_table(object(&mut tables.cursor)) {
+        tables.table(Mode::Write, true);
+    }
 }
 
 /// `INDEX [name] ON [ONLY] table`
@@ -101,11 +151,14 @@ fn publication(tables: &mut Tables<'_>, target: &mut Target) {
     name(tables, target);
     tables.cursor.skip(&["for", "add", "set", "drop"]);
     let mut listed = tables.cursor.at_any(&["table", "tables"]);
+    let mut schemas = false;
     while listed {
-        if tables.cursor.eat_words(&["tables", "in", "schema"]) {
+        schemas |= tables.cursor.eat_words(&["tables", "in", "schema"]);
+        schemas &= !tables.cursor.eat("table");
+        if schemas {
             name(tables, &mut Target::default());
         } else {
-            tables.cursor.skip(&["table", "only"]);
+            tables.cursor.eat("only");
             tables.table(Mode::Read, true);
             tables.cursor.eat_kind(Kind::Operator);
             tables.cursor.skip_parentheses();

@@ -13,22 +13,30 @@ pub(super) fn comment(tables: &mut Tables<'_>, target: &mut Target) {
     }
     if tables.cursor.eat("column") {
         target.object = Some("COLUMN");
-        let Some(mut column) = tables.name(Mode::Write, true) else { return };
-        target.name = Some(column.name.clone());
-        for part in [&mut column.name, &mut column.key] {
-            part.truncate(part.rfind('.').unwrap_or(part.len()));
-        }
-        return tables.note(column);
+        target.name = tables.column(Mode::Write, true);
+        return;
     }
     if tables.cursor.eat("constraint") {
         target.object = Some("CONSTRAINT");
-        return attached(tables, target);
+        return constraint(tables, target);
     }
     target.object = object(&mut tables.cursor);
     match target.object {
         object if is_table(object) => _ = tables.table(Mode::Write, true),
         Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target),
+        Some("CAST" | "TRANSFORM") => {}
         _ => name(tables, target),
+    }
+}
+
+/// `name ON table`, `name ON DOMAIN domain`
+fn constraint(tables: &mut Tables<'_>, target: &mut Target) {
+    name(tables, target);
+    let domain = tables.cursor.at_words(&["on", "domain"])
+        && tables.cursor.peek_at(2).is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Quoted))
+        && !tables.cursor.word_at(2).eq_ignore_ascii_case("is");
+    if !domain && tables.cursor.eat("on") {
+        tables.table(Mode::Write, true);
     }
 }
 

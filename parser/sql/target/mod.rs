@@ -57,14 +57,23 @@ pub(super) fn read(verb: &str, tables: &mut Tables<'_>) -> Target {
         "DECLARE" | "PREPARE" => prepare(verb, tables, &mut target),
         "EXPLAIN" | "DESCRIBE" => explain(tables, &mut target),
         "LOAD" => load(tables),
+        "IMPORT" => import(tables, &mut target),
         "HANDLER" => _ = tables.table(Mode::Read, false),
         _ => {}
     }
     target
 }
 
+/// The name of an object that is no table; that of an operator may be `schema.<=>`.
 fn name(tables: &mut Tables<'_>, target: &mut Target) {
     target.name = tables.name(Mode::Read, false).map(|named| named.name);
+    if target.object == Some("OPERATOR") {
+        let dot = tables.cursor.eat_kind(Kind::Dot);
+        let Some(operator) = tables.cursor.eat_kind(Kind::Operator) else { return };
+        let name = target.name.get_or_insert_default();
+        name.extend(dot.map(|_| '.'));
+        name.push_str(tables.cursor.spelling(operator));
+    }
 }
 
 /// A list of tables: `ONLY a, b (columns), c *`.
@@ -114,6 +123,17 @@ fn rename(tables: &mut Tables<'_>, target: &mut Target) {
         if !tables.cursor.eat("to") {
             tables.cursor.eat_kind(Kind::Comma);
         }
+    }
+}
+
+/// `FOREIGN SCHEMA name [LIMIT TO|EXCEPT (tables)] FROM SERVER …`: those it is limited to are made.
+fn import(tables: &mut Tables<'_>, target: &mut Target) {
+    target.object = object(&mut tables.cursor);
+    name(tables, target);
+    let limited = tables.cursor.eat_words(&["limit", "to"]);
+    if limited || tables.cursor.eat("except") {
+        tables.cursor.eat_kind(Kind::Open);
+        names(tables, if limited { Mode::Write } else { Mode::Read });
     }
 }
 

@@ -4,9 +4,10 @@ use super::super::cursor::Cursor;
 
 /// Objects by their words; the longer ones first. The second column says whether their names are tables.
 #[rustfmt::skip]
-pub(super) static OBJECTS: [(&[&str], &str, bool); 45] = [
+pub(super) static OBJECTS: [(&[&str], &str, bool); 48] = [
     (&["materialized", "view"], "MATERIALIZED VIEW", true), (&["foreign", "table"], "FOREIGN TABLE", true),
     (&["foreign", "data", "wrapper"], "FOREIGN DATA WRAPPER", false), (&["event", "trigger"], "EVENT TRIGGER", false),
+    (&["foreign", "schema"], "FOREIGN SCHEMA", false), (&["foreign", "server"], "SERVER", false),
     (&["user", "mapping"], "USER MAPPING", false), (&["access", "method"], "ACCESS METHOD", false),
     (&["default", "privileges"], "DEFAULT PRIVILEGES", false), (&["large", "object"], "LARGE OBJECT", false),
     (&["operator", "class"], "OPERATOR CLASS", false), (&["operator", "family"], "OPERATOR FAMILY", false),
@@ -23,11 +24,11 @@ pub(super) static OBJECTS: [(&[&str], &str, bool); 45] = [
     (&["tablespace"], "TABLESPACE", false), (&["publication"], "PUBLICATION", false),
     (&["subscription"], "SUBSCRIPTION", false), (&["collation"], "COLLATION", false), (&["conversion"], "CONVERSION", false),
     (&["cast"], "CAST", false), (&["operator"], "OPERATOR", false), (&["statistics"], "STATISTICS", false),
-    (&["event"], "EVENT", false), (&["system"], "SYSTEM", false),
+    (&["event"], "EVENT", false), (&["system"], "SYSTEM", false), (&["transform"], "TRANSFORM", false),
 ];
 
 /// Words between the verb and the object.
-pub(super) const MODIFIERS: [&str; 20] = [
+pub(super) const MODIFIERS: [&str; 21] = [
     "or",
     "replace",
     "temp",
@@ -37,6 +38,7 @@ pub(super) const MODIFIERS: [&str; 20] = [
     "unlogged",
     "unique",
     "constraint",
+    "default",
     "recursive",
     "trusted",
     "procedural",

@@ -30,6 +30,11 @@ pub(super) fn maintain(verb: &str, tables: &mut Tables<'_>) {
         "table",
         "tables",
     ]);
+    // CLUSTER index ON table: the form before 8.4, still taken.
+    if verb == "CLUSTER" && tables.cursor.word_at(1).eq_ignore_ascii_case("on") {
+        tables.cursor.take();
+        tables.cursor.eat("on");
+    }
     let reads = matches!(verb, "ANALYZE" | "CHECK" | "CHECKSUM");
     names(tables, if reads { Mode::Read } else { Mode::Write });
 }
@@ -46,6 +51,7 @@ pub(super) fn copy(tables: &mut Tables<'_>) {
         (named.mode, named.target) = (Mode::Write, true);
     }
     tables.note(named);
+    tables.rest();
 }
 
 /// `DECLARE c … CURSOR … FOR query`, `PREPARE s (…) AS statement`.
@@ -59,7 +65,7 @@ pub(super) fn prepare(verb: &str, tables: &mut Tables<'_>, target: &mut Target) 
 /// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (options) statement`; MySQL's `DESCRIBE t`.
 pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
     let mut runs = false;
-    if tables.cursor.kind() == Some(Kind::Open) {
+    if tables.cursor.kind() == Some(Kind::Open) && !query_in_parentheses(tables) {
         let mut options = tables.cursor.clone();
         tables.cursor.skip_parentheses();
         let end = tables.cursor.peek().map_or(usize::MAX, |token| token.start);
@@ -89,4 +95,12 @@ pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
         _ => tables.statement(),
     }
     target.idle = !runs;
+}
+
+/// `EXPLAIN (SELECT …)`: what begins a query is reserved, so no option has such a name.
+fn query_in_parentheses(tables: &Tables<'_>) -> bool {
+    tables.cursor.peek_at(1).is_some_and(|next| next.kind == Kind::Open)
+        || ["select", "with", "table", "values"]
+            .iter()
+            .any(|word| tables.cursor.word_at(1).eq_ignore_ascii_case(word))
 }
