@@ -32,7 +32,7 @@ def main(panoptes, paths, show):
     for (source, sql, node), answer in zip(cases, answers, strict=True):
         compare(source, sql, node, answer, counted, show)
     total = counted["statements"]
-    for name in ["statements", "full", "verbs", "tables", "modes", "refused by the grammar"]:
+    for name in ["statements", "full", "verbs", "objects", "tables", "modes", "refused by the grammar"]:
         print(f"{name}: {counted[name]}" + (f" ({100 * counted[name] / total:.3f} %)" if name != "statements" else ""))
     return counted
 
@@ -61,6 +61,10 @@ def compare(source, sql, node, answers, counted, show):
     counted["verbs"] += expected == actual
     if expected != actual:
         told(show, source, sql, f"verb {actual}, not {expected}")
+    expected, actual = grammar.objects(node), operation.get("object")
+    counted["objects"] += actual in expected
+    if actual not in expected:
+        told(show, source, sql, f"object {actual}, not {expected}")
     expected = grammar.tables(node)
     actual = {entry["table"].lower(): entry["mode"] for entry in operation.get("access", [])}
     counted["tables"] += expected.keys() == actual.keys()

@@ -52,6 +52,67 @@ def verb(node):
     raise ValueError(name)
 
 
+OTHER_NAMES = {T.OBJECT_MATVIEW: "MATERIALIZED VIEW", T.OBJECT_FDW: "FOREIGN DATA WRAPPER", T.OBJECT_FOREIGN_SERVER: "SERVER",
+    T.OBJECT_LARGEOBJECT: "LARGE OBJECT", T.OBJECT_OPCLASS: "OPERATOR CLASS", T.OBJECT_OPFAMILY: "OPERATOR FAMILY",
+    T.OBJECT_STATISTIC_EXT: "STATISTICS", T.OBJECT_TABCONSTRAINT: "CONSTRAINT", T.OBJECT_DOMCONSTRAINT: "CONSTRAINT",
+    T.OBJECT_TSCONFIGURATION: "TEXT SEARCH CONFIGURATION", T.OBJECT_TSDICTIONARY: "TEXT SEARCH DICTIONARY",
+    T.OBJECT_TSPARSER: "TEXT SEARCH PARSER", T.OBJECT_TSTEMPLATE: "TEXT SEARCH TEMPLATE", T.OBJECT_PARAMETER_ACL: None,
+}  # fmt: skip
+OF_NODES = {
+    "ViewStmt": "VIEW", "IndexStmt": "INDEX", "CompositeTypeStmt": "TYPE", "RuleStmt": "RULE", "TruncateStmt": "TABLE",
+    "RefreshMatViewStmt": "MATERIALIZED VIEW", "ImportForeignSchemaStmt": "FOREIGN SCHEMA", "CreateStmt": "TABLE",
+    "CreateForeignTableStmt": "FOREIGN TABLE", "CreateSeqStmt": "SEQUENCE", "AlterSeqStmt": "SEQUENCE",
+    "CreateSchemaStmt": "SCHEMA", "CreateTrigStmt": "TRIGGER", "CreateEventTrigStmt": "EVENT TRIGGER",
+    "AlterEventTrigStmt": "EVENT TRIGGER", "CreatePolicyStmt": "POLICY", "AlterPolicyStmt": "POLICY",
+    "CreateExtensionStmt": "EXTENSION", "AlterExtensionStmt": "EXTENSION", "AlterExtensionContentsStmt": "EXTENSION",
+    "CreateFdwStmt": "FOREIGN DATA WRAPPER", "AlterFdwStmt": "FOREIGN DATA WRAPPER", "CreateForeignServerStmt": "SERVER",
+    "AlterForeignServerStmt": "SERVER", "CreateUserMappingStmt": "USER MAPPING", "AlterUserMappingStmt": "USER MAPPING",
+    "DropUserMappingStmt": "USER MAPPING", "CreateAmStmt": "ACCESS METHOD", "CreateCastStmt": "CAST",
+    "CreateConversionStmt": "CONVERSION", "CreateDomainStmt": "DOMAIN", "AlterDomainStmt": "DOMAIN",
+    "CreateEnumStmt": "TYPE", "AlterEnumStmt": "TYPE", "CreateRangeStmt": "TYPE", "AlterTypeStmt": "TYPE",
+    "CreateOpClassStmt": "OPERATOR CLASS", "CreateOpFamilyStmt": "OPERATOR FAMILY", "AlterOpFamilyStmt": "OPERATOR FAMILY",
+    "AlterOperatorStmt": "OPERATOR", "CreatePLangStmt": "LANGUAGE", "CreatePublicationStmt": "PUBLICATION",
+    "AlterPublicationStmt": "PUBLICATION", "CreateSubscriptionStmt": "SUBSCRIPTION", "AlterSubscriptionStmt": "SUBSCRIPTION",
+    "DropSubscriptionStmt": "SUBSCRIPTION", "CreateStatsStmt": "STATISTICS", "AlterStatsStmt": "STATISTICS",
+    "CreateTableSpaceStmt": "TABLESPACE", "DropTableSpaceStmt": "TABLESPACE", "AlterTableSpaceOptionsStmt": "TABLESPACE",
+    "CreateTransformStmt": "TRANSFORM", "CreatedbStmt": "DATABASE", "AlterDatabaseStmt": "DATABASE",
+    "AlterDatabaseSetStmt": "DATABASE", "AlterDatabaseRefreshCollStmt": "DATABASE", "DropdbStmt": "DATABASE",
+    "AlterCollationStmt": "COLLATION", "AlterTSDictionaryStmt": "TEXT SEARCH DICTIONARY",
+    "AlterTSConfigurationStmt": "TEXT SEARCH CONFIGURATION", "AlterDefaultPrivilegesStmt": "DEFAULT PRIVILEGES",
+    "AlterSystemStmt": "SYSTEM", "GrantRoleStmt": "ROLE", "AlterTableMoveAllStmt": None,
+}  # fmt: skip
+ROLES = ("CreateRoleStmt", "AlterRoleStmt", "AlterRoleSetStmt", "DropRoleStmt")
+
+
+def objects(node):
+    """What `operation.object` may be: USER and GROUP are ways to write ROLE, and the tree does not keep all of them."""
+    name = type(node).__name__
+    kind = None
+    if name in ROLES:
+        return {"ROLE", "USER", "GROUP"}
+    if name in OF_NODES and OF_NODES[name]:
+        return {OF_NODES[name]}
+    if name == "CreateFunctionStmt":
+        return {"PROCEDURE" if node.is_procedure else "FUNCTION"}
+    if name == "ReindexStmt":
+        return {node.kind.name.removeprefix("REINDEX_OBJECT_")}
+    if name == "CreateTableAsStmt":
+        kind = node.objtype
+    elif name == "RenameStmt":
+        parts = {T.OBJECT_COLUMN: node.relationType, T.OBJECT_ATTRIBUTE: T.OBJECT_TYPE, T.OBJECT_DOMCONSTRAINT: T.OBJECT_DOMAIN}
+        kind = parts.get(node.renameType, node.renameType)
+        if kind == T.OBJECT_TABCONSTRAINT:
+            return {"TABLE", "FOREIGN TABLE"}
+    else:
+        for field in ("objtype", "objectType", "removeType", "kind"):
+            if isinstance(getattr(node, field, None), T):
+                kind = getattr(node, field)
+    if kind is None:
+        return {None}
+    plain = kind.name.removeprefix("OBJECT_").replace("_", " ")
+    return {"ROLE", "USER", "GROUP"} if plain == "ROLE" else {OTHER_NAMES.get(kind, plain)}
+
+
 def writing(select):
     """The verb of the first part of its WITH that writes."""
     for cte in select.withClause.ctes if select.withClause else ():
@@ -159,6 +220,7 @@ class Walk:
 
     def ViewStmt(self, node):
         self.note(node.view, "write")
+        # `CREATE RECURSIVE VIEW` reads its own name as a common table expression: pglast shows it as one already.
         self.visit(node.query)
 
     def CreatePolicyStmt(self, node):
@@ -232,7 +294,7 @@ class Walk:
     def nothing(self, node):
         pass
 
-    CompositeTypeStmt = TypeName = nothing
+    CompositeTypeStmt = TypeName = ConstraintsSetStmt = nothing
 
     # Utilities
 
