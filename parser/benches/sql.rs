@@ -9,7 +9,7 @@
 //!
 //! Prints microseconds a statement: the best of many short runs, on one core. `parser/benches/instructions` counts
 //! instructions instead: it calls this with a row, a size and how often.
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a bench fails loudly")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a bench fails loudly")]
 
 use std::{
     collections::HashMap,

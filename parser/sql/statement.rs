@@ -22,7 +22,7 @@ pub enum Effect<'a> {
         /// Where its text is, in bytes.
         body: Range<usize>,
     },
-    /// `EXECUTE name`, or PostgreSQL's `EXPLAIN ANALYZE EXECUTE name`, which runs it as well.
+    /// `EXECUTE name`, or what runs it as well in PostgreSQL: `EXPLAIN ANALYZE EXECUTE name`, `CREATE TABLE … AS EXECUTE name`.
     Execute(Cow<'a, str>),
     /// `DEALLOCATE [PREPARE] name`, MySQL's `DROP PREPARE name`.
     Deallocate(Cow<'a, str>),
@@ -92,6 +92,7 @@ fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         5 if is("abort") => Effect::Rollback { chain: chain(cursor) },
         6 if is("commit") && !cursor.at("prepared") => Effect::Commit { chain: chain(cursor) },
         7 if is("prepare") => prepare(cursor)?,
+        6 if is("create") && cursor.dialect.is_postgres() => create(cursor)?,
         7 if is("explain") && cursor.dialect.is_postgres() => explain(cursor)?,
         7 if is("execute") && !cursor.at("immediate") => Effect::Execute(name(cursor)?),
         7 if is("declare") => declare(cursor)?,
@@ -143,9 +144,66 @@ fn deallocate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
 }
 
 fn explain<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
-    let runs = cursor.eat("analyze") || cursor.eat("analyse");
-    cursor.eat("verbose");
+    let runs = explain_runs(cursor);
+    if runs && cursor.eat("create") {
+        return create(cursor);
+    }
     (runs && cursor.eat("execute")).then(|| name(cursor).map(Effect::Execute))?
+}
+
+/// `CREATE TABLE name [(columns) …] AS EXECUTE name`
+fn create<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    cursor.skip(&["global", "local", "temporary", "temp", "unlogged"]);
+    if !cursor.eat("table") {
+        return None;
+    }
+    while cursor.kind().is_some() {
+        if cursor.eat("as") {
+            return cursor.eat("execute").then(|| name(cursor).map(Effect::Execute))?;
+        }
+        if cursor.kind() == Some(Kind::Open) {
+            cursor.skip_parentheses();
+        } else {
+            cursor.take();
+        }
+    }
+    None
+}
+
+/// Takes the options of EXPLAIN, and says whether it runs what it explains: of options that come twice the last counts.
+pub(super) fn explain_runs(cursor: &mut Cursor<'_>) -> bool {
+    const QUERIES: [&str; 4] = ["select", "with", "table", "values"];
+    let inner = |cursor: &Cursor<'_>| cursor.peek_at(1).is_some_and(|next| next.kind == Kind::Open);
+    let query = |cursor: &Cursor<'_>| QUERIES.iter().any(|word| cursor.word_at(1).eq_ignore_ascii_case(word));
+    let mut runs = false;
+    if cursor.kind() == Some(Kind::Open) && !inner(cursor) && !query(cursor) {
+        let mut options = cursor.clone();
+        cursor.skip_parentheses();
+        let end = cursor.peek().map_or(usize::MAX, |token| token.start);
+        while options.take().is_some() && options.peek().is_some_and(|token| token.start < end) {
+            if options.at_any(&["analyze", "analyse"]) {
+                options.take();
+                runs = !is_off(&options);
+            }
+        }
+        return runs;
+    }
+    while cursor.at_any(&["analyze", "analyse", "verbose", "extended", "partitions", "format"]) {
+        runs |= cursor.at_any(&["analyze", "analyse"]);
+        if cursor.eat("format") {
+            cursor.eat_kind(Kind::Operator);
+        }
+        cursor.take();
+    }
+    runs
+}
+
+/// The value of an option that the server reads as false.
+fn is_off(cursor: &Cursor<'_>) -> bool {
+    let Some(value) = cursor.peek() else { return false };
+    let value = cursor.spelling(value);
+    let value = value.trim_matches(['\'', '"']);
+    ["false", "off", "0"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
 fn close<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
@@ -211,6 +269,17 @@ mod tests {
             ("EXECUTE P(1, 'a')", Effect::Execute("p".into())),
             ("EXPLAIN ANALYZE VERBOSE EXECUTE P(1)", Effect::Execute("p".into())),
             ("EXPLAIN EXECUTE p", Effect::None),
+            ("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE p", Effect::Execute("p".into())),
+            ("EXPLAIN (ANALYZE off, FORMAT json, ANALYZE 'on') EXECUTE p", Effect::Execute("p".into())),
+            ("EXPLAIN (ANALYZE 'off') EXECUTE p", Effect::None),
+            ("EXPLAIN (VERBOSE) EXECUTE p", Effect::None),
+            ("EXPLAIN ANALYZE CREATE TABLE t AS EXECUTE p", Effect::Execute("p".into())),
+            (
+                "CREATE TEMP TABLE IF NOT EXISTS s.t (a, b) ON COMMIT DROP AS EXECUTE P(1)",
+                Effect::Execute("p".into()),
+            ),
+            ("CREATE TABLE t AS SELECT 1 AS execute", Effect::None),
+            ("CREATE TABLE t (a int GENERATED ALWAYS AS (1) STORED)", Effect::None),
             ("EXPLAIN ANALYZE SELECT 1", Effect::None),
             ("DEALLOCATE PREPARE p", Effect::Deallocate("p".into())),
             ("DEALLOCATE ALL", Effect::DeallocateAll),

@@ -181,6 +181,13 @@ impl Session {
     /// The execution that was just settled; `None` where there was nothing to do.
     pub(super) fn statement(&self, what: What, settled: Settled<&[u8]>, tools: &Tools) -> Option<Statement> {
         let text = |bytes: &[u8]| self.encoding.decode(bytes).into_owned();
+        // Its verb stands behind more comment than is kept of a text: the server tells it.
+        let what = match (what, &settled.answer) {
+            (What::Sql(text), Answer::Complete { tag, .. }) if text.verb() == "UNKNOWN" => {
+                What::Sql(Rc::new(text.tagged(tag)))
+            }
+            (what, _) => what,
+        };
         let mut end = End::of(&settled.answer, settled.warnings, text)?;
         if let (What::Sql(text), Some(error)) = (&what, &end.error)
             && text.redacted

@@ -177,8 +177,22 @@ impl Text {
     /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement.
     pub(crate) fn executing(&self, prepared: &Self) -> Self {
         let own = &self.form.class;
-        let class = Class { tables: prepared.form.class.tables.clone(), ..own.clone() };
-        let class = Class { main_table: prepared.form.class.main_table.clone(), ..class };
+        let mut class = own.clone();
+        let runs = &prepared.form.class;
+        // CREATE TABLE … AS EXECUTE has one of its own.
+        class.tables.extend(runs.tables.iter().filter(|one| !own.tables.contains(one)).cloned());
+        class.main_table = class.main_table.or_else(|| runs.main_table.clone());
+        self.with(class)
+    }
+
+    /// Of a text whose verb is not in what was kept of it: what the server's tag says it was.
+    pub(crate) fn tagged(&self, tag: &[u8]) -> Self {
+        let Class { verb, category, object, .. } =
+            sql::classify(&String::from_utf8_lossy(tag), Dialect::POSTGRES);
+        self.with(Class { verb, category, object, ..self.form.class.clone() })
+    }
+
+    fn with(&self, class: Class) -> Self {
         let form = Form { normalized: self.form.normalized.clone(), operation: Operated::of(&class), class };
         Self {
             raw: self.raw.clone(),

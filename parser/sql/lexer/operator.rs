@@ -3,6 +3,9 @@
 use super::byte::{OPERATOR, is};
 use super::{Kind, Lexer};
 
+/// The server takes no longer operator (`NAMEDATALEN`), so that no more need be looked at.
+const LONGEST: usize = 64;
+
 impl Lexer<'_> {
     pub(super) fn operator(&mut self) -> Kind {
         let length =
@@ -15,7 +18,7 @@ impl Lexer<'_> {
     /// where it holds one of the characters that SQL's own operators do not have.
     fn postgres_operator(&self) -> usize {
         let run = self.rest();
-        let mut length = run.iter().take_while(|byte| is(**byte, OPERATOR)).count();
+        let mut length = run.iter().take(LONGEST).take_while(|byte| is(**byte, OPERATOR)).count();
         if length == 1 {
             return length;
         }

@@ -1,6 +1,7 @@
 //! Work on tables (VACUUM, REINDEX, COPY, …), and statements about statements (DECLARE, PREPARE, EXPLAIN).
 
 use super::super::lexer::Kind;
+use super::super::statement::explain_runs;
 use super::super::tables::{Mode, Tables};
 use super::super::verb;
 use super::object::object;
@@ -64,27 +65,7 @@ pub(super) fn prepare(verb: &str, tables: &mut Tables<'_>, target: &mut Target) 
 
 /// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (options) statement`; MySQL's `DESCRIBE t`.
 pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
-    let mut runs = false;
-    if tables.cursor.kind() == Some(Kind::Open) && !query_in_parentheses(tables) {
-        let mut options = tables.cursor.clone();
-        tables.cursor.skip_parentheses();
-        let end = tables.cursor.peek().map_or(usize::MAX, |token| token.start);
-        while options.peek().is_some_and(|token| token.start < end) {
-            if options.at_any(&["analyze", "analyse"]) {
-                options.take();
-                runs = !options.at_any(&["false", "off"])
-                    && options.peek().is_none_or(|t| options.spelling(t) != "0");
-            }
-            options.take();
-        }
-    }
-    while tables.cursor.at_any(&["analyze", "analyse", "verbose", "extended", "partitions", "format"]) {
-        runs |= tables.cursor.at_any(&["analyze", "analyse"]);
-        if tables.cursor.eat("format") {
-            tables.cursor.eat_kind(Kind::Operator);
-        }
-        tables.cursor.take();
-    }
+    let runs = explain_runs(&mut tables.cursor);
     let mut inner = tables.cursor.clone();
     match verb::read(&mut inner).0 {
         "CREATE" | "DECLARE" | "REFRESH" => {
@@ -95,12 +76,4 @@ pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
         _ => tables.statement(),
     }
     target.idle = !runs;
-}
-
-/// `EXPLAIN (SELECT …)`: what begins a query is reserved, so no option has such a name.
-fn query_in_parentheses(tables: &Tables<'_>) -> bool {
-    tables.cursor.peek_at(1).is_some_and(|next| next.kind == Kind::Open)
-        || ["select", "with", "table", "values"]
-            .iter()
-            .any(|word| tables.cursor.word_at(1).eq_ignore_ascii_case(word))
 }

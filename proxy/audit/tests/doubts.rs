@@ -226,4 +226,19 @@ fn execute_uses_the_tables_of_what_it_runs() {
     );
     stage.query("explain execute px", done("EXPLAIN")).idle();
     assert!(stage.told().contains("4 EXPLAIN \"explain execute px\" ok"), "{}", stage.told());
+    stage.query("explain (analyze, verbose) execute px", done("EXPLAIN")).idle();
+    assert!(stage.told().contains("5 EXPLAIN(write t2) \"explain (analyze"), "{}", stage.told());
+    stage.query("create table t3 as execute px", done("SELECT 1")).idle();
+    let operation = stage.events()[5].operation.as_ref().unwrap();
+    assert_eq!((operation.main_table.as_deref(), operation.tables_involved.len()), (Some("t3"), 2));
+}
+
+#[test]
+fn a_verb_behind_what_is_kept_of_a_text_is_the_server_s() {
+    let mut stage = Stage::new();
+    let ask = Ask::Query { text: Some(&b"/* a long comment"[..]), length: 1 << 20 };
+    stage.settled(ask, done("CREATE TABLE")).idle();
+    let operation = stage.events()[0].operation.as_ref().unwrap();
+    assert_eq!((operation.kind.as_str(), operation.category.as_str()), ("CREATE", "DDL"));
+    assert_eq!((operation.object.as_deref(), operation.parsed.as_deref()), (Some("TABLE"), Some("none")));
 }
