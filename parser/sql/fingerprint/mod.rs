@@ -2,8 +2,12 @@
 //!
 //! Literals become `?`; a list of literals after `IN` or `ARRAY`, and the rows of `VALUES`, become one; comments go; white
 //! space becomes one space, none inside a bracket's edge, one after a comma; keywords become upper case. Identifiers and
-//! parameters stay as written. The form is a contract (tests/data/sql/fingerprints.txt): who keeps fingerprints
+//! parameters stay as written; but a list of parameters, and rows of them, become one as those of literals do, and the
+//! parameters after it count on from there: `a IN ($1, $2) AND b = $3` is `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who keeps fingerprints
 //! over years compares them across versions.
+
+mod fold;
+mod parameter;
 
 use std::fmt;
 
@@ -12,6 +16,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Dialect;
 use super::keyword::keyword;
 use super::lexer::{Kind, Lexer, Token};
+use fold::{Fold, Level};
+use parameter::Parameters;
 
 /// Hash of a normalized text: XXH3, 64 bits, seed 0. Shown as 16 hex digits. Stable across versions and machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,7 +39,7 @@ pub fn fingerprint(normalized: &str) -> Fingerprint {
 pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
     out.clear();
     let mut lexer = Lexer::new(text.as_bytes(), dialect);
-    let mut form = Form { text, out, end: 0, last: Last::Open, levels: [Level::default(); LEVELS], depth: 0 };
+    let mut form = Form::new(text, dialect, out);
     let mut next = lexer.next();
     while let Some(token) = next {
         next = lexer.next();
@@ -44,6 +50,7 @@ pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
             form.token(token);
         }
     }
+    form.flush();
     let length = out.trim_end_matches([';', ' ']).len();
     out.truncate(length);
 }
@@ -51,18 +58,19 @@ pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
 /// Lists nested deeper than this are written out.
 const LEVELS: usize = 16;
 
-/// No position yet.
-const NONE: usize = usize::MAX;
-
 /// The text under construction.
 struct Form<'t, 'o> {
     text: &'t str,
+    postgres: bool,
     out: &'o mut String,
+    /// What comes next in the output as it is in the text, up to the end of the last token. Copied in one go, as late as can be.
+    run: (usize, usize),
     /// Where the last token ended in the text.
     end: usize,
     last: Last,
     levels: [Level; LEVELS],
     depth: usize,
+    parameters: Parameters,
 }
 
 /// What the last token was, as far as it says how to read the next one.
@@ -79,38 +87,28 @@ enum Last {
     Other,
 }
 
-/// The elements inside one pair of brackets.
-#[derive(Clone, Copy)]
-struct Level {
-    fold: Fold,
-    /// The element being written, and the last one kept: positions in the output.
-    start: usize,
-    kept: (usize, usize),
-}
-
-/// Which equal neighbours become one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fold {
-    Nothing,
-    /// Elements between commas: `IN (…)`, `ARRAY[…]`.
-    List,
-    /// Rows in parentheses: `VALUES (…), (…)`.
-    Rows,
-}
-
-impl Default for Level {
-    fn default() -> Self {
-        Self { fold: Fold::Nothing, start: NONE, kept: (NONE, NONE) }
+impl<'t, 'o> Form<'t, 'o> {
+    fn new(text: &'t str, dialect: Dialect, out: &'o mut String) -> Self {
+        Self {
+            text,
+            postgres: dialect.is_postgres(),
+            out,
+            run: (0, 0),
+            end: 0,
+            last: Last::Open,
+            levels: [Level::default(); LEVELS],
+            depth: 0,
+            parameters: Parameters::default(),
+        }
     }
-}
 
-impl Form<'_, '_> {
     fn token(&mut self, token: Token) {
         match token.kind {
             Kind::Word => self.word(token),
             Kind::String if self.last == Last::String => self.end = token.end,
             Kind::String | Kind::Number => self.literal(token),
-            Kind::Quoted | Kind::Parameter => self.write(token, Last::Operand),
+            Kind::Quoted => self.write(token, Last::Operand),
+            Kind::Parameter => self.parameter(token),
             Kind::Open | Kind::OpenBracket => self.open(token),
             Kind::Close | Kind::CloseBracket => self.close(token),
             Kind::Comma => self.comma(token),
@@ -119,16 +117,20 @@ impl Form<'_, '_> {
     }
 
     fn word(&mut self, token: Token) {
-        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
-        let Some(word) = keyword(spelling.as_bytes()) else { return self.write(token, Last::Operand) };
+        let spelling = self.text.as_bytes().get(token.start..token.end).unwrap_or_default();
+        let Some(word) = keyword(spelling) else { return self.write(token, Last::Operand) };
         if matches!(word, "NULL" | "TRUE" | "FALSE") && self.wants_value() {
             return self.literal(token);
         }
-        self.write_as(token, word, if ends_value(word) { Last::Operand } else { Last::Keyword(word) });
+        let last = if ends_value(word) { Last::Operand } else { Last::Keyword(word) };
+        match spelling == word.as_bytes() {
+            true => self.write(token, last),
+            false => self.write_as(token, word, last),
+        }
         if word == "VALUES"
             && let Some(level) = self.levels.get_mut(self.depth)
         {
-            *level = Level { fold: Fold::Rows, ..Level::default() };
+            *level = Level::of(Fold::Rows);
         }
     }
 
@@ -158,6 +160,22 @@ impl Form<'_, '_> {
         self.write_as(token, "?", last);
     }
 
+    fn parameter(&mut self, token: Token) {
+        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
+        let number = spelling.strip_prefix('$').and_then(|number| number.parse().ok());
+        let Some(number) = number else { return self.write(token, Last::Operand) };
+        match self.parameters.place(number) {
+            place if place == number => self.write(token, Last::Operand),
+            place => {
+                self.gap(token, Last::Operand);
+                self.flush();
+                _ = fmt::Write::write_fmt(self.out, format_args!("${place}"));
+                (self.run, self.end, self.last) = ((token.end, token.end), token.end, Last::Operand);
+            }
+        }
+        self.parameters.saw(number);
+    }
+
     /// Is `token` a sign that belongs to the number after it?
     fn is_sign(&self, token: Token, next: Token) -> bool {
         token.kind == Kind::Operator
@@ -172,7 +190,7 @@ impl Form<'_, '_> {
         self.write(token, Last::Open);
         self.depth += 1;
         if let Some(level) = self.levels.get_mut(self.depth) {
-            *level = Level { fold: if list { Fold::List } else { Fold::Nothing }, ..Level::default() };
+            *level = Level::of(if list { Fold::List } else { Fold::Nothing });
         }
     }
 
@@ -185,51 +203,56 @@ impl Form<'_, '_> {
 
     fn comma(&mut self, token: Token) {
         self.finish(Fold::List);
-        self.end = token.start;
-        self.out.push(',');
-        (self.last, self.end) = (Last::Comma, token.end);
+        self.space(token, false);
+        (self.run.1, self.end, self.last) = (token.end, token.end, Last::Comma);
     }
 
+    /// Writes a token as it is in the text.
     fn write(&mut self, token: Token, last: Last) {
-        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
-        self.write_as(token, spelling, last);
+        self.gap(token, last);
+        (self.run.1, self.end, self.last) = (token.end, token.end, last);
     }
 
     fn write_as(&mut self, token: Token, spelling: &str, last: Last) {
+        self.gap(token, last);
+        self.flush();
+        self.out.push_str(spelling);
+        (self.run, self.end, self.last) = ((token.end, token.end), token.end, last);
+    }
+
+    /// What stands before a token: one space or none. `last` is what the token will have been.
+    fn gap(&mut self, token: Token, last: Last) {
         let tight = matches!(token.kind, Kind::Close | Kind::CloseBracket | Kind::Semicolon);
-        if self.last == Last::Comma || (token.start > self.end && self.last != Last::Open && !tight) {
+        let space = self.last == Last::Comma || (token.start > self.end && self.last != Last::Open && !tight);
+        self.space(token, space);
+        self.begin(token, last);
+    }
+
+    /// Where the text has the same before a token, it is copied with it.
+    fn space(&mut self, token: Token, space: bool) {
+        let same = match token.start - self.end {
+            0 => !space,
+            1 => space && self.text.as_bytes().get(self.end) == Some(&b' '),
+            _ => false,
+        };
+        if same && self.run.1 == self.end {
+            self.run.1 = token.start;
+            return;
+        }
+        self.flush();
+        if space {
             self.out.push(' ');
         }
-        self.begin(token.kind, spelling);
-        self.out.push_str(spelling);
-        (self.last, self.end) = (last, token.end);
+        self.run = (token.start, token.start);
     }
 
-    /// Notes where an element begins; anything but rows ends a list of rows.
-    fn begin(&mut self, kind: Kind, spelling: &str) {
-        let at = self.out.len();
-        let Some(level) = self.levels.get_mut(self.depth).filter(|level| level.fold != Fold::Nothing) else {
-            return;
-        };
-        if level.start == NONE {
-            level.start = at;
+    /// Copies what is due.
+    fn flush(&mut self) {
+        let (start, end) = self.run;
+        if start < end {
+            self.out.push_str(self.text.get(start..end).unwrap_or_default());
         }
-        if level.fold == Fold::Rows && !matches!(kind, Kind::Open | Kind::Close) && spelling != "ROW" {
-            level.fold = Fold::Nothing;
-        }
-    }
-
-    /// An element ended: drops it where it equals the one before and holds a literal.
-    fn finish(&mut self, fold: Fold) {
-        let end = self.out.len();
-        let Some(level) = self.levels.get_mut(self.depth).filter(|level| level.fold == fold) else { return };
-        let (start, kept) = (std::mem::replace(&mut level.start, NONE), level.kept);
-        let Some(element) = self.out.get(start..end) else { return };
-        if element.contains('?') && self.out.get(kept.0..kept.1) == Some(element) {
-            self.out.truncate(kept.1);
-        } else {
-            level.kept = (start, end);
-        }
+        self.run.0 = end;
     }
 }
 
