@@ -37,7 +37,7 @@ impl Iterator for Statements<'_> {
     fn next(&mut self) -> Option<Range<usize>> {
         let mut piece: Option<Range<usize>> = None;
         let mut nesting = Nesting::default();
-        for token in self.lexer.by_ref() {
+        while let Some(token) = self.lexer.token() {
             if token.kind == Kind::Semicolon && nesting.outside() {
                 if piece.is_some() {
                     break;

@@ -37,9 +37,14 @@ impl Level {
     pub(super) fn of(fold: Fold) -> Self {
         Self { fold, start: NONE, kept: (NONE, NONE), parameter: 0 }
     }
+
+    pub(super) fn folds(&self) -> bool {
+        self.fold != Fold::Nothing
+    }
 }
 
 impl Form<'_, '_> {
+    #[inline(never)]
     /// Notes where an element begins; anything but rows ends a list of rows.
     pub(super) fn begin(&mut self, token: Token, last: Last) {
         let at = self.out.len() + self.run.1 - self.run.0;
@@ -52,12 +57,13 @@ impl Form<'_, '_> {
         let row = matches!(token.kind, Kind::Open | Kind::Close) || last == Last::Keyword("ROW");
         if level.fold == Fold::Rows && !row {
             level.fold = Fold::Nothing;
+            self.folds = false;
         }
     }
 
     /// An element ended: drops it where it equals the one before and holds a literal or a parameter.
     pub(super) fn finish(&mut self, fold: Fold) {
-        if self.levels.get(self.depth).is_none_or(|level| level.fold != fold) {
+        if !self.folds || self.levels.get(self.depth).is_none_or(|level| level.fold != fold) {
             return;
         }
         self.flush();

@@ -38,18 +38,12 @@ pub fn fingerprint(normalized: &str) -> Fingerprint {
 /// steady state allocates nothing. `out` never grows beyond twice the text.
 pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
     out.clear();
-    let mut lexer = Lexer::new(text.as_bytes(), dialect);
     let mut form = Form::new(text, dialect, out);
-    let mut next = lexer.next();
-    while let Some(token) = next {
-        next = lexer.next();
-        if let Some(number) = next.filter(|next| form.is_sign(token, *next)) {
-            form.literal(Token { start: token.start, ..number });
-            next = lexer.next();
-        } else {
-            form.token(token);
-        }
+    let mut lexer = Lexer::new(text.as_bytes(), dialect);
+    while let Some(token) = lexer.token() {
+        form.token(token);
     }
+    form.write_sign();
     form.flush();
     let length = out.trim_end_matches([';', ' ']).len();
     out.truncate(length);
@@ -70,6 +64,10 @@ struct Form<'t, 'o> {
     last: Last,
     levels: [Level; LEVELS],
     depth: usize,
+    /// Whether the elements of this level may fold.
+    folds: bool,
+    /// A sign that belongs to the number after it, should one follow.
+    sign: Option<usize>,
     parameters: Parameters,
 }
 
@@ -98,13 +96,23 @@ impl<'t, 'o> Form<'t, 'o> {
             last: Last::Open,
             levels: [Level::default(); LEVELS],
             depth: 0,
+            folds: false,
+            sign: None,
             parameters: Parameters::default(),
         }
     }
 
-    fn token(&mut self, token: Token) {
+    #[inline(always)] // once per token
+    fn token(&mut self, mut token: Token) {
+        if let Some(sign) = self.sign {
+            match token.kind {
+                Kind::Number => (token.start, self.sign) = (sign, None),
+                _ => self.write_sign(),
+            }
+        }
         match token.kind {
             Kind::Word => self.word(token),
+            Kind::Operator if self.is_sign(token) => self.sign = Some(token.start),
             Kind::String if self.last == Last::String => self.end = token.end,
             Kind::String | Kind::Number => self.literal(token),
             Kind::Quoted => self.write(token, Last::Operand),
@@ -131,6 +139,7 @@ impl<'t, 'o> Form<'t, 'o> {
             && let Some(level) = self.levels.get_mut(self.depth)
         {
             *level = Level::of(Fold::Rows);
+            self.folds = true;
         }
     }
 
@@ -176,12 +185,19 @@ impl<'t, 'o> Form<'t, 'o> {
         self.parameters.saw(number);
     }
 
-    /// Is `token` a sign that belongs to the number after it?
-    fn is_sign(&self, token: Token, next: Token) -> bool {
-        token.kind == Kind::Operator
-            && next.kind == Kind::Number
+    /// May `token` be the sign of a number after it?
+    fn is_sign(&self, token: Token) -> bool {
+        token.end - token.start == 1
             && !matches!(self.last, Last::Operand | Last::String)
-            && matches!(self.text.as_bytes().get(token.start..token.end), Some(b"-" | b"+"))
+            && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'))
+    }
+
+    /// It was no sign of a number.
+    #[inline(never)]
+    fn write_sign(&mut self) {
+        if let Some(start) = self.sign.take() {
+            self.write(Token { kind: Kind::Operator, start, end: start + 1 }, Last::Other);
+        }
     }
 
     fn open(&mut self, token: Token) {
@@ -189,6 +205,7 @@ impl<'t, 'o> Form<'t, 'o> {
             || (token.kind == Kind::OpenBracket && self.last != Last::Operand);
         self.write(token, Last::Open);
         self.depth += 1;
+        self.folds = list && self.depth < LEVELS;
         if let Some(level) = self.levels.get_mut(self.depth) {
             *level = Level::of(if list { Fold::List } else { Fold::Nothing });
         }
@@ -197,6 +214,7 @@ impl<'t, 'o> Form<'t, 'o> {
     fn close(&mut self, token: Token) {
         self.finish(Fold::List);
         self.depth = self.depth.saturating_sub(1);
+        self.folds = self.levels.get(self.depth).is_some_and(Level::folds);
         self.write(token, Last::Operand);
         self.finish(Fold::Rows);
     }
@@ -208,6 +226,7 @@ impl<'t, 'o> Form<'t, 'o> {
     }
 
     /// Writes a token as it is in the text.
+    #[inline(always)] // once per token
     fn write(&mut self, token: Token, last: Last) {
         self.gap(token, last);
         (self.run.1, self.end, self.last) = (token.end, token.end, last);
@@ -221,14 +240,18 @@ impl<'t, 'o> Form<'t, 'o> {
     }
 
     /// What stands before a token: one space or none. `last` is what the token will have been.
+    #[inline(always)] // once per token
     fn gap(&mut self, token: Token, last: Last) {
         let tight = matches!(token.kind, Kind::Close | Kind::CloseBracket | Kind::Semicolon);
         let space = self.last == Last::Comma || (token.start > self.end && self.last != Last::Open && !tight);
         self.space(token, space);
-        self.begin(token, last);
+        if self.folds {
+            self.begin(token, last);
+        }
     }
 
     /// Where the text has the same before a token, it is copied with it.
+    #[inline(always)] // once per token
     fn space(&mut self, token: Token, space: bool) {
         let same = match token.start - self.end {
             0 => !space,
@@ -247,6 +270,7 @@ impl<'t, 'o> Form<'t, 'o> {
     }
 
     /// Copies what is due.
+    #[inline(never)]
     fn flush(&mut self) {
         let (start, end) = self.run;
         if start < end {
