@@ -50,14 +50,28 @@ pub enum Dialect {
         ansi_quotes: bool,
         /// sql_mode `NO_BACKSLASH_ESCAPES`: a backslash in a string is an ordinary character.
         no_backslash_escapes: bool,
+        /// Who reads it: `/*!50700 … */` runs on some servers and is a comment on others.
+        server: Server,
     },
+}
+
+/// The server behind [`Dialect::Mysql`]. Versions as it numbers them itself: 8.4.3 is 80403, 10.11.6 is 101106.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Server {
+    /// Not known: what may run counts as run, and where the end of the text hangs on it, the lexer is unsure.
+    Unknown,
+    /// MySQL, or a server that follows it.
+    Mysql(u32),
+    /// MariaDB.
+    Mariadb(u32),
 }
 
 impl Dialect {
     /// PostgreSQL with its default settings.
     pub const POSTGRES: Self = Self::Postgres { standard_conforming_strings: true };
-    /// MySQL with its default settings.
-    pub const MYSQL: Self = Self::Mysql { ansi_quotes: false, no_backslash_escapes: false };
+    /// MySQL with its default settings, whoever reads it.
+    pub const MYSQL: Self =
+        Self::Mysql { ansi_quotes: false, no_backslash_escapes: false, server: Server::Unknown };
 
     pub(crate) fn is_postgres(self) -> bool {
         matches!(self, Self::Postgres { .. })

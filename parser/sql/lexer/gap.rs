@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr2, memmem};
 
 use super::Lexer;
-use super::byte::DIGIT;
+use crate::sql::{Dialect, Server};
 
 impl Lexer<'_> {
     #[inline(always)] // once per token: as a call it costs a tenth of the whole pass
@@ -25,32 +25,66 @@ impl Lexer<'_> {
 
     /// MySQL wants white space, a control character or the end after `--`.
     fn dashes_comment(&self) -> bool {
-        self.dialect.is_postgres() || self.peek(2) <= b' '
+        self.dialect.is_postgres() || self.peek(2) <= b' ' || self.peek(2) == 0x7f
     }
 
     pub(super) fn skip_line(&mut self) {
         let rest = self.rest();
         let end = if self.dialect.is_postgres() { memchr2(b'\n', b'\r', rest) } else { memchr(b'\n', rest) };
-        self.at += end.unwrap_or(rest.len());
+        let end = end.unwrap_or(rest.len());
+        self.doubt_version_comment(rest.get(..end).unwrap_or_default());
+        self.at += end;
     }
 
     fn skip_block(&mut self) {
-        if self.dialect.is_postgres() {
-            return self.skip_nested_block();
+        let Dialect::Mysql { server, .. } = self.dialect else { return self.skip_nested_block() };
+        let mariadb = self.peek(2) == b'M' && self.peek(3) == b'!' && !matches!(server, Server::Mysql(_));
+        if self.peek(2) != b'!' && !mariadb {
+            let end = memmem::find(self.text.get(self.at + 2..).unwrap_or_default(), b"*/");
+            let end = end.map(|found| self.at + 2 + found + 2);
+            return self.finish(end);
         }
-        let marker = match (self.peek(2), self.peek(3)) {
-            (b'!', _) => 3,
-            (b'M', b'!') => 4,
-            _ => {
-                let end = memmem::find(self.text.get(self.at + 2..).unwrap_or_default(), b"*/");
-                let end = end.map(|found| self.at + 2 + found + 2);
-                return self.finish(end);
+        self.at += if mariadb { 4 } else { 3 };
+        let version = self.comment_version();
+        if runs(server, version, mariadb) {
+            self.in_version_comment = true;
+        } else {
+            self.skip_version_comment();
+        }
+    }
+
+    /// The five or six digits of `/*!50700`; fewer are a number of the statement.
+    fn comment_version(&mut self) -> Option<u32> {
+        let digits = (0..6).take_while(|ahead| self.peek(*ahead).is_ascii_digit()).count();
+        let digits = self.text.get(self.at..self.at + digits).filter(|digits| digits.len() >= 5)?;
+        self.at += digits.len();
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
+    /// One that does not run; a comment inside it does not end it.
+    fn skip_version_comment(&mut self) {
+        let mut inside = false;
+        while let Some(found) = memchr2(b'/', b'*', self.rest()) {
+            self.at += found;
+            match (self.peek(0), self.peek(1)) {
+                (b'*', b'/') if !inside => return self.at += 2,
+                (b'*', b'/') => inside = false,
+                (b'/', b'*') if !inside => inside = true,
+                _ => {
+                    self.at += 1;
+                    continue;
+                }
             }
-        };
-        // `/*!50003 …`: the server runs what is inside.
-        self.at += marker;
-        self.skip_while(DIGIT);
-        self.in_version_comment = true;
+            self.at += 2;
+        }
+        self.finish(None);
+    }
+
+    /// Where it is not known whether a version comment runs, one that would end inside of `token` if it does not,
+    /// makes all that follows doubtful.
+    pub(super) fn doubt_version_comment(&mut self, token: &[u8]) {
+        let unknown = matches!(self.dialect, Dialect::Mysql { server: Server::Unknown, .. });
+        self.certain &= !(self.in_version_comment && unknown && memmem::find(token, b"*/").is_some());
     }
 
     fn skip_nested_block(&mut self) {
@@ -71,5 +105,16 @@ impl Lexer<'_> {
             }
         }
         self.finish(None);
+    }
+}
+
+/// Does the server run what is inside? MariaDB takes the versions of MySQL 5.7 and later for none of its own.
+/// <https://mariadb.com/kb/en/comment-syntax/>, <https://dev.mysql.com/doc/refman/8.4/en/comments.html>
+fn runs(server: Server, version: Option<u32>, mariadb: bool) -> bool {
+    let Some(version) = version else { return true };
+    match server {
+        Server::Unknown => true,
+        Server::Mysql(own) => version <= own,
+        Server::Mariadb(own) => version <= own && (mariadb || !(50_700..=99_999).contains(&version)),
     }
 }

@@ -126,6 +126,12 @@ impl<'a> Lexer<'a> {
         kind
     }
 
+    /// MySQL's `t.1`: the dot belongs to the name before it.
+    fn after_name(&self) -> bool {
+        let before = self.at.checked_sub(1).and_then(|before| self.text.get(before)).copied();
+        !self.dialect.is_postgres() && before.is_some_and(|byte| is(byte, PART) || byte == b'`')
+    }
+
     fn one(&mut self, kind: Kind) -> Kind {
         self.at += 1;
         kind
@@ -151,14 +157,14 @@ impl Lexer<'_> {
             b',' => self.one(Kind::Comma),
             b'(' => self.one(Kind::Open),
             b')' => self.one(Kind::Close),
-            b'.' if is(self.peek(1), DIGIT) => self.number(),
+            b'.' if is(self.peek(1), DIGIT) && !self.after_name() => self.number(),
             b'.' => self.one(Kind::Dot),
             b'\'' => {
                 let backslash = self.backslash();
                 self.string(0, b'\'', backslash)
             }
             b'$' if postgres => self.dollar(),
-            b'$' => self.word(),
+            b'$' => self.dollar_or_word(),
             b'?' if !postgres => self.one(Kind::Parameter),
             b'"' => self.double_quote(),
             b'`' if !postgres => self.identifier(0, b'`'),
@@ -169,6 +175,9 @@ impl Lexer<'_> {
             _ if is(first, OPERATOR) => self.operator(),
             _ => self.one(Kind::Other),
         };
+        if self.in_version_comment {
+            self.doubt_version_comment(self.text.get(start..self.at).unwrap_or_default());
+        }
         Some(Token { kind, start, end: self.at })
     }
 }

@@ -1,17 +1,45 @@
 //! Numbers of all forms.
 
-use super::byte::{DIGIT, PART, START, WORD, is};
+use super::byte::{DIGIT, PART, WORD, is};
 use super::{Kind, Lexer};
 
 impl Lexer<'_> {
-    /// MySQL lets a word begin with digits: `1st`.
+    /// MySQL lets a word begin with digits: `1st`, `0xfg`, `1_000`; and after a dot it is always one: `t.1`.
     pub(super) fn number_or_word(&mut self) -> Kind {
-        let kind = self.number();
-        if !self.dialect.is_postgres() && is(self.peek(0), START) {
-            self.skip_while(PART);
-            return Kind::Word;
+        if self.dialect.is_postgres() {
+            return self.number();
         }
-        kind
+        let after_dot = self.at.checked_sub(1).and_then(|before| self.text.get(before)) == Some(&b'.');
+        let length = if after_dot { 0 } else { self.mysql_number() };
+        if length == 0 {
+            return self.word();
+        }
+        self.at += length;
+        Kind::Number
+    }
+
+    /// Length of the number that MySQL reads here; 0 where it reads a word.
+    fn mysql_number(&self) -> usize {
+        let digits =
+            |from: usize| self.rest().iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+        if let (b'0', letter @ (b'x' | b'b')) = (self.peek(0), self.peek(1)) {
+            let digit = |byte: u8| byte.is_ascii_hexdigit() && (letter == b'x' || byte <= b'1');
+            let length = 2 + self.rest().iter().skip(2).take_while(|byte| digit(**byte)).count();
+            return if length > 2 && !is(self.peek(length), PART) { length } else { 0 };
+        }
+        let mut length = digits(0);
+        let point = self.peek(length) == b'.' && self.peek(length + 1) != b'.';
+        if point {
+            length += 1 + digits(length + 1);
+        }
+        if self.peek(length) | 0x20 == b'e' {
+            let sign = usize::from(matches!(self.peek(length + 1), b'+' | b'-'));
+            let exponent = digits(length + 1 + sign);
+            if exponent > 0 {
+                return length + 1 + sign + exponent;
+            }
+        }
+        if point || !is(self.peek(length), PART) { length } else { 0 }
     }
 
     pub(super) fn number(&mut self) -> Kind {

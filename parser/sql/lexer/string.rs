@@ -4,7 +4,12 @@ use memchr::{memchr, memchr2, memmem};
 
 use super::byte::{DIGIT, GAP, PART, is};
 use super::{Kind, Lexer};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Server};
+
+/// From here on MySQL warns of words that begin with a dollar; some version of 8.0 began to read strings instead.
+const DOLLAR_DEPRECATED: u32 = 80_032;
+/// From here on it is a string.
+const DOLLAR_QUOTES: u32 = 80_100;
 
 impl Lexer<'_> {
     /// A string prefix of PostgreSQL (`E'`, `B'`, `X'`, `N'`, `U&'`, `U&"`), else a word.
@@ -33,7 +38,7 @@ impl Lexer<'_> {
 
     pub(super) fn double_quote(&mut self) -> Kind {
         match self.dialect {
-            Dialect::Mysql { ansi_quotes: false, no_backslash_escapes } => {
+            Dialect::Mysql { ansi_quotes: false, no_backslash_escapes, .. } => {
                 self.string(0, b'"', !no_backslash_escapes)
             }
             _ => self.identifier(0, b'"'),
@@ -81,6 +86,23 @@ impl Lexer<'_> {
         self.at += prefix;
         self.quoted(quote, false);
         Kind::Quoted
+    }
+
+    /// MySQL 9 quotes the body of a routine in another language with `$$` or `$tag$`; elsewhere that is a word.
+    pub(super) fn dollar_or_word(&mut self) -> Kind {
+        let Dialect::Mysql { server, .. } = self.dialect else { return self.dollar() };
+        let tag = self.rest().iter().skip(1).take_while(|byte| is(**byte, PART) && **byte != b'$').count();
+        let delimiter = self.rest().get(..tag + 2).filter(|delimiter| delimiter.ends_with(b"$"));
+        let body = self.rest().get(tag + 2..).unwrap_or_default();
+        let quoted = delimiter.is_some_and(|delimiter| memmem::find(body, delimiter).is_some());
+        match server {
+            Server::Mysql(DOLLAR_QUOTES..) if delimiter.is_some() => self.dollar(),
+            Server::Unknown | Server::Mysql(DOLLAR_DEPRECATED..) if quoted => {
+                self.certain = false;
+                self.dollar()
+            }
+            _ => self.word(),
+        }
     }
 
     pub(super) fn dollar(&mut self) -> Kind {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sql::Server;
 
 /// Tokens as `kind:text`, then `unsure` where it is.
 fn tokens(text: &str, dialect: Dialect) -> String {
@@ -72,6 +73,24 @@ fn mysql() {
         ("a /*!50003 b */ c /* d */ e /*M! f */", "Word:a Word:b Word:c Word:e Word:f"),
         ("1st 1e5 @@x @y := 2", "Word:1st Number:1e5 Operator:@@ Word:x Operator:@ Word:y Colon::= Number:2"),
         ("a<=>b", "Word:a Operator:<=> Word:b"),
+        ("0x1F 0X1F 0b1 0b2 1_0 0xg", "Number:0x1F Word:0X1F Number:0b1 Word:0b2 Word:1_0 Word:0xg"),
+        (
+            "1.5 .5 1e3 1e 1e+ 2.e1 1e3a",
+            "Number:1.5 Number:.5 Number:1e3 Word:1e Word:1e Operator:+ Number:2.e1 Number:1e3 Word:a",
+        ),
+        ("t.1 t.5x `t`.1e2", "Word:t Dot:. Word:1 Word:t Dot:. Word:5x Quoted:`t` Dot:. Word:1e2"),
+        ("1..3", "Number:1 Dot:. Number:.3"),
+        ("_utf8'a' n'b' N'c'", "Word:_utf8 String:'a' String:n'b' String:N'c'"),
+        ("a /*!123 b */ c", "Word:a Number:123 Word:b Word:c"),
+        ("a /*!800001 b */ c", "Word:a Word:b Word:c"),
+        ("a /*!80000 b /* c */ d */ e", "Word:a Word:b Word:d Word:e"),
+        ("a /*!80000 '*/ b'", "Word:a String:'*/ b' unsure"),
+        ("a /*!80000 # */ b", "Word:a unsure"),
+        ("a /*!80000 '*/' */ b", "Word:a String:'*/' Word:b unsure"),
+        ("1 --\u{1}2\n3 --4", "Number:1 Number:3 Operator:- Operator:- Number:4"),
+        ("$a $ $$", "Word:$a Word:$ Word:$$"),
+        ("AS $$a;'b$$ c", "Word:AS String:$$a;'b$$ Word:c unsure"),
+        ("/*+ hint */ a", "Word:a"),
         (r#"'a' "b\"" /* c */ '\'' d"#, r#"String:'a' "b\"" /* c */ '\'' Word:d"#),
         ("X'0f' 'a'", "String:X'0f' String:'a'"),
         ("'a' /*! b */ 'c'", "String:'a' Word:b String:'c'"),
@@ -79,9 +98,37 @@ fn mysql() {
     ] {
         assert_eq!(tokens(sql, Dialect::MYSQL), expected, "{sql}");
     }
-    let ansi = Dialect::Mysql { ansi_quotes: true, no_backslash_escapes: true };
+    let ansi = Dialect::Mysql { ansi_quotes: true, no_backslash_escapes: true, server: Server::Unknown };
     assert_eq!(tokens(r#""a" 'b\' c"#, ansi), r#"Quoted:"a" String:'b\' Word:c"#);
     assert_eq!(tokens(r#"'a' "b""#, ansi), r#"String:'a' Quoted:"b""#);
+}
+
+/// `/*!…*/` runs by version; <https://mariadb.com/kb/en/comment-syntax/>. MariaDB's column was seen on 10.11,
+/// MySQL's is read off its manual.
+#[test]
+fn version_comments_run_where_the_server_says() {
+    let by = |server| Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: false, server };
+    let (mariadb, mysql) = (by(Server::Mariadb(101_119)), by(Server::Mysql(80_403)));
+    for (sql, on_mariadb, on_mysql) in [
+        ("1 /*! +1 */", true, true),
+        ("1 /*!50600 +1 */", true, true),
+        ("1 /*!50700 +1 */", false, true),
+        ("1 /*!80000 +1 */", false, true),
+        ("1 /*!99999 ' */", false, false),
+        ("1 /*!100000 +1 */", true, false),
+        ("1 /*M!50700 +1 */", true, false),
+        ("1 /*M!110000 +1 */", false, false),
+        ("1 /*m! +1 */", false, false),
+        ("1 /*!90000 /* x */ +1 */", false, false),
+    ] {
+        for (dialect, runs) in [(mariadb, on_mariadb), (mysql, on_mysql)] {
+            let expected = if runs { "Number:1 Operator:+ Number:1" } else { "Number:1" };
+            assert_eq!(tokens(sql, dialect), expected, "{sql} {dialect:?}");
+        }
+    }
+    assert_eq!(tokens("$$ a $$ b", mysql), "String:$$ a $$ Word:b");
+    assert_eq!(tokens("$$ a $$ b", mariadb), "Word:$$ Word:a Word:$$ Word:b");
+    assert_eq!(tokens("$$ a", mysql), "String:$$ a unsure");
 }
 
 proptest! {
