@@ -21,6 +21,7 @@ pub mod fingerprint;
 mod grammar;
 mod keyword;
 pub mod lexer;
+mod mysql;
 mod name;
 pub mod redact;
 pub mod split;
