@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::Dialect;
 use super::cursor::Cursor;
 use super::grammar::{self, Reading};
+use super::mysql;
 use super::tables::{MAX_TABLES, Named, Tables};
 use super::target;
 use super::verb;
@@ -29,6 +30,9 @@ pub struct Class {
     pub main_table: Option<String>,
     /// Name of a DDL target that is no table.
     pub object_name: Option<String>,
+    /// That name is a string in the text (`'user'@'host'`): the normalized text, where literals are `?`, does not tell it, so
+    /// the class may not be kept by it.
+    pub literal_name: bool,
     /// Every table named, in order of appearance, each once; at most 1,000.
     pub tables: Vec<Access>,
     /// How far the tables can be trusted.
@@ -79,6 +83,9 @@ impl Mode {
 
 /// Classifies one statement (see [`split`](super::split())). Never fails and never panics.
 pub fn classify(text: &str, dialect: Dialect) -> Class {
+    if !dialect.is_postgres() {
+        return mysql::classify(text, dialect);
+    }
     let start = Cursor::new(text, dialect);
     let mut cursor = start.clone();
     let (verb, mut category) = verb::read(&mut cursor);
@@ -103,6 +110,7 @@ pub fn classify(text: &str, dialect: Dialect) -> Class {
         object: target.object,
         main_table: main_table(&found),
         object_name: target.name,
+        literal_name: false,
         tables: accesses(found, target.idle),
         parsed,
     }
@@ -146,14 +154,14 @@ fn merged(mut found: Vec<Named>, readings: Vec<Reading>) -> Vec<Named> {
 }
 
 /// The table written, the statement's own before one inside a WITH; else the first one.
-fn main_table(found: &[Named]) -> Option<String> {
+pub(super) fn main_table(found: &[Named]) -> Option<String> {
     let mut written = found.iter().filter(|named| named.target && named.mode != Mode::Read);
     let own = written.clone().find(|named| named.depth == 0);
     own.or_else(|| written.next()).or_else(|| found.first()).map(|named| named.name.clone())
 }
 
 /// Each table once, with all that is done to it.
-fn accesses(found: Vec<Named>, idle: bool) -> Vec<Access> {
+pub(super) fn accesses(found: Vec<Named>, idle: bool) -> Vec<Access> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut tables: Vec<Access> = Vec::new();
     for Named { name, key, mode, .. } in found {

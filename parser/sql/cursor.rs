@@ -22,6 +22,11 @@ impl<'a> Cursor<'a> {
         Self { text, dialect, lexer, ahead }
     }
 
+    /// False once a string, comment or quoted identifier ran into the end of the text.
+    pub(super) fn certain(&self) -> bool {
+        self.lexer.certain()
+    }
+
     /// The next token, left in place.
     pub(super) fn peek(&self) -> Option<Token> {
         self.ahead.first().copied().flatten()

@@ -1,4 +1,4 @@
-//! sqlparser as a second reader: which names in a statement are tables that are read, and which are not.
+//! sqlparser as a second reader of PostgreSQL: which names in a statement are tables that are read, and which are not.
 //!
 //! Its trees drop and print by recursion: a chain of 33,000 operators overflows a 2 MiB stack, which ends the process. So
 //! a statement is counted first, and one beyond the limits below is not parsed; and callers have a stack of
@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sqlparser::ast::{Ident, ObjectName, Query, TableFactor, Visit, Visitor};
-use sqlparser::dialect::{Dialect as Grammar, MySqlDialect, PostgreSqlDialect};
+use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token as GrammarToken};
 
@@ -46,7 +46,7 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Option<Vec<Reading>> {
         return None;
     }
     // A panic of the grammar is a statement it does not take. (Stack overflow cannot be caught: hence the limits.)
-    let found = catch_unwind(AssertUnwindSafe(|| parse(text, dialect))).ok().flatten()?;
+    let found = catch_unwind(AssertUnwindSafe(|| parse(text))).ok().flatten()?;
     Some(placed(found, text))
 }
 
@@ -93,15 +93,14 @@ fn is_operator(word: &str) -> bool {
     word.len() < 10 && WORDS.iter().any(|operator| word.eq_ignore_ascii_case(operator))
 }
 
-fn parse(text: &str, dialect: Dialect) -> Option<Vec<(Location, Reading)>> {
-    let grammar: &dyn Grammar = if dialect.is_postgres() { &PostgreSqlDialect {} } else { &MySqlDialect {} };
-    let mut parser = Parser::new(grammar).try_with_sql(text).ok()?;
+fn parse(text: &str) -> Option<Vec<(Location, Reading)>> {
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).ok()?;
     let statement = parser.parse_statement().ok()?;
     while parser.consume_token(&GrammarToken::SemiColon) {}
     if parser.peek_token_ref().token != GrammarToken::EOF {
         return None;
     }
-    let mut names = Names { dual: !dialect.is_postgres(), ..Names::default() };
+    let mut names = Names::default();
     _ = statement.visit(&mut names);
     Some(names.found)
 }
@@ -129,8 +128,6 @@ fn placed(mut found: Vec<(Location, Reading)>, text: &str) -> Vec<Reading> {
 struct Names {
     found: Vec<(Location, Reading)>,
     scopes: Vec<Scope>,
-    /// MySQL's `FROM dual` names no table.
-    dual: bool,
 }
 
 /// The WITH clause of one query.
@@ -159,7 +156,7 @@ impl Names {
         let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
         let Some(first) = idents.first().filter(|_| idents.len() == name.0.len()) else { return };
         let key = idents.iter().map(|ident| key(ident)).collect::<Vec<_>>().join(".");
-        let local = idents.len() == 1 && (self.is_expression(&key) || (self.dual && key == "dual"));
+        let local = idents.len() == 1 && self.is_expression(&key);
         let table = !function && !local;
         let name = idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".");
         self.found.push((first.span.start, Reading { at: 0, name, key, table }));

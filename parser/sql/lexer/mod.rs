@@ -152,6 +152,7 @@ impl Lexer<'_> {
         let postgres = self.dialect.is_postgres();
         let kind = match first {
             b'b' | b'B' | b'e' | b'E' | b'n' | b'N' | b'u' | b'U' | b'x' | b'X' => self.prefixed(first),
+            b'_' => self.introducer(),
             _ if is(first, START) => self.word(),
             b'0'..=b'9' => self.number_or_word(),
             b',' => self.one(Kind::Comma),

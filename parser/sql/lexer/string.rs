@@ -6,6 +6,15 @@ use super::byte::{DIGIT, GAP, PART, is};
 use super::{Kind, Lexer};
 use crate::sql::{Dialect, Server};
 
+/// What MySQL 9 and MariaDB 11 know, sorted.
+#[rustfmt::skip]
+const CHARACTER_SETS: [&[u8]; 42] = [
+    b"armscii8", b"ascii", b"big5", b"binary", b"cp1250", b"cp1251", b"cp1256", b"cp1257", b"cp850", b"cp852", b"cp866", b"cp932",
+    b"dec8", b"eucjpms", b"euckr", b"gb18030", b"gb2312", b"gbk", b"geostd8", b"greek", b"hebrew", b"hp8", b"keybcs2", b"koi8r",
+    b"koi8u", b"latin1", b"latin2", b"latin5", b"latin7", b"macce", b"macroman", b"sjis", b"swe7", b"tis620", b"ucs2", b"ujis",
+    b"utf16", b"utf16le", b"utf32", b"utf8", b"utf8mb3", b"utf8mb4",
+];
+
 /// From here on MySQL warns of words that begin with a dollar; some version of 8.0 began to read strings instead.
 const DOLLAR_DEPRECATED: u32 = 80_032;
 /// From here on it is a string.
@@ -86,6 +95,31 @@ impl Lexer<'_> {
         self.at += prefix;
         self.quoted(quote, false);
         Kind::Quoted
+    }
+
+    /// MySQL's `_utf8mb4'a'`: the name of a character set before a string is a part of it. Other words are columns, and a
+    /// string behind one its label.
+    pub(super) fn introducer(&mut self) -> Kind {
+        let name = self.at + 1;
+        self.word();
+        let name = self.text.get(name..self.at).unwrap_or_default();
+        if self.dialect.is_postgres() || !CHARACTER_SETS.iter().any(|set| name.eq_ignore_ascii_case(set)) {
+            return Kind::Word;
+        }
+        let mut literal = self.clone();
+        literal.skip_gap();
+        let kind = match (literal.peek(0), literal.peek(1) | 0x20) {
+            (b'\'', _) => literal.string(0, b'\'', literal.backslash()),
+            (b'"', _) => literal.double_quote(),
+            (b'x' | b'X' | b'b' | b'B', b'\'') => literal.bits(),
+            (b'0', b'x' | b'b') => literal.number_or_word(),
+            _ => Kind::Word,
+        };
+        match kind {
+            Kind::String | Kind::Number => *self = literal,
+            _ => return Kind::Word,
+        }
+        Kind::String
     }
 
     /// MySQL 9 quotes the body of a routine in another language with `$$` or `$tag$`; elsewhere that is a word.

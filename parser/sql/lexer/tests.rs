@@ -80,7 +80,12 @@ fn mysql() {
         ),
         ("t.1 t.5x `t`.1e2", "Word:t Dot:. Word:1 Word:t Dot:. Word:5x Quoted:`t` Dot:. Word:1e2"),
         ("1..3", "Number:1 Dot:. Number:.3"),
-        ("_utf8'a' n'b' N'c'", "Word:_utf8 String:'a' String:n'b' String:N'c'"),
+        ("_utf8'a' n'b' N'c'", "String:_utf8'a' String:n'b' String:N'c'"),
+        (
+            "_latin1 \"a\" 'b' _binary X'41' _UTF8MB4 0x41 _utf8 a",
+            "String:_latin1 \"a\" 'b' String:_binary X'41' String:_UTF8MB4 0x41 Word:_utf8 Word:a",
+        ),
+        ("_a 'b' _utf8 /* c */ 'd'", "Word:_a String:'b' String:_utf8 /* c */ 'd'"),
         ("a /*!123 b */ c", "Word:a Number:123 Word:b Word:c"),
         ("a /*!800001 b */ c", "Word:a Word:b Word:c"),
         ("a /*!80000 b /* c */ d */ e", "Word:a Word:b Word:d Word:e"),

@@ -7,13 +7,13 @@
 //! BEGIN, END, DO, THEN and the like mean something only where a statement or its head may have them: `begin` and `end` are
 //! columns elsewhere, IF and REPEAT functions, CASE an expression. So blocks are kept on a stack of bounded depth.
 
+mod body;
+mod head;
+
 use crate::sql::lexer::Kind;
 
 /// Blocks nested deeper than this are not followed, and the cuts are unsure.
 const MAX_BLOCKS: usize = 64;
-
-/// `CREATE OR REPLACE DEFINER = a @ b SQL SECURITY INVOKER PROCEDURE`: no head is longer.
-const MAX_HEAD_WORDS: usize = 16;
 
 /// Follows the tokens of one statement.
 #[derive(Clone, Debug)]
@@ -196,9 +196,6 @@ impl Compound {
                 self.enter(Block::Begin);
                 (self.start, self.last) = (false, Last::Label);
             }
-            (Kind::Operator, State::Top) if spelling == b"<<" => {
-                (self.state, self.last) = (State::Body, Last::Label);
-            }
             (Kind::Operator, State::Body) if spelling == b"<<" && self.start => {
                 (self.start, self.last) = (false, Last::Label);
             }
@@ -261,85 +258,6 @@ impl Compound {
         false
     }
 
-    /// The first word of the whole statement.
-    fn first(&mut self, is: impl Fn(&str) -> bool + Copy) {
-        self.state = match () {
-            () if is("create") || is("alter") => State::Object,
-            () if is("begin") => State::Begin,
-            () if is("declare") => {
-                self.enter(Block::Declarations);
-                self.start = false;
-                State::Body
-            }
-            () if opens(is) => {
-                self.enter_body();
-                self.body(is, Last::Other);
-                State::Body
-            }
-            () => State::Label,
-        };
-        self.words = 1;
-    }
-
-    /// Behind CREATE or ALTER.
-    fn object(&mut self, is: impl Fn(&str) -> bool, last: Last) {
-        self.words += 1;
-        let definition = match () {
-            () if last == Last::Operator => return, // DEFINER = trigger
-            () if is("procedure") || is("function") => Definition::Routine,
-            () if is("trigger") => Definition::Trigger,
-            () if is("event") => Definition::Event,
-            () if is("package") => Definition::Package,
-            () if self.words > MAX_HEAD_WORDS || NO_BODY.iter().any(|object| is(object)) => {
-                return self.state = State::Plain;
-            }
-            () => return,
-        };
-        (self.state, self.words) = (State::Name(definition), 0);
-    }
-
-    /// Between the name and the body.
-    fn head(&mut self, definition: Definition, is: impl Fn(&str) -> bool + Copy, last: Last) -> bool {
-        let body = match definition {
-            Definition::Routine if is("as") || is("is") => {
-                self.state = State::As;
-                return false;
-            }
-            Definition::Package if is("as") || is("is") => {
-                self.enter(Block::Declarations);
-                return false;
-            }
-            Definition::Routine if is("return") => {
-                self.state = State::Return;
-                return true;
-            }
-            Definition::Routine if is("character") || is("char") => {
-                self.last = Last::Character;
-                false
-            }
-            Definition::Routine if is("set") => last != Last::Character,
-            Definition::Routine => opens(is) || is("begin") || VERBS.iter().any(|verb| is(verb)),
-            Definition::Trigger if is("each") => {
-                self.last = Last::Each;
-                false
-            }
-            Definition::Trigger if is("row") && last == Last::Each => {
-                self.enter_body();
-                return false;
-            }
-            Definition::Event if is("do") => {
-                self.enter_body();
-                return false;
-            }
-            _ => false,
-        };
-        if !body {
-            return false;
-        }
-        self.enter_body();
-        self.body(is, last)
-    }
-
     fn enter_body(&mut self) {
         (self.state, self.start, self.words) = (State::Body, true, 0);
     }
@@ -369,105 +287,4 @@ impl Compound {
         self.pop();
         self.push(block);
     }
-
-    /// A word of a body, at depth 0 of parentheses.
-    fn body(&mut self, is: impl Fn(&str) -> bool + Copy, last: Last) -> bool {
-        if matches!(last, Last::End | Last::Label) {
-            self.last = if last == Last::Label { last } else { Last::Other };
-            return false;
-        }
-        if last == Last::Order {
-            self.start = true;
-            return false;
-        }
-        if self.handler == Handler::Next {
-            (self.handler, self.start) = (Handler::No, true);
-        }
-        let start = std::mem::take(&mut self.start);
-        self.words = if start { 1 } else { self.words + 1 };
-        if start { self.begins(is) } else { self.continues(is, last) }
-    }
-
-    /// The first word of a statement in a body.
-    fn begins(&mut self, is: impl Fn(&str) -> bool) -> bool {
-        let innermost = self.innermost();
-        match () {
-            () if is("begin") && innermost == Some(Block::Declarations) => {
-                self.replace(Block::Begin);
-                self.start = true;
-            }
-            () if is("begin") => self.enter(Block::Begin),
-            () if is("end") && innermost.is_some() => {
-                self.pop();
-                self.last = Last::End;
-            }
-            () if is("if") => self.push(Block::If),
-            () if is("case") => self.push(Block::Case),
-            () if is("while") || is("for") => self.push(Block::LoopHead),
-            () if is("loop") => self.enter(Block::Loop),
-            () if is("repeat") => self.enter(Block::Repeat),
-            () if is("until") && innermost == Some(Block::Repeat) => self.replace(Block::Until),
-            () if is("else") => self.start = true,
-            () if is("elseif") || is("elsif") || is("when") || is("exception") => {
-                self.start = is("exception");
-            }
-            () if is("follows") || is("precedes") => self.last = Last::Order,
-            () if innermost == Some(Block::Declarations) && (is("procedure") || is("function")) => {
-                (self.state, self.words) = (State::Name(Definition::Routine), 0);
-            }
-            () if is("not") => self.last = Last::BeginNot,
-            () => return true,
-        }
-        false
-    }
-
-    /// A word further inside of a statement.
-    fn continues(&mut self, is: impl Fn(&str) -> bool, last: Last) -> bool {
-        let innermost = self.innermost();
-        match () {
-            () if self.handler == Handler::Condition => {
-                if !["not", "sqlstate", "value"].iter().any(|word| is(word)) {
-                    self.handler = Handler::Next;
-                }
-            }
-            () if last == Last::BeginNot && is("atomic") => self.start = true,
-            () if is("handler") => self.last = Last::Handler,
-            () if is("for") && last == Last::Handler => self.handler = Handler::Condition,
-            () if is("case") => self.push(Block::Choice),
-            () if is("end") && matches!(innermost, Some(Block::Choice)) => self.pop(),
-            () if is("end") && matches!(innermost, Some(Block::Until)) => {
-                self.pop();
-                self.last = Last::End;
-            }
-            () if innermost == Some(Block::Choice) => {}
-            () if is("then") && innermost.is_some() => self.start = true,
-            () if is("else") && matches!(innermost, Some(Block::If | Block::Case)) => self.start = true,
-            () if (is("do") || is("loop")) && innermost == Some(Block::LoopHead) => {
-                self.replace(Block::Loop);
-                self.start = true;
-            }
-            () => {}
-        }
-        false
-    }
 }
-
-/// The words that begin a block wherever a statement may begin.
-fn opens(is: impl Fn(&str) -> bool) -> bool {
-    ["if", "case", "loop", "while", "repeat", "for"].iter().any(|word| is(word))
-}
-
-/// Objects whose definition has no body.
-#[rustfmt::skip]
-const NO_BODY: [&str; 14] = [
-    "table", "view", "index", "database", "schema", "user", "role", "sequence", "server", "tablespace", "logfile", "resource",
-    "instance", "library",
-];
-
-/// What the body of a routine may begin with, where it is one plain statement.
-#[rustfmt::skip]
-const VERBS: [&str; 36] = [
-    "select", "insert", "update", "delete", "replace", "with", "values", "table", "call", "do", "create", "drop", "alter",
-    "truncate", "rename", "grant", "revoke", "start", "commit", "rollback", "savepoint", "release", "lock", "unlock", "flush",
-    "analyze", "optimize", "repair", "check", "show", "prepare", "execute", "deallocate", "signal", "kill", "load",
-];
