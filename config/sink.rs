@@ -77,7 +77,7 @@ pub struct Batch {
     /// Events. Default 500.
     #[serde(deserialize_with = "value::count")]
     pub max_events: usize,
-    /// Bytes of encoded events; a single larger event still goes, alone. Default 1 MiB.
+    /// Bytes of encoded events; a single larger event still goes, alone. Default 256 KiB.
     pub max_bytes: ByteSize,
     /// How long the first event of a batch waits for others. Default 100 ms.
     #[serde(deserialize_with = "value::duration")]
@@ -112,7 +112,7 @@ impl Default for File {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { max_events: 500, max_bytes: ByteSize::mib(1), max_wait: Duration::from_millis(100) }
+        Self { max_events: 500, max_bytes: ByteSize::kib(256), max_wait: Duration::from_millis(100) }
     }
 }
 

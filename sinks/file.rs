@@ -1,7 +1,7 @@
 //! Events in a file, one JSON object a line.
 //!
-//! A batch is one write to the end of the file. What a failed write left is cut off again, and so is what a killed
-//! process left, so that no half line stays.
+//! A batch goes to the end of the file. What a failed write left of it is cut off again, and so is what a killed process
+//! left, so that no half line stays.
 
 use std::{
     fs::{self, DirBuilder},
@@ -17,6 +17,10 @@ use crate::{
     sink::{Failure, Records, Sink},
 };
 
+/// Lines are written so many bytes at a time: enough for the system to allot its pages by the dozen, few enough to be
+/// still in the core's own cache.
+const WRITE_BYTES: usize = 256 << 10;
+
 /// The file sink.
 pub(crate) struct File {
     path: PathBuf,
@@ -30,20 +34,27 @@ impl File {
         Self { path: options.path.clone(), file: None, lines: Vec::new() }
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    fn write(&mut self, batch: &Records<'_>) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             empty => empty.insert(open(&self.path)?),
         };
-        append(file, &self.lines)
+        let mut written = 0;
+        self.lines.clear();
+        for record in batch.iter() {
+            record.write_line(b"", &mut self.lines);
+            if self.lines.len() >= WRITE_BYTES {
+                written = append(file, written, &self.lines)?;
+                self.lines.clear();
+            }
+        }
+        append(file, written, &self.lines).map(drop)
     }
 }
 
 impl Sink for File {
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        self.lines.clear();
-        batch.write_lines(b"", &mut self.lines);
-        self.write().map_err(|error| {
+        self.write(batch).map_err(|error| {
             self.file = None;
             Failure::retry(format!("{}: {error}", self.path.display()))
         })
@@ -96,22 +107,25 @@ fn last_line(file: &fs::File, size: u64) -> io::Result<u64> {
     Ok(end)
 }
 
-/// Writes all or nothing.
-fn append(file: &mut fs::File, lines: &[u8]) -> io::Result<()> {
-    let mut written = 0;
-    while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
+/// Writes more of a batch, of which `written` bytes are in the file: how many are then. Where that fails, none of it is.
+fn append(file: &mut fs::File, mut written: usize, lines: &[u8]) -> io::Result<usize> {
+    let mut rest = lines;
+    while !rest.is_empty() {
         match file.write(rest) {
-            Ok(n) if n > 0 => written += n,
+            Ok(n) if n > 0 => {
+                written += n;
+                rest = rest.get(n..).unwrap_or_default();
+            }
             Ok(_) => return cut(file, written, io::ErrorKind::WriteZero.into()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return cut(file, written, error),
         }
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Takes the first part of a batch off again. Others may write to the file as well: only the end is ours to cut.
-fn cut(file: &fs::File, written: usize, error: io::Error) -> io::Result<()> {
+fn cut(file: &fs::File, written: usize, error: io::Error) -> io::Result<usize> {
     if written > 0 {
         let size = file.metadata()?.len();
         file.set_len(size.saturating_sub(written as u64))?;
@@ -124,24 +138,27 @@ mod tests {
     use std::{os::unix::fs::PermissionsExt, path::Path};
 
     use super::*;
+    use crate::journal::Span;
 
-    fn sink(path: &Path, lines: &str) -> File {
-        File { path: path.to_owned(), file: None, lines: lines.into() }
+    fn write(path: &Path, event: &str) -> io::Result<()> {
+        let spans = [Span::whole(1, event.as_bytes())];
+        let mut sink = File { path: path.to_owned(), file: None, lines: Vec::new() };
+        sink.write(&Records::new(event.as_bytes(), &spans))
     }
 
     #[test]
     fn the_folder_is_made_and_the_file_is_private_and_never_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/events.jsonl");
-        sink(&path, "{}\n").write().unwrap();
-        sink(&path, "[]\n").write().unwrap();
+        write(&path, "{}").unwrap();
+        write(&path, "[]").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n[]\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn a_full_disk_is_a_failure() {
-        let error = sink(Path::new("/dev/full"), "{}\n").write().unwrap_err();
+        let error = write(Path::new("/dev/full"), "{}").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 

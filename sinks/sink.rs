@@ -92,9 +92,16 @@ impl<'a> Records<'a> {
     /// Writes the events to `out`, each behind `prefix` and on a line of its own.
     pub(crate) fn write_lines(&self, prefix: &[u8], out: &mut Vec<u8>) {
         for record in self.iter() {
-            out.extend_from_slice(prefix);
-            out.extend_from_slice(record.json);
-            out.push(b'\n');
+            record.write_line(prefix, out);
         }
+    }
+}
+
+impl Record<'_> {
+    /// Writes the event to `out`, behind `prefix` and on a line of its own.
+    pub(crate) fn write_line(&self, prefix: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(prefix);
+        out.extend_from_slice(self.json);
+        out.push(b'\n');
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A cursor is saved at most this often.
-const SAVE_INTERVAL: Duration = Duration::from_millis(200);
+const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// One sink's way through the journal.
 pub(crate) struct Follower {

@@ -54,8 +54,9 @@ pub(crate) enum Found {
 pub(crate) struct Reader {
     file: Arc<File>,
     at: Mark,
-    block: Vec<u8>,
-    /// How much of the block are whole records.
+    block: Block,
+    /// Where in the block the records of the last read begin, and where they end.
+    from: usize,
     whole: usize,
     spans: Vec<Span>,
 }
@@ -76,13 +77,14 @@ impl Span {
 impl Reader {
     /// Reads from `at` on.
     pub(crate) fn new(file: Arc<File>, at: Mark) -> Self {
-        Self { file, at, block: Vec::new(), whole: 0, spans: Vec::new() }
+        Self { file, at, block: Block::default(), from: 0, whole: 0, spans: Vec::new() }
     }
 
     /// Goes on in another segment, with the memory of this one.
     pub(crate) fn switch(&mut self, file: Arc<File>, at: Mark) {
-        (self.file, self.at, self.whole) = (file, at, 0);
+        (self.file, self.at) = (file, at);
         self.spans.clear();
+        self.forget();
     }
 
     /// Where the next read begins.
@@ -97,55 +99,60 @@ impl Reader {
 
     /// What the spans point into.
     pub(crate) fn block(&self) -> &[u8] {
-        &self.block
+        self.block.bytes()
     }
 
     /// The records of the last read, as they stand in the file.
     pub(crate) fn raw(&self) -> &[u8] {
-        self.block.get(..self.whole).unwrap_or_default()
+        self.block.bytes().get(self.from..self.whole).unwrap_or_default()
     }
 
-    /// Reads the next events: at most `max_events`, in at most `max_bytes` unless one alone is larger.
+    /// Finds the next events: at most `max_events`, in at most `max_bytes` unless one alone is larger.
     pub(crate) fn read(&mut self, extent: Extent, max_events: usize, max_bytes: usize) -> io::Result<Found> {
         let mut want = max_bytes.max(record::HEADER);
+        let mut fresh = false;
         loop {
             self.spans.clear();
-            self.whole = 0;
-            fill(&self.file, self.at.offset, extent.end, want, &mut self.block)?;
-            let found = self.parse(extent, max_events);
-            self.at.offset += self.whole as u64;
-            match found {
+            self.from = self.whole;
+            match self.parse(extent, max_events) {
                 _ if !self.spans.is_empty() => return Ok(Found::Events),
-                Parsed::Rest(needed) if self.whole == 0 && needed > want => want = needed,
-                // The file is shorter than it was.
-                Parsed::Rest(_) if self.whole == 0 => return Ok(Found::Damage),
-                // Only records that were read before, or lost numbers.
-                Parsed::Rest(_) => {}
                 Parsed::End => return Ok(Found::End),
                 Parsed::Damage => return Ok(Found::Damage),
+                // The file is shorter than it was.
+                Parsed::Rest(needed) if fresh && self.whole == self.from && needed <= want => {
+                    return Ok(Found::Damage);
+                }
+                Parsed::Rest(needed) => want = want.max(needed),
             }
+            self.forget();
+            self.block.fill(&self.file, self.at.offset, extent.end, want)?;
+            fresh = true;
         }
     }
 
+    /// What was read ahead is not what comes next.
+    fn forget(&mut self) {
+        self.block.filled = 0;
+        (self.from, self.whole) = (0, 0);
+    }
+
     fn parse(&mut self, extent: Extent, max_events: usize) -> Parsed {
-        let left = extent.end.saturating_sub(self.at.offset);
         loop {
-            let rest = self.block.get(self.whole..).unwrap_or_default();
-            if self.at.next >= extent.limit || self.whole as u64 >= left {
+            let left = extent.end.saturating_sub(self.at.offset);
+            if self.at.next >= extent.limit || left == 0 {
                 return Parsed::End;
             }
+            if self.spans.len() >= max_events {
+                return Parsed::Rest(0);
+            }
+            let rest = self.block.bytes().get(self.whole..).unwrap_or_default();
             let record = match record::decode(rest) {
                 Decoded::Record(record) => record,
-                Decoded::Short(needed) if self.whole as u64 + needed as u64 <= left => {
-                    return Parsed::Rest(needed);
-                }
+                Decoded::Short(needed) if needed as u64 <= left => return Parsed::Rest(needed),
                 Decoded::Short(_) | Decoded::Bad => return Parsed::Damage,
             };
             if record.seq > self.at.next || record.seq < extent.first {
                 return Parsed::Damage;
-            }
-            if self.spans.len() >= max_events {
-                return Parsed::Rest(0);
             }
             if record.seq == self.at.next && record.kind == Kind::Event {
                 let start = self.whole + record::HEADER;
@@ -153,6 +160,7 @@ impl Reader {
                 self.spans.push(Span { seq: record.seq, unix_micros: record.unix_micros, start, end });
             }
             self.at.next = self.at.next.max(record.next());
+            self.at.offset += record.size() as u64;
             self.whole += record.size();
         }
     }
@@ -161,10 +169,11 @@ impl Reader {
     /// extent's end; else the time of that record.
     pub(crate) fn resync(&mut self, extent: Extent) -> io::Result<Option<i64>> {
         let mut offset = self.at.offset;
-        let mut block = Vec::new();
+        let mut block = Block::default();
+        self.forget();
         while offset < extent.end {
-            fill(&self.file, offset, extent.end, SEARCH_BLOCK, &mut block)?;
-            let heads = block.windows(record::HEADER).enumerate();
+            block.fill(&self.file, offset, extent.end, SEARCH_BLOCK)?;
+            let heads = block.bytes().windows(record::HEADER).enumerate();
             for (distance, head) in heads {
                 let begin = offset + distance as u64;
                 if !record::may_begin(head, self.plausible(begin, extent)) {
@@ -174,8 +183,8 @@ impl Reader {
                     return Ok(Some(unix_micros));
                 }
             }
-            offset += (block.len().saturating_sub(record::HEADER - 1)).max(1) as u64;
-            if block.len() < SEARCH_BLOCK {
+            offset += (block.filled.saturating_sub(record::HEADER - 1)).max(1) as u64;
+            if block.filled < SEARCH_BLOCK {
                 break;
             }
         }
@@ -191,9 +200,10 @@ impl Reader {
 
     fn verify(&mut self, offset: u64, extent: Extent) -> io::Result<Option<i64>> {
         let mut want = record::HEADER;
+        let mut block = Block::default();
         loop {
-            fill(&self.file, offset, extent.end, want, &mut self.block)?;
-            match record::decode(&self.block) {
+            block.fill(&self.file, offset, extent.end, want)?;
+            match record::decode(block.bytes()) {
                 Decoded::Record(Record { seq, unix_micros, .. }) => {
                     self.at = Mark { offset, next: seq };
                     return Ok(Some(unix_micros));
@@ -213,22 +223,36 @@ enum Parsed {
     Damage,
 }
 
-/// Reads up to `want` bytes from `offset` on, but none beyond `end`, in place of what `block` held.
-fn fill(file: &File, offset: u64, end: u64, want: usize, block: &mut Vec<u8>) -> io::Result<()> {
-    let want = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(want);
-    block.resize(want, 0);
-    let mut filled = 0;
-    while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, offset + filled as u64) {
-            // The file is shorter than its records were: what is missing is damage, not an error.
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// Bytes of a file, in memory that is kept: it is only ever cleared once.
+#[derive(Default)]
+struct Block {
+    memory: Vec<u8>,
+    filled: usize,
+}
+
+impl Block {
+    fn bytes(&self) -> &[u8] {
+        self.memory.get(..self.filled).unwrap_or_default()
     }
-    block.truncate(filled);
-    Ok(())
+
+    /// Reads up to `want` bytes from `offset` on, but none beyond `end`, in place of what there was.
+    fn fill(&mut self, file: &File, offset: u64, end: u64, want: usize) -> io::Result<()> {
+        let want = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(want);
+        if self.memory.len() < want {
+            self.memory.resize(want, 0);
+        }
+        self.filled = 0;
+        while let Some(rest) = self.memory.get_mut(self.filled..want).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, offset + self.filled as u64) {
+                // The file is shorter than its records were: what is missing is damage, not an error.
+                Ok(0) => break,
+                Ok(n) => self.filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where a segment's first record stands.
