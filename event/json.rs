@@ -8,6 +8,10 @@ use std::io;
 use memchr::memchr3;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
+use uuid::Uuid;
+
+/// `,"":` around a name.
+const NAME_SIGNS: usize = 4;
 
 /// Writes `value` as JSON at the end of `out`.
 pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
@@ -44,6 +48,7 @@ impl<'a> Object<'a> {
     }
 
     /// Writes a member. The name is ours and needs no escape.
+    #[inline]
     pub fn member<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> &mut Self {
         self.name(name);
         write(self.out, value);
@@ -51,6 +56,7 @@ impl<'a> Object<'a> {
     }
 
     /// Writes a member where there is a value.
+    #[inline]
     pub fn optional<T: Serialize>(&mut self, name: &str, value: Option<T>) -> &mut Self {
         if let Some(value) = value {
             self.member(name, &value);
@@ -59,10 +65,26 @@ impl<'a> Object<'a> {
     }
 
     /// Writes a member whose value is JSON already.
+    #[inline]
     pub fn encoded(&mut self, name: &str, value: &[u8]) -> &mut Self {
         self.name(name);
         self.out.extend_from_slice(value);
         self
+    }
+
+    /// Writes a member that is a string without anything to escape: words of our own, numbers in hex.
+    #[inline]
+    pub fn plain(&mut self, name: &str, value: &str) -> &mut Self {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.push(b'"');
+        self
+    }
+
+    /// Writes a member that is a UUID.
+    pub fn uuid(&mut self, name: &str, value: Uuid) -> &mut Self {
+        self.plain(name, value.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 
     /// Writes members that are JSON already (see [`members`]).
@@ -75,12 +97,14 @@ impl<'a> Object<'a> {
     }
 
     /// Opens a member whose value the caller writes, as one JSON value, to the buffer given back.
+    #[inline]
     pub fn value(&mut self, name: &str) -> &mut Vec<u8> {
         self.name(name);
         self.out
     }
 
     /// Opens a member that is an object itself.
+    #[inline]
     pub fn object(&mut self, name: &str) -> Object<'_> {
         self.name(name);
         Object::begin(self.out)
@@ -97,13 +121,17 @@ impl<'a> Object<'a> {
         self.out.push(b'}');
     }
 
+    /// Names are known when this is compiled; inlined, their bytes are stored, not copied.
+    #[inline(always)]
     fn name(&mut self, name: &str) {
+        self.out.reserve(name.len() + NAME_SIGNS);
         self.comma();
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
 
+    #[inline]
     fn comma(&mut self) {
         if !self.empty {
             self.out.push(b',');

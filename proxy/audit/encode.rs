@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use panoptes_config::Protocol;
 use panoptes_event::{
-    Cancel, Db, Event, Gap, Kind, Meta, Operation, Outcome, Session, Sql, VERSION, json, time,
+    Cancel, Db, Gap, Kind, Outcome, Session, json,
+    time::{self, Clock},
 };
 use panoptes_parser::wire::{Nanos, TransactionStatus};
+use panoptes_sinks::Origin;
+use serde::Serialize;
 
 use super::{
     Tools,
@@ -21,45 +24,98 @@ const REASON: &str = "default:allowed";
 const FORGOTTEN: &str =
     "a prepared statement beyond limits.max_prepared_statements or max_prepared_bytes is not remembered";
 
-/// Writes a statement's event, number `seq` of its session. `common` are what the events of the session have in common,
-/// encoded: members of `meta`, the whole of `db`, members of `session`.
-pub(crate) fn write_statement(statement: &Statement, seq: u64, common: [&[u8]; 3], tools: &mut Tools) {
+/// What the events of a session have in common, encoded.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    /// Members of `meta`.
+    pub(crate) meta: Vec<u8>,
+    /// The whole of `db`.
+    pub(crate) db: Vec<u8>,
+    /// Members of `session`.
+    pub(crate) session: Vec<u8>,
+}
+
+impl Common {
+    /// Of a session: its application, if it has a name, its database and itself.
+    pub(crate) fn new(origin: &Origin, source_app: Option<&str>, db: &Db, session: &Session) -> Self {
+        let mut common = Self {
+            meta: json::members(&StaticMeta {
+                app_name: &origin.app_name,
+                environment: &origin.environment,
+                instance: &origin.instance,
+                source_app,
+            }),
+            db: Vec::new(),
+            session: json::members(session),
+        };
+        json::write(&mut common.db, db);
+        // They stay as long as the session, mostly idle.
+        common.db.shrink_to_fit();
+        common
+    }
+
+    /// Writes `meta` and `db`, with which every event of a session begins.
+    pub(crate) fn begin(
+        &self,
+        event: &mut json::Object<'_>,
+        calendar: &mut Clock,
+        unix_micros: i64,
+        duration_micros: Option<u64>,
+    ) {
+        self.write_meta(event, calendar, unix_micros, duration_micros);
+        event.encoded("db", &self.db);
+    }
+
+    fn write_meta(
+        &self,
+        event: &mut json::Object<'_>,
+        calendar: &mut Clock,
+        unix_micros: i64,
+        duration_micros: Option<u64>,
+    ) {
+        let mut meta = event.object("meta");
+        meta.inline(&self.meta);
+        calendar.write(&mut meta, unix_micros);
+        if let Some(micros) = duration_micros {
+            time::write_milliseconds(meta.value("durationMs"), micros);
+        }
+        meta.plain("reason", REASON);
+        meta.end();
+    }
+
+    /// Opens `session`, with the event's number in it.
+    pub(crate) fn session<'e>(&self, event: &'e mut json::Object<'_>, seq: u64) -> json::Object<'e> {
+        let mut session = event.object("session");
+        session.inline(&self.session).member("seq", &seq);
+        session
+    }
+}
+
+/// Writes a statement's event, number `seq` of its session.
+pub(crate) fn write_statement(statement: &Statement, seq: u64, common: &Common, tools: &mut Tools) {
     let operation = statement.what.operation();
-    let [common_meta, db, common_session] = common;
     tools.metrics_batch.count(operation.category, statement.end.outcome);
     let calendar = &mut tools.calendar;
     tools.out.event(statement.id, Kind::Statement, statement.unix_micros, |event| {
-        let mut meta = event.object("meta");
-        meta.inline(common_meta);
-        calendar.write(&mut meta, statement.unix_micros);
-        meta.member("durationMs", &milliseconds(statement.duration_micros));
-        word(&mut meta, "reason", REASON);
-        meta.end();
-        event.encoded("db", db).encoded("operation", &operation.encoded);
+        common.begin(event, calendar, statement.unix_micros, Some(statement.duration_micros));
+        event.encoded("operation", &operation.encoded);
         let mut sql = event.object("sql");
         write_text(statement, &mut sql);
         write_end(statement, &mut sql);
         sql.end();
-        let mut session = event.object("session");
-        session.inline(common_session).member("seq", &seq);
-        session.end();
+        common.session(event, seq).end();
         write_transaction(statement, event);
     });
 }
 
 /// Writes a prepared statement that could not be remembered: nothing else tells its text. The rest as for
 /// [`write_statement`].
-pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: [&[u8]; 3], tools: &mut Tools) {
-    let [common_meta, db, common_session] = common;
+pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: &Common, tools: &mut Tools) {
     let id = tools.event_id(at);
     let calendar = &mut tools.calendar;
     tools.out.event(id, Kind::Blind, at, |event| {
-        let mut meta = event.object("meta");
-        meta.inline(common_meta);
-        calendar.write(&mut meta, at);
-        word(&mut meta, "reason", REASON);
-        meta.end();
-        event.encoded("db", db).encoded("operation", &text.form.operation.encoded);
+        common.begin(event, calendar, at, None);
+        event.encoded("operation", &text.form.operation.encoded);
         let mut sql = event.object("sql");
         sql.inline(&text.raw).inline(&text.form.normalized);
         if text.length.is_some() {
@@ -68,11 +124,9 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: [&[u8]; 3]
             truncated.end();
         }
         sql.end();
-        let mut session = event.object("session");
-        session.inline(common_session).member("seq", &seq);
-        session.end();
+        common.session(event, seq).end();
         let mut blind = event.object("blind");
-        word(&mut blind, "reason", FORGOTTEN);
+        blind.plain("reason", FORGOTTEN);
         blind.end();
     });
 }
@@ -80,57 +134,45 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: [&[u8]; 3]
 /// Writes that someone asked to cancel another's statement.
 pub(crate) fn write_cancel(request: &CancelRequest, tools: &mut Tools) {
     let at = tools.anchor.unix_micros(request.opened.at);
-    let mut event = tools.event(Kind::Cancel, at);
-    event.db = Some(db(&request.opened.upstream));
-    event.operation = Some(session_operation("CANCEL"));
     let error = request.failure.as_ref().map(|why| Error { sql_state: "08006".into(), message: why.clone() });
-    event.sql = request.target.map(|_| outcome(error.as_ref()));
-    event.session = Some(Session {
-        id: request.opened.id,
-        client: Some(request.opened.client.to_string()),
-        seq: Some(1),
-        ..Session::default()
-    });
-    event.cancel = Some(Cancel {
+    let cancel = Cancel {
         matched: request.target.is_some(),
         session_id: request.target,
         server_pid: Some(request.pid),
+    };
+    let session = Session {
+        id: request.opened.id,
+        client: Some(request.opened.client.to_string()),
+        ..Session::default()
+    };
+    let common = Common::new(&tools.origin, None, &db(&request.opened.upstream), &session);
+    let id = tools.event_id(at);
+    let calendar = &mut tools.calendar;
+    tools.out.event(id, Kind::Cancel, at, |event| {
+        common.begin(event, calendar, at, None);
+        write_operation(event, "CANCEL");
+        if request.target.is_some() {
+            write_outcome(event, error.as_ref());
+        }
+        common.session(event, 1).end();
+        event.member("cancel", &cancel);
     });
-    tools.out.push(&event, at);
 }
 
 /// Writes that events were lost.
 pub(crate) fn write_gap(count: u64, from: Nanos, to: Nanos, tools: &mut Tools) {
     let (from, to) = (tools.anchor.unix_micros(from), tools.anchor.unix_micros(to));
-    let mut event = tools.event(Kind::Gap, from);
-    event.gap = Some(Gap {
+    tools.metrics.left_out.inc_by(count);
+    let gap = Gap {
         count,
         from: time::rfc3339(from),
         to: time::rfc3339(to),
         reason: "the capture queue was full".into(),
-    });
-    tools.metrics.left_out.inc_by(count);
-    tools.out.push(&event, from);
-}
-
-impl Tools {
-    /// An event with its time and origin.
-    pub(super) fn event(&self, kind: Kind, unix_micros: i64) -> Event {
-        let timestamp = time::rfc3339(unix_micros);
-        let (date, clock) = timestamp.split_once('T').unwrap_or_default();
-        let meta = Meta {
-            app_name: self.origin.app_name.clone(),
-            environment: self.origin.environment.clone(),
-            instance: self.origin.instance.clone(),
-            timestamp_unix: unix_micros.div_euclid(1_000_000),
-            date: date.to_owned(),
-            time: clock.split('.').next().unwrap_or_default().to_owned(),
-            timestamp: timestamp.clone(),
-            reason: REASON.into(),
-            ..Meta::default()
-        };
-        Event { id: self.event_id(unix_micros), version: VERSION, kind, meta, ..Event::default() }
-    }
+    };
+    let common = Common::new(&tools.origin, None, &Db::default(), &Session::default());
+    let id = tools.event_id(from);
+    let calendar = &mut tools.calendar;
+    tools.out.gap(id, from, &gap, |event| common.write_meta(event, calendar, from, None));
 }
 
 fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
@@ -138,7 +180,7 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
         sql.inline(&text.raw).inline(&text.form.normalized);
     }
     if statement.split_uncertain {
-        word(sql, "split", "uncertain");
+        sql.plain("split", "uncertain");
     }
     if !statement.parameters.is_empty() {
         sql.encoded("parameters", &statement.parameters);
@@ -163,20 +205,35 @@ fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
     sql.optional("bytesSent", Some(end.sent).filter(|sent| *sent > 0));
     sql.member("success", &end.is_success());
     if let Some(outcome) = end.outcome {
-        word(sql, "outcome", outcome.as_str());
+        sql.plain("outcome", outcome.as_str());
     }
-    if let Some(error) = &end.error {
+    write_error(end.error.as_deref(), sql);
+    sql.optional("warnings", Some(end.warnings).filter(|warnings| *warnings > 0));
+}
+
+/// Writes `sql` of what is no statement: whether it succeeded.
+pub(super) fn write_outcome(event: &mut json::Object<'_>, error: Option<&Error>) {
+    let outcome = if error.is_none() { Outcome::Ok } else { Outcome::Error };
+    let mut sql = event.object("sql");
+    sql.member("success", &error.is_none()).plain("outcome", outcome.as_str());
+    write_error(error, &mut sql);
+    sql.end();
+}
+
+fn write_error(error: Option<&Error>, sql: &mut json::Object<'_>) {
+    if let Some(error) = error {
         sql.optional("errorCode", some(&error.sql_state))
             .optional("errorMessage", some(&error.message))
             .optional("sqlState", some(&error.sql_state));
     }
-    sql.optional("warnings", Some(end.warnings).filter(|warnings| *warnings > 0));
 }
 
 fn write_transaction(statement: &Statement, event: &mut json::Object<'_>) {
     let mut transaction = event.object("transaction");
-    transaction.optional("id", statement.transaction);
-    word(&mut transaction, "status", status(statement.status));
+    if let Some(id) = statement.transaction {
+        transaction.uuid("id", id);
+    }
+    transaction.plain("status", status(statement.status));
     transaction.optional("verdict", statement.verdict);
     if let Some(error) = &statement.undone_by {
         transaction
@@ -184,14 +241,6 @@ fn write_transaction(statement: &Statement, event: &mut json::Object<'_>) {
             .optional("errorMessage", some(&error.message));
     }
     transaction.end();
-}
-
-/// A member of our own words, which need no escapes.
-fn word(object: &mut json::Object<'_>, name: &str, word: &str) {
-    let out = object.value(name);
-    out.push(b'"');
-    out.extend_from_slice(word.as_bytes());
-    out.push(b'"');
 }
 
 /// What the server left out, or sent empty, is left out.
@@ -207,19 +256,11 @@ fn status(status: TransactionStatus) -> &'static str {
     }
 }
 
-pub(super) fn session_operation(kind: &str) -> Operation {
-    Operation { kind: kind.into(), category: "SESSION".into(), ..Operation::default() }
-}
-
-pub(super) fn outcome(error: Option<&Error>) -> Sql {
-    Sql {
-        success: Some(error.is_none()),
-        outcome: Some(if error.is_none() { Outcome::Ok } else { Outcome::Error }),
-        error_code: error.and_then(|error| some(&error.sql_state)).map(Into::into),
-        error_message: error.and_then(|error| some(&error.message)).map(Into::into),
-        sql_state: error.and_then(|error| some(&error.sql_state)).map(Into::into),
-        ..Sql::default()
-    }
+/// `operation` of what is done to a session.
+pub(super) fn write_operation(event: &mut json::Object<'_>, kind: &str) {
+    let mut operation = event.object("operation");
+    operation.plain("type", kind).plain("category", "SESSION");
+    operation.end();
 }
 
 pub(super) fn db(upstream: &Arc<Upstream>) -> Db {
@@ -230,8 +271,12 @@ pub(super) fn db(upstream: &Arc<Upstream>) -> Db {
     Db { engine: engine.into(), host: upstream.host.clone(), port: upstream.port, ..Db::default() }
 }
 
-/// Microsecond steps.
-#[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-pub(super) fn milliseconds(micros: u64) -> f64 {
-    micros as f64 / 1_000.0
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StaticMeta<'a> {
+    app_name: &'a str,
+    environment: &'a str,
+    instance: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_app: Option<&'a str>,
 }

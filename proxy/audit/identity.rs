@@ -2,14 +2,13 @@
 
 use std::rc::Rc;
 
-use panoptes_event::{Blind, Db, Event, Kind, Session, Transaction, json};
+use panoptes_event::{Blind, Db, Kind, Session, Transaction};
 use panoptes_parser::wire::Nanos;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     Tools,
-    encode::{db, milliseconds, outcome, session_operation, some, write_forgotten, write_statement},
+    encode::{Common, db, some, write_forgotten, write_operation, write_outcome, write_statement},
     statement::{Error, Statement},
     text::Text,
     transaction::Told,
@@ -42,12 +41,9 @@ pub(crate) struct Identity {
     seq: u64,
     /// How often it was told to be blind.
     blind: u32,
-    /// Something changed since the parts below were encoded.
+    /// Something changed since what is common was encoded.
     stale: bool,
-    /// Members of `meta`, the whole of `db`, members of `session`.
-    meta: Vec<u8>,
-    db: Vec<u8>,
-    session: Vec<u8>,
+    common: Common,
 }
 
 impl Identity {
@@ -66,9 +62,7 @@ impl Identity {
             seq: 0,
             blind: 0,
             stale: true,
-            meta: Vec::new(),
-            db: Vec::new(),
-            session: Vec::new(),
+            common: Common::default(),
         }
     }
 
@@ -95,33 +89,20 @@ impl Identity {
         if !std::mem::take(&mut self.stale) {
             return;
         }
-        self.meta = json::members(&StaticMeta {
-            app_name: &tools.origin.app_name,
-            environment: &tools.origin.environment,
-            instance: &tools.origin.instance,
-            source_app: self.source_app.as_deref(),
-        });
-        let mut db = Vec::new();
-        json::write(&mut db, &self.db());
-        self.db = db;
-        self.session = json::members(&self.session());
-        // They stay as long as the session, mostly idle.
-        self.db.shrink_to_fit();
+        self.common = Common::new(&tools.origin, self.source_app.as_deref(), &self.db(), &self.session());
     }
 
     /// Writes a statement's event, and tells its number in the session.
     pub(crate) fn write_statement(&mut self, statement: &Statement, tools: &mut Tools) -> u64 {
-        self.seq += 1;
-        self.refresh(tools);
-        write_statement(statement, self.seq, [&self.meta, &self.db, &self.session], tools);
-        self.seq
+        let seq = self.next(tools);
+        write_statement(statement, seq, &self.common, tools);
+        seq
     }
 
     /// Writes what became of statements written before, and tells its number in the session.
     pub(crate) fn write_verdict(&mut self, told: &Told, tools: &mut Tools) -> u64 {
         let at = tools.anchor.unix_micros(clock::now());
-        let mut event = self.event(Kind::Verdict, at, tools);
-        event.transaction = Some(Transaction {
+        let transaction = Transaction {
             id: Some(told.transaction),
             verdict: Some(told.verdict),
             from_seq: Some(told.from),
@@ -130,35 +111,47 @@ impl Identity {
             sql_state: told.undone_by.as_ref().and_then(|error| some(&error.sql_state)).map(Into::into),
             error_message: told.undone_by.as_ref().and_then(|error| some(&error.message)).map(Into::into),
             ..Transaction::default()
+        };
+        let (seq, id) = (self.next(tools), tools.event_id(at));
+        let Tools { out, calendar, .. } = tools;
+        out.event(id, Kind::Verdict, at, |event| {
+            self.common.begin(event, calendar, at, None);
+            self.common.session(event, seq).end();
+            event.member("transaction", &transaction);
         });
-        self.push(event, at, tools)
+        seq
     }
 
     /// Writes the login, or why it was refused.
     pub(crate) fn write_login(&mut self, at: Nanos, error: Option<&Error>, tools: &mut Tools) {
         let begun = tools.anchor.unix_micros(self.opened.at);
-        let mut event = self.event(Kind::Login, begun, tools);
-        event.meta.duration_ms = Some(milliseconds(at.saturating_sub(self.opened.at) / 1_000));
-        event.operation = Some(session_operation("LOGIN"));
-        event.sql = Some(outcome(error));
-        if let Some(session) = &mut event.session {
-            session.attributes = Some(self.attributes.clone()).filter(|attributes| !attributes.is_empty());
-        }
-        self.push(event, begun, tools);
+        let (seq, id) = (self.next(tools), tools.event_id(begun));
+        let Tools { out, calendar, .. } = tools;
+        out.event(id, Kind::Login, begun, |event| {
+            self.common.begin(event, calendar, begun, Some(self.micros_until(at)));
+            write_operation(event, "LOGIN");
+            write_outcome(event, error);
+            let mut session = self.common.session(event, seq);
+            session
+                .optional("attributes", Some(&self.attributes).filter(|attributes| !attributes.is_empty()));
+            session.end();
+        });
     }
 
     /// Writes the end of the session.
     pub(crate) fn write_logout(&mut self, at: Nanos, ending: &Ending, tools: &mut Tools) {
         let ended = tools.anchor.unix_micros(at);
-        let mut event = self.event(Kind::Logout, ended, tools);
-        event.meta.duration_ms = Some(milliseconds(at.saturating_sub(self.opened.at) / 1_000));
-        event.operation = Some(session_operation("LOGOUT"));
         let told = ending.detail().map(|detail| Error { sql_state: "08P01".into(), message: detail.into() });
-        event.sql = Some(outcome(told.as_ref().or(self.ended_by.as_deref())));
-        if let Some(session) = &mut event.session {
-            session.end_reason = Some(ending.as_str().into());
-        }
-        self.push(event, ended, tools);
+        let (seq, id) = (self.next(tools), tools.event_id(ended));
+        let Tools { out, calendar, .. } = tools;
+        out.event(id, Kind::Logout, ended, |event| {
+            self.common.begin(event, calendar, ended, Some(self.micros_until(at)));
+            write_operation(event, "LOGOUT");
+            write_outcome(event, told.as_ref().or(self.ended_by.as_deref()));
+            let mut session = self.common.session(event, seq);
+            session.plain("endReason", ending.as_str());
+            session.end();
+        });
     }
 
     /// Writes that not everything can be told from here on.
@@ -168,35 +161,34 @@ impl Identity {
         }
         self.blind += 1;
         let last = if self.blind == MAX_BLIND { "; more of this session is not told" } else { "" };
+        let blind = Blind { reason: format!("{reason}{last}") };
         let at = tools.anchor.unix_micros(clock::now());
-        let mut event = self.event(Kind::Blind, at, tools);
-        event.blind = Some(Blind { reason: format!("{reason}{last}") });
-        self.push(event, at, tools);
+        let (seq, id) = (self.next(tools), tools.event_id(at));
+        let Tools { out, calendar, .. } = tools;
+        out.event(id, Kind::Blind, at, |event| {
+            self.common.begin(event, calendar, at, None);
+            self.common.session(event, seq).end();
+            event.member("blind", &blind);
+        });
     }
 
     /// Writes the text of a prepared statement whose executions will not be told with it.
     pub(crate) fn write_forgotten(&mut self, text: &Text, tools: &mut Tools) {
-        self.seq += 1;
-        self.refresh(tools);
+        let seq = self.next(tools);
         let at = tools.anchor.unix_micros(clock::now());
-        write_forgotten(text, at, self.seq, [&self.meta, &self.db, &self.session], tools);
+        write_forgotten(text, at, seq, &self.common, tools);
     }
 
-    fn push(&mut self, mut event: Event, unix_micros: i64, tools: &mut Tools) -> u64 {
+    /// The number of the event that is to be written; what it has in common with the others is encoded.
+    fn next(&mut self, tools: &Tools) -> u64 {
+        self.refresh(tools);
         self.seq += 1;
-        if let Some(session) = &mut event.session {
-            session.seq = Some(self.seq);
-        }
-        tools.out.push(&event, unix_micros);
         self.seq
     }
 
-    fn event(&self, kind: Kind, unix_micros: i64, tools: &Tools) -> Event {
-        let mut event = tools.event(kind, unix_micros);
-        event.meta.source_app.clone_from(&self.source_app);
-        event.db = Some(self.db());
-        event.session = Some(self.session());
-        event
+    /// The session's age.
+    fn micros_until(&self, at: Nanos) -> u64 {
+        at.saturating_sub(self.opened.at) / 1_000
     }
 
     fn db(&self) -> Db {
@@ -219,14 +211,4 @@ impl Identity {
             ..Session::default()
         }
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StaticMeta<'a> {
-    app_name: &'a str,
-    environment: &'a str,
-    instance: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_app: Option<&'a str>,
 }

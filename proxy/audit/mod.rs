@@ -32,6 +32,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use panoptes_event::{Uuid, time::Clock};
 use panoptes_parser::wire::Nanos;
 use panoptes_sinks::{AppendError, Journal, Origin};
@@ -51,6 +52,9 @@ use transaction::Item;
 
 /// The parser recurses as deep as a statement is nested, so its thread has a stack for the deepest that it is given.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
+/// Events are written to the journal so many bytes at a time: what is encoded, numbered and checksummed is then still
+/// in the core's own cache.
+const WRITE_BYTES: usize = 256 << 10;
 /// How long a statement may wait for the end of its transaction before it is written without its verdict.
 const MAX_HELD: Duration = Duration::from_secs(1);
 
@@ -100,7 +104,7 @@ impl Tools {
 
 /// One audit thread.
 pub(crate) struct Auditor {
-    sessions: HashMap<SessionNumber, Box<Session>>,
+    sessions: HashMap<SessionNumber, Box<Session>, RandomState>,
     limits: NameLimits,
     tools: Tools,
     journal: Journal,
@@ -122,7 +126,7 @@ impl Auditor {
         };
         let cache_bytes = config.audit.statement_cache.as_usize() / config.audit.threads.max(1);
         Self {
-            sessions: HashMap::new(),
+            sessions: HashMap::default(),
             limits,
             tools: Tools::new(origin, cache_bytes, metrics),
             journal,
@@ -134,13 +138,7 @@ impl Auditor {
     pub(crate) fn run(mut self, queue: &Receiver<Batch>) {
         loop {
             match queue.recv_timeout(MAX_HELD) {
-                Ok(batch) => {
-                    self.take(batch);
-                    // What came meanwhile is written along.
-                    while let Some(batch) = self.has_room().then(|| queue.try_recv().ok()).flatten() {
-                        self.take(batch);
-                    }
-                }
+                Ok(batch) => self.take(batch),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.write(),
             }
@@ -149,16 +147,14 @@ impl Auditor {
         }
     }
 
-    fn has_room(&self) -> bool {
-        const ENOUGH: usize = 1 << 20;
-        self.tools.out.size() < ENOUGH
-    }
-
     fn take(&mut self, mut batch: Batch) {
         self.tools.anchor = batch.anchor;
         let mut records = std::mem::take(&mut batch.records);
         for Record { session, note } in records.drain(..) {
             self.record(session, note, &batch);
+            if self.tools.out.size() >= WRITE_BYTES {
+                self.write();
+            }
         }
         batch.records = records;
         batch.recycle();

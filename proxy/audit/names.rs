@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, rc::Rc};
 
+use foldhash::quality::RandomState;
+
 use super::text::Text;
 
 /// A prepared statement.
@@ -39,9 +41,9 @@ impl Prepared {
 /// The names of one session.
 #[derive(Debug)]
 pub(crate) struct Names {
-    statements: HashMap<Box<[u8]>, Rc<Prepared>>,
+    statements: HashMap<Box<[u8]>, Rc<Prepared>, RandomState>,
     unnamed: Option<Rc<Prepared>>,
-    portals: HashMap<Box<[u8]>, Portal>,
+    portals: HashMap<Box<[u8]>, Portal, RandomState>,
     unnamed_portal: Option<Portal>,
     bytes: usize,
     portal_bytes: usize,
@@ -61,9 +63,9 @@ impl Names {
     /// None yet.
     pub(crate) fn new(limits: NameLimits) -> Self {
         Self {
-            statements: HashMap::new(),
+            statements: HashMap::default(),
             unnamed: None,
-            portals: HashMap::new(),
+            portals: HashMap::default(),
             unnamed_portal: None,
             bytes: 0,
             portal_bytes: 0,
@@ -115,7 +117,7 @@ impl Names {
 
     /// Forgets all statements that have a name.
     pub(crate) fn deallocate_all(&mut self) {
-        self.statements = HashMap::new();
+        self.statements = HashMap::default();
         self.bytes = 0;
     }
 
@@ -156,7 +158,7 @@ impl Names {
             self.portals.retain(|_, portal| portal.hold);
             self.portal_bytes = self.portals.iter().map(|(name, portal)| portal_size(name, portal)).sum();
         } else if !self.portals.is_empty() {
-            self.portals = HashMap::new();
+            self.portals = HashMap::default();
             self.portal_bytes = 0;
         }
     }
@@ -164,7 +166,7 @@ impl Names {
     /// `CLOSE ALL`.
     pub(crate) fn close_all_portals(&mut self) {
         self.unnamed_portal = None;
-        self.portals = HashMap::new();
+        self.portals = HashMap::default();
         self.portal_bytes = 0;
     }
 
