@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// A batch is handed over at this size, in bytes of records and text.
-pub(crate) const BATCH_BYTES: usize = 128 << 10;
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// Or at this age in nanoseconds, as soon as the worker does something; one that has nothing to do is called. Each
 /// hand-over wakes a thread, and that is what costs.
-const BATCH_AGE: Nanos = 20_000_000;
+const BATCH_AGE: Nanos = 40_000_000;
 /// What a batch may hold where even a full queue must not lose it (logins, prepared statements): beyond it clients
 /// wait, whatever the policy.
 const MAX_HELD_BYTES: usize = 8 << 20;
@@ -245,15 +245,20 @@ impl Capture {
         loop {
             self.beat.call.notified().await;
             tick();
-            loop {
-                // Room that comes while the queue is looked at is not missed.
-                let room = self.queue.room.notified();
-                if self.flush() {
-                    break;
-                }
-                room.await;
-            }
+            self.hand_over().await;
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Hands over what there is, once there is room for it.
+    pub(crate) async fn hand_over(&self) {
+        loop {
+            // Room that comes while the queue is looked at is not missed.
+            let room = self.queue.room.notified();
+            if self.flush() {
+                return;
+            }
+            room.await;
         }
     }
 

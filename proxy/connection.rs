@@ -8,6 +8,7 @@ use panoptes_parser::{
     postgres::{Postgres, SECRET_BYTES},
     wire::{CancelKey, Farewell, Limits, Nanos, Opening, Wire},
 };
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,7 +22,7 @@ use crate::{
     pump::{Pump, Route},
     recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
-    stream::Stream,
+    stream::{Stream, tune},
     worker::Worker,
 };
 
@@ -37,10 +38,7 @@ pub(crate) async fn serve(
 ) {
     let protocol = upstream.protocol;
     let opened = Opened { id: Uuid::now_v7(), client, upstream, at: clock::now() };
-    let stream = match Stream::plain(socket) {
-        Ok(stream) => stream,
-        Err(error) => return debug!(%error, %client, "the client was gone at once"),
-    };
+    let stream = Stream::Plain(socket);
     match protocol {
         Protocol::Postgres => match secret() {
             Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream).await,
@@ -252,5 +250,7 @@ async fn dial(worker: &Worker, upstream: &Upstream) -> io::Result<Stream> {
 }
 
 async fn connect(upstream: &Upstream) -> io::Result<Stream> {
-    Stream::plain(TcpStream::connect((upstream.host.as_str(), upstream.port)).await?)
+    let socket = TcpStream::connect((upstream.host.as_str(), upstream.port)).await?;
+    tune(SockRef::from(&socket))?;
+    Ok(Stream::Plain(socket))
 }

@@ -7,9 +7,9 @@ use std::{
 };
 
 use panoptes_config::Listen;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::session::Upstream;
+use crate::{session::Upstream, stream::tune};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -35,6 +35,7 @@ impl Listener {
         let socket = Socket::new(Domain::for_address(listen.address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        tune(SockRef::from(&socket))?;
         socket.bind(&listen.address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from(socket);

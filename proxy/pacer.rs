@@ -20,11 +20,13 @@ use std::{
 use tokio::sync::Notify;
 
 /// How often is looked for what a worker still holds.
-const INTERVAL: Duration = Duration::from_millis(20);
+const INTERVAL: Duration = Duration::from_millis(40);
 /// After so many looks at nothing the thread sleeps.
-const QUIET_LOOKS: u32 = 25;
+const QUIET_LOOKS: u32 = 12;
 /// Every so many looks, or after as long a sleep, workers with alarms are called.
-const ALARM_LOOKS: u32 = 50;
+const ALARM_LOOKS: u32 = 25;
+/// The same while the proxy goes down.
+const HURRIED_LOOKS: u32 = 2;
 
 /// One worker's part.
 #[derive(Debug, Default)]
@@ -42,17 +44,24 @@ pub(crate) struct Beat {
 /// Wakes the pacer.
 #[derive(Clone, Debug)]
 pub(crate) struct Pacer {
-    asleep: Arc<AtomicBool>,
+    state: Arc<State>,
     thread: Thread,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    asleep: AtomicBool,
+    /// The proxy goes down.
+    hurried: AtomicBool,
 }
 
 impl Pacer {
     /// Starts the thread. It ends with the process.
     pub(crate) fn start(beats: Vec<Arc<Beat>>) -> io::Result<Self> {
-        let asleep = Arc::new(AtomicBool::new(false));
-        let theirs = Arc::clone(&asleep);
+        let state = Arc::new(State::default());
+        let theirs = Arc::clone(&state);
         let handle = thread::Builder::new().name("pacer".into()).spawn(move || pace(&beats, &theirs))?;
-        Ok(Self { asleep, thread: handle.thread().clone() })
+        Ok(Self { state, thread: handle.thread().clone() })
     }
 
     /// A worker holds something that it did not before.
@@ -63,9 +72,15 @@ impl Pacer {
 
     /// Wakes the thread, if it sleeps.
     pub(crate) fn wake(&self) {
-        if self.asleep.load(SeqCst) {
+        if self.state.asleep.load(SeqCst) {
             self.thread.unpark();
         }
+    }
+
+    /// The proxy goes down: alarms are looked at more often.
+    pub(crate) fn hurry(&self) {
+        self.state.hurried.store(true, SeqCst);
+        self.wake();
     }
 }
 
@@ -82,17 +97,18 @@ impl Beat {
     }
 }
 
-fn pace(beats: &[Arc<Beat>], asleep: &AtomicBool) {
+fn pace(beats: &[Arc<Beat>], state: &State) {
     let mut seen = vec![0; beats.len()];
     let (mut quiet, mut looks) = (0, 0);
     loop {
-        if quiet >= QUIET_LOOKS {
-            sleep(beats, asleep);
+        let hurried = state.hurried.load(SeqCst);
+        if quiet >= QUIET_LOOKS && !hurried {
+            sleep(beats, state);
             (quiet, looks) = (0, ALARM_LOOKS);
         }
         thread::sleep(INTERVAL);
         (quiet, looks) = (quiet + 1, looks + 1);
-        let ring = looks >= ALARM_LOOKS;
+        let ring = looks >= if hurried { HURRIED_LOOKS } else { ALARM_LOOKS };
         if ring {
             looks = 0;
         }
@@ -111,16 +127,16 @@ fn pace(beats: &[Arc<Beat>], asleep: &AtomicBool) {
 }
 
 /// Until something begins, or it is time to look at alarms.
-fn sleep(beats: &[Arc<Beat>], asleep: &AtomicBool) {
-    asleep.store(true, SeqCst);
+fn sleep(beats: &[Arc<Beat>], state: &State) {
+    state.asleep.store(true, SeqCst);
     // What began before this was told is seen here; what begins after it wakes.
-    if !beats.iter().any(|beat| beat.holding.load(SeqCst)) {
+    if !state.hurried.load(SeqCst) && !beats.iter().any(|beat| beat.holding.load(SeqCst)) {
         match beats.iter().any(|beat| beat.waiting.load(SeqCst)) {
             true => thread::park_timeout(INTERVAL * ALARM_LOOKS),
             false => thread::park(),
         }
     }
-    asleep.store(false, SeqCst);
+    state.asleep.store(false, SeqCst);
 }
 
 #[cfg(test)]
@@ -143,7 +159,7 @@ mod tests {
             wait_for(beat.call.notified());
             beat.hand_over();
             wait_for(async {
-                while !pacer.asleep.load(SeqCst) {
+                while !pacer.state.asleep.load(SeqCst) {
                     tokio::time::sleep(INTERVAL).await;
                 }
             });

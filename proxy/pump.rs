@@ -101,11 +101,11 @@ impl<'a, W: Wire> Pump<'a, W> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        loop {
-            let moved = self.poll_to_client(cx).is_ready() | self.poll_to_server(cx).is_ready();
-            if !moved {
-                break;
-            }
+        let (mut to_client, mut to_server) = (true, true);
+        while to_client || to_server {
+            to_client = to_client && self.poll_to_client(cx).is_ready();
+            // Answers make room for questions. Else a direction that is still is not asked again: it wakes the task.
+            to_server = (to_server || to_client) && self.poll_to_server(cx).is_ready();
         }
         self.settle_end(cx);
         if self.is_over() {

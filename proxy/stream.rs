@@ -23,13 +23,10 @@ pub(crate) enum Stream {
     Plain(TcpStream),
 }
 
-impl Stream {
-    /// Takes a socket as it was accepted or connected: no delays, a vanished peer is noticed.
-    pub(crate) fn plain(socket: TcpStream) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        Ok(Self::Plain(socket))
-    }
+/// No delays, and a vanished peer is noticed. A connection that is accepted has this from the socket that listens.
+pub(crate) fn tune(socket: SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
 impl AsyncRead for Stream {

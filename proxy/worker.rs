@@ -19,9 +19,8 @@ use panoptes_config::{Limits, OnFull};
 use panoptes_parser::wire::Nanos;
 use tokio::{
     net::{TcpListener, TcpStream},
+    runtime::{Builder, LocalOptions},
     sync::{Notify, futures::Notified, mpsc, watch},
-    task::LocalSet,
-    time::{Instant, sleep_until},
 };
 use tracing::warn;
 
@@ -36,7 +35,7 @@ use crate::{
     session::Upstream,
 };
 
-/// After a failed accept (mostly: no more file descriptors) this long is waited.
+/// After a failed accept (mostly: no more file descriptors) at least this long is waited.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long sessions that were told to go at once may take for it.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -143,7 +142,8 @@ pub(crate) fn run(
     others: Vec<mpsc::UnboundedSender<Arrival>>,
     drain: watch::Receiver<Drain>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    // Without timers: see `pacer`.
+    let runtime = Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
     let beat = shared.beats.get(place).cloned().unwrap_or_default();
     let (queued, pacer) = (shared.metrics.queued.clone(), shared.pacer.clone());
     let worker = Rc::new(Worker {
@@ -159,7 +159,7 @@ pub(crate) fn run(
         others,
         ended: Notify::new(),
     });
-    LocalSet::new().block_on(&runtime, worker.serve(listeners, arrivals, drain))
+    runtime.block_on(worker.serve(listeners, arrivals, drain))
 }
 
 impl Worker {
@@ -185,27 +185,17 @@ impl Worker {
     }
 
     async fn go_down(&self) {
-        let deadline = Instant::now() + self.limits.drain_timeout;
-        for (state, until) in [(Drain::Gently, deadline), (Drain::Now, deadline + LAST_WORDS)] {
+        // A second is long now.
+        self.shared.pacer.hurry();
+        for (state, limit) in [(Drain::Gently, self.limits.drain_timeout), (Drain::Now, LAST_WORDS)] {
             self.drain.set(state);
             tokio::select! {
                 () = self.idle() => break,
-                () = self.look_often() => {}
-                () = sleep_until(until) => {}
+                () = self.alarms.after(limit) => {}
             }
         }
-        while !self.capture.flush() {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-        }
+        self.capture.hand_over().await;
         self.traffic.flush();
-    }
-
-    /// Going down, a second is long: alarms are looked at more often. Ends never.
-    async fn look_often(&self) {
-        loop {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            self.alarms.look(clock::now());
-        }
     }
 
     /// Ready when there is no session left.
@@ -221,7 +211,7 @@ impl Worker {
                 Ok((socket, client)) => self.place(socket, client, &upstream),
                 Err(error) => {
                     warn!(%error, listener = %address, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    self.alarms.after(ACCEPT_PAUSE).await;
                 }
             }
         }
