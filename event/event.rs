@@ -206,7 +206,7 @@ pub struct Sql {
     /// Original size in bytes of each field cut at its cap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<Map<String, Value>>,
-    /// What was hidden, by rule name.
+    /// What was hidden, by rule name: those of the text, and `parameters` where some of these were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redacted: Option<Vec<String>>,
     /// Rows returned or affected, as the server said.

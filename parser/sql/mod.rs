@@ -32,7 +32,10 @@ mod verb;
 
 pub use classify::{Access, Class, Mode, Parsed, classify};
 pub use fingerprint::{Fingerprint, fingerprint, normalize};
-pub use redact::{Redacted, redact};
+pub use redact::{
+    Redacted, SecretParameter, SecretPart, is_secret_setting, redact, redact_arguments, redact_head,
+    redact_message, redact_value,
+};
 pub use split::{Statements, split};
 pub use statement::{Effect, effect};
 pub use verb::Category;

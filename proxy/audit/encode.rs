@@ -118,6 +118,9 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: &Common, t
         event.encoded("operation", &text.form.operation.encoded);
         let mut sql = event.object("sql");
         sql.inline(&text.raw).inline(&text.form.normalized);
+        if !text.rules().is_empty() {
+            sql.member("redacted", text.rules());
+        }
         if text.length.is_some() {
             let mut truncated = sql.object("truncated");
             truncated.optional("raw", text.length);
@@ -179,6 +182,7 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
     if let What::Sql(text) = &statement.what {
         sql.inline(&text.raw).inline(&text.form.normalized);
     }
+    write_redacted(statement, sql);
     if statement.split_uncertain {
         sql.plain("split", "uncertain");
     }
@@ -193,6 +197,16 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
     }
     if let Some(prepared) = &statement.prepared {
         sql.member("prepared", String::from_utf8_lossy(&prepared.name).as_ref());
+    }
+}
+
+/// By which rules something is hidden; `parameters` where some of these are.
+fn write_redacted(statement: &Statement, sql: &mut json::Object<'_>) {
+    let of_text: &[_] = if let What::Sql(text) = &statement.what { text.rules() } else { &[] };
+    let of_parameters = statement.secrets.as_ref().map(|_| "parameters");
+    if !of_text.is_empty() || of_parameters.is_some() {
+        let rules: Vec<_> = of_text.iter().copied().chain(of_parameters).collect();
+        sql.member("redacted", &rules);
     }
 }
 

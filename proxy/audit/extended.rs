@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use panoptes_event::Uuid;
 use panoptes_parser::{
-    postgres::values::{Parameters, write_json},
+    postgres::values::Parameters,
     wire::{Answer, Settled, Target},
 };
 
 use super::{
     Tools,
     names::{NameLimits, Names, Portal, Prepared},
+    secret::write_parameters,
     session::Session,
     statement::{Statement, What, contradicts},
     text::{Operated, Text},
@@ -167,18 +168,16 @@ impl Session {
         });
         let prepared = prepared.cloned().unwrap_or_else(|| Rc::new(Prepared::unknown(name)));
         let mut values = Parameters::new(parameters);
-        let mut types = prepared.types.iter().copied();
+        let secret = prepared.text.as_ref().map_or(&[][..], |text| text.secret_parameters());
         let encoded = &mut tools.encoded;
         encoded.clear();
-        for (format, value) in values.by_ref() {
-            encoded.push(if encoded.is_empty() { b'[' } else { b',' });
-            write_json(encoded, types.next().unwrap_or(0), format, value, &self.encoding);
-        }
+        let read_as = (&self.encoding, self.dialect);
+        let secrets = write_parameters(encoded, &mut values, &prepared.types, secret, read_as);
         let mut portal = self.portal_of(prepared, tools);
         if !tools.encoded.is_empty() {
-            tools.encoded.push(b']');
             portal.parameters = tools.encoded.as_slice().into();
         }
+        portal.secrets = secrets;
         portal.truncated = (length > parameters.len() as u64 || values.truncated()).then_some(length);
         portal
     }
@@ -186,7 +185,8 @@ impl Session {
     /// Without parameters.
     fn portal_of(&self, prepared: Rc<Prepared>, tools: &Tools) -> Portal {
         let (truncated, failed, hold) = (None, false, false);
-        Portal { prepared, parameters: Rc::clone(&tools.no_parameters), truncated, failed, hold }
+        let parameters = Rc::clone(&tools.no_parameters);
+        Portal { prepared, parameters, secrets: None, truncated, failed, hold }
     }
 
     /// A cursor that SQL declared is a portal like any other.
@@ -215,8 +215,7 @@ impl Session {
         let mut statement = self.statement(what, settled, tools)?;
         if let Some(portal) = portal {
             statement.prepared = (!portal.prepared.name.is_empty()).then(|| Rc::clone(&portal.prepared));
-            statement.parameters = Rc::clone(&portal.parameters);
-            statement.parameters_truncated = portal.truncated;
+            statement.bind(portal);
         }
         Some(statement)
     }
@@ -237,8 +236,8 @@ impl Session {
     /// The execution that was sent along tells the parameters, if the event is still there.
     fn complete_failed(&mut self, event: Uuid, portal: &Portal) {
         if let Some(statement) = self.transactions.find(event) {
-            statement.parameters = Rc::clone(&portal.parameters);
-            statement.parameters_truncated = portal.truncated;
+            statement.bind(portal);
+            statement.hide();
         }
     }
 

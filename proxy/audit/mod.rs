@@ -4,7 +4,7 @@
 //! * `session`: applies what was seen, one observation after the other. `extended`: those of the extended protocol.
 //! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
 //! * `text`: a statement's text, understood once. `cache`: what is remembered of texts.
-//! * `statement`: one execution of it.
+//! * `statement`: one execution of it. `secret`: what was hidden of it, and parameters that are to be.
 //! * `transaction`, `block`: whether it lasted.
 //! * `encode`: the event. `identity`: what all events of a session have in common.
 
@@ -15,6 +15,7 @@ mod extended;
 mod identity;
 mod names;
 mod query;
+mod secret;
 mod session;
 mod statement;
 #[cfg(test)]

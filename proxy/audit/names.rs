@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use foldhash::quality::RandomState;
 
-use super::text::Text;
+use super::{secret::Secrets, text::Text};
 
 /// A prepared statement.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Portal {
     pub(crate) prepared: Rc<Prepared>,
     /// Values, encoded as a JSON array; empty where there are none.
     pub(crate) parameters: Rc<[u8]>,
+    /// Those that were hidden.
+    pub(crate) secrets: Option<Secrets>,
     /// Their size, where some of it is missing.
     pub(crate) truncated: Option<u64>,
     /// It could not be made, and that was told already.
@@ -181,7 +183,8 @@ fn size(prepared: &Prepared) -> usize {
 
 /// With its statement, which nothing else may remember.
 fn portal_size(name: &[u8], portal: &Portal) -> usize {
-    name.len() + size_of::<Portal>() + portal.parameters.len() + size(&portal.prepared)
+    let secrets = portal.secrets.as_ref().map_or(0, Secrets::size);
+    name.len() + size_of::<Portal>() + portal.parameters.len() + secrets + size(&portal.prepared)
 }
 
 #[cfg(test)]
@@ -198,6 +201,7 @@ mod tests {
         let portal = |length| Portal {
             prepared: prepared(b"s"),
             parameters: vec![b'1'; length].into(),
+            secrets: None,
             truncated: None,
             failed: false,
             hold: false,

@@ -188,12 +188,7 @@ impl Session {
             }
             (what, _) => what,
         };
-        let mut end = End::of(&settled.answer, settled.warnings, text)?;
-        if let (What::Sql(text), Some(error)) = (&what, &end.error)
-            && text.redacted
-        {
-            end.error = Some(error.hide_quotes(&text.raw));
-        }
+        let end = End::of(&settled.answer, settled.warnings, text)?;
         let unix_micros = tools.anchor.unix_micros(settled.asked);
         Some(Statement {
             id: tools.event_id(unix_micros),
@@ -201,6 +196,7 @@ impl Session {
             what,
             prepared: None,
             parameters: Rc::clone(&tools.no_parameters),
+            secrets: None,
             parameters_truncated: None,
             split_uncertain: false,
             unix_micros,
@@ -224,6 +220,7 @@ impl Session {
                 self.apply(&text, tools);
             }
         }
+        statement.hide();
         if let Answer::Failed(Failure { fatal: true, .. }) = answer {
             self.identity.ended_by.clone_from(&statement.end.error);
         }
@@ -242,7 +239,7 @@ impl Session {
         let Effect::Execute(name) = &text.effect else { return };
         if let Some(prepared) = self.names.statement(name.as_bytes()) {
             if let Some(body) = &prepared.text {
-                statement.what = What::Sql(Rc::new(text.executing(body)));
+                statement.what = What::Sql(Rc::new(text.executing(body, self.dialect)));
             }
             statement.prepared = Some(Rc::clone(prepared));
         }

@@ -9,7 +9,8 @@ use panoptes_parser::{
 };
 
 use super::{
-    names::Prepared,
+    names::{Portal, Prepared},
+    secret::Secrets,
     text::{Operated, Text},
 };
 
@@ -40,6 +41,8 @@ pub(crate) struct Statement {
     pub(crate) prepared: Option<Rc<Prepared>>,
     /// `parameters`, encoded; empty where there are none.
     pub(crate) parameters: Rc<[u8]>,
+    /// Those that were hidden.
+    pub(crate) secrets: Option<Secrets>,
     /// Size of the parameters, where some of it is missing.
     pub(crate) parameters_truncated: Option<u64>,
     /// This stands for a text whose statements could not be told apart.
@@ -58,6 +61,24 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// Takes the parameters of a portal.
+    pub(crate) fn bind(&mut self, portal: &Portal) {
+        self.parameters = Rc::clone(&portal.parameters);
+        self.parameters_truncated = portal.truncated;
+        self.secrets.clone_from(&portal.secrets);
+    }
+
+    /// Servers quote the statement back: what was hidden of it goes from the error, too.
+    pub(crate) fn hide(&mut self) {
+        let Some(error) = &self.end.error else { return };
+        let text = if let What::Sql(text) = &self.what { Some(text) } else { None };
+        let secrets = [text.and_then(|text| text.secrets()), self.secrets.as_ref()];
+        let shown = text.and_then(|text| str::from_utf8(&text.raw).ok()).unwrap_or_default();
+        if let Some(message) = Secrets::hide(secrets, &error.message, shown) {
+            self.end.error = Some(Rc::new(Error { sql_state: error.sql_state.clone(), message }));
+        }
+    }
+
     /// Whether its verdict is not known yet. What never ran has none.
     pub(crate) fn is_open(&self) -> bool {
         self.verdict.is_none() && self.end.outcome != Some(Outcome::Skipped)
@@ -95,19 +116,6 @@ impl Error {
     pub(crate) fn of(failure: &Failure<&[u8]>, text: impl FnOnce(&[u8]) -> String) -> Rc<Self> {
         let sql_state = String::from_utf8_lossy(failure.sql_state).into_owned();
         Rc::new(Self { sql_state, message: text(failure.message) })
-    }
-
-    /// Where something was hidden of a text, a message that quotes other words than are shown of it loses them.
-    /// `shown` is the text as the event has it, encoded.
-    pub(crate) fn hide_quotes(&self, shown: &[u8]) -> Rc<Self> {
-        let mut hidden = self.clone();
-        if let (Some(first), Some(last)) = (self.message.find('"'), self.message.rfind('"'))
-            && let Some(quoted) = self.message.get(first + 1..last)
-            && !contains(shown, quoted.as_bytes())
-        {
-            hidden.message.replace_range(first + 1..last, "[REDACTED]");
-        }
-        Rc::new(hidden)
     }
 
     /// `query_canceled` is said of a user's request and of a timeout alike, of a COPY that the client gave up, and by any
@@ -175,10 +183,6 @@ pub(crate) fn contradicts(tag: &[u8], verb: &str) -> bool {
     *told != verb && !(writes_rows(told) && writes_rows(verb)) && !matches!(verb, "EXECUTE" | "EXPLAIN")
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,19 +208,6 @@ mod tests {
         assert_eq!(end(&complete("INSERT 0 1", 3)), (Some(Outcome::Ok), Some(3)));
         assert_eq!(end(&complete("EXPLAIN", 4)), (Some(Outcome::Ok), Some(4)));
         assert_eq!(end(&complete("CREATE TABLE", 0)), (Some(Outcome::Ok), None));
-    }
-
-    #[test]
-    fn a_message_does_not_quote_what_is_hidden() {
-        let hide = |message: &str, shown: &str| {
-            let error = Error { sql_state: "42601".into(), message: message.into() };
-            error.hide_quotes(shown.as_bytes()).message.clone()
-        };
-        let near = r#"syntax error at or near "'canary'""#;
-        assert_eq!(hide(near, "… pasword '[REDACTED]'"), r#"syntax error at or near "[REDACTED]""#);
-        assert_eq!(hide(r#"role "ana" does not exist"#, "alter role ana …"), r#"role "ana" does not exist"#);
-        assert_eq!(hide("no quotes", "x"), "no quotes");
-        assert_eq!(hide(r#"near "'can"ary'""#, "x"), r#"near "[REDACTED]""#);
     }
 
     #[test]

@@ -7,12 +7,15 @@ use std::rc::Rc;
 
 use panoptes_event::{Access, Operation, json};
 use panoptes_parser::{
-    sql::{self, Category, Class, Dialect, Effect, Parsed},
+    sql::{self, Category, Class, Dialect, Effect, Parsed, SecretParameter},
     text::write_json_string,
 };
 use serde::Serialize;
 
-use super::cache::{Cache, ENTRY_BYTES};
+use super::{
+    cache::{Cache, ENTRY_BYTES},
+    secret::Secrets,
+};
 
 /// Texts longer than this are not kept whole: they hardly ever come again to the letter.
 const MAX_CACHED_TEXT: usize = 4 << 10;
@@ -20,7 +23,7 @@ const MAX_CACHED_TEXT: usize = 4 << 10;
 /// A statement's text.
 #[derive(Debug)]
 pub(crate) struct Text {
-    /// `raw`, and what was hidden of it; members of `sql`.
+    /// `raw`, a member of `sql`.
     pub(crate) raw: Vec<u8>,
     /// Size of the text, where some of it is missing.
     pub(crate) length: Option<u64>,
@@ -28,8 +31,18 @@ pub(crate) struct Text {
     pub(crate) effect: Effect<'static>,
     /// What `PREPARE` prepares.
     pub(crate) prepares: Option<Rc<Text>>,
-    /// Something was hidden of it.
-    pub(crate) redacted: bool,
+    /// What was hidden of it, or is to be hidden of its parameters.
+    pub(crate) redaction: Option<Rc<Redaction>>,
+}
+
+/// What was hidden of a text.
+#[derive(Debug, Default)]
+pub(crate) struct Redaction {
+    /// Rules, as `sql.redacted` tells them; none where only parameters are secret.
+    pub(crate) rules: Vec<&'static str>,
+    pub(crate) secrets: Secrets,
+    /// The placeholders whose values are secret, by place.
+    pub(crate) parameters: Vec<SecretParameter>,
 }
 
 /// What all texts have in common that differ in literals alone.
@@ -129,11 +142,12 @@ impl Texts {
         if usual && let Some(known) = self.texts.find(text) {
             return known;
         }
-        let redacted = sql::redact(text, dialect);
-        let shown = redacted.as_ref().map_or(text, |redacted| redacted.text.as_str());
+        let redacted =
+            if length.is_some() { sql::redact_head(text, dialect) } else { sql::redact(text, dialect) };
+        let shown = redacted.as_ref().map_or(text, |redacted| &redacted.text);
         sql::normalize(shown, dialect, &mut self.normalized);
         let form = self.form(shown, dialect);
-        let raw = raw(shown, redacted.as_ref());
+        let raw = raw(shown);
         // A text with literals comes again less often than it pushes others out, and a secret is kept nowhere.
         let without_literals = self.normalized.len() == shown.len() || !self.normalized.contains('?');
         let effect = owned(sql::effect(shown, dialect));
@@ -144,8 +158,10 @@ impl Texts {
             }
             _ => None,
         };
-        let text_read = Rc::new(Text { raw, length, form, effect, prepares, redacted: redacted.is_some() });
-        if usual && kept && redacted.is_none() && without_literals && text.len() <= MAX_CACHED_TEXT {
+        let redaction = redacted.map(|redacted| Rc::new(Redaction::of(redacted, text)));
+        let secret = redaction.as_ref().is_some_and(|redaction| !redaction.rules.is_empty());
+        let text_read = Rc::new(Text { raw, length, form, effect, prepares, redaction });
+        if usual && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;
             self.texts.keep(text.into(), Rc::clone(&text_read), size);
         }
@@ -174,8 +190,9 @@ impl Texts {
 }
 
 impl Text {
-    /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement.
-    pub(crate) fn executing(&self, prepared: &Self) -> Self {
+    /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement, and without the
+    /// arguments that are secret there.
+    pub(crate) fn executing(&self, prepared: &Self, dialect: Dialect) -> Self {
         let own = &self.form.class;
         let mut class = own.clone();
         let runs = &prepared.form.class;
@@ -194,14 +211,51 @@ impl Text {
 
     fn with(&self, class: Class) -> Self {
         let form = Form { normalized: self.form.normalized.clone(), operation: Operated::of(&class), class };
+        let (raw, redaction) = match prepared.secret_parameters() {
+            [] => (self.raw.clone(), self.redaction.clone()),
+            secret => self.without_arguments(secret, dialect),
+        };
         Self {
-            raw: self.raw.clone(),
+            raw,
             length: self.length,
             form: Rc::new(form),
             effect: self.effect.clone(),
             prepares: None,
-            redacted: self.redacted,
+            redaction,
         }
+    }
+
+    fn without_arguments(
+        &self,
+        secret: &[SecretParameter],
+        dialect: Dialect,
+    ) -> (Vec<u8>, Option<Rc<Redaction>>) {
+        // What is encoded is all that is left of the text.
+        let text: Option<String> =
+            self.raw.get(RAW.len()..).and_then(|text| serde_json::from_slice(text).ok());
+        let text = text.unwrap_or_default();
+        match sql::redact_arguments(&text, dialect, secret) {
+            Some(redacted) => (raw(&redacted.text), Some(Rc::new(Redaction::of(redacted, &text)))),
+            None => (self.raw.clone(), self.redaction.clone()),
+        }
+    }
+
+    /// The placeholders whose values are secret, by place.
+    pub(crate) fn secret_parameters(&self) -> &[SecretParameter] {
+        self.redaction.as_ref().map_or(&[], |redaction| &redaction.parameters)
+    }
+
+    /// What was hidden of it, where something was.
+    pub(crate) fn secrets(&self) -> Option<&Secrets> {
+        self.redaction
+            .as_ref()
+            .filter(|redaction| !redaction.rules.is_empty())
+            .map(|redaction| &redaction.secrets)
+    }
+
+    /// Rules by which something was hidden of it.
+    pub(crate) fn rules(&self) -> &[&'static str] {
+        self.redaction.as_ref().map_or(&[], |redaction| &redaction.rules)
     }
 
     /// `operation.type`.
@@ -211,20 +265,26 @@ impl Text {
 
     /// What it takes in memory, roughly.
     pub(crate) fn size(&self) -> usize {
-        2 * self.raw.len() + ENTRY_BYTES
+        let secrets = self.redaction.as_ref().map_or(0, |redaction| redaction.secrets.size());
+        2 * self.raw.len() + secrets + ENTRY_BYTES
     }
 }
 
-/// `raw`, and `redacted` where something was hidden.
-fn raw(shown: &str, redacted: Option<&sql::Redacted>) -> Vec<u8> {
-    const NAME: &[u8] = b"\"raw\":";
-    let mut raw = Vec::with_capacity(NAME.len() + shown.len() + 2);
-    raw.extend_from_slice(NAME);
-    write_json_string(&mut raw, shown);
-    if let Some(redacted) = redacted {
-        raw.extend_from_slice(b",\"redacted\":");
-        json::write(&mut raw, &redacted.rules);
+impl Redaction {
+    fn of(redacted: sql::Redacted<'_>, text: &str) -> Self {
+        let hidden = redacted.hidden.iter().filter_map(|range| text.get(range.clone()));
+        let secrets = hidden.collect();
+        Self { rules: redacted.rules, secrets, parameters: redacted.parameters }
     }
+}
+
+/// The name of what follows.
+const RAW: &[u8] = b"\"raw\":";
+
+fn raw(shown: &str) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(RAW.len() + shown.len() + 2);
+    raw.extend_from_slice(RAW);
+    write_json_string(&mut raw, shown);
     raw
 }
 
@@ -321,6 +381,7 @@ mod tests {
         let mut texts = Texts::new(1 << 20);
         let text = texts.read("alter role ana password 'canary'", None, Dialect::POSTGRES);
         assert!(!String::from_utf8_lossy(&text.raw).contains("canary"));
+        assert!(!format!("{text:?}").contains("canary"));
         assert_eq!(texts.texts.bytes(), 0);
     }
 }

@@ -99,6 +99,59 @@ fn a_password_is_nowhere_in_an_event() {
 }
 
 #[test]
+fn bound_secrets_are_hidden_and_the_rest_stays() {
+    let mut stage = Stage::new();
+    let bind = |stage: &mut Stage, values: &[Option<&str>]| {
+        let mut body = vec![0, 0];
+        body.extend(u16::try_from(values.len()).unwrap().to_be_bytes());
+        for value in values {
+            body.extend(value.map_or(-1, |value| i32::try_from(value.len()).unwrap()).to_be_bytes());
+            body.extend(value.unwrap_or_default().as_bytes());
+        }
+        let parameters = body.as_slice();
+        stage.settled(Ask::Bind { portal: b"", statement: b"", parameters, length: 0 }, done(""));
+    };
+    for (sql, values, expected) in [
+        ("select crypt($2, $3), $1", &[Some("a"), Some("canary"), None][..], "a [REDACTED] null"),
+        (
+            "select set_config($1, $2, $3)",
+            &[Some("my.secret"), Some("canary"), Some("t")],
+            "my.secret [REDACTED] t",
+        ),
+        ("select set_config($1, $2, $3)", &[Some("my.id"), Some("42"), Some("t")], "my.id 42 t"),
+        ("select dblink_connect($1)", &[Some("host=h password=canary")], "host=h password=[REDACTED]"),
+    ] {
+        stage.parse("", sql, done(""));
+        bind(&mut stage, values);
+        stage.execute(failed("XX000", "cannot read 'canary' or canary")).idle();
+        let sql = stage.last().sql.unwrap();
+        let parameters = sql.parameters.unwrap();
+        let shown: Vec<_> = parameters
+            .iter()
+            .map(|value| value.as_str().or_else(|| value["text"].as_str()).unwrap_or("null"))
+            .collect();
+        assert_eq!(shown.join(" "), expected);
+        let hidden = expected.contains("[REDACTED]");
+        assert_eq!(sql.redacted, hidden.then(|| vec!["parameters".to_owned()]));
+        let message =
+            if hidden { "cannot read '[REDACTED]' or [REDACTED]" } else { "cannot read 'canary' or canary" };
+        assert_eq!(sql.error_message.as_deref(), Some(message));
+    }
+}
+
+#[test]
+fn arguments_of_execute_are_hidden_where_they_are_secret() {
+    let mut stage = Stage::new();
+    stage.query("prepare p(text, text) as select hmac($1, $2, 'md5')", done("PREPARE")).idle();
+    stage.query("execute p('data', 'canary')", failed("22P02", "bad \"canary\"")).idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(sql.raw.as_deref(), Some("execute p('data', '[REDACTED]')"));
+    assert_eq!(sql.error_message.as_deref(), Some("bad \"[REDACTED]\""));
+    stage.query("execute p('data', 'canary')", done("SELECT 1")).idle();
+    assert!(!written(&mut stage).contains("canary"));
+}
+
+#[test]
 fn what_events_share_follows_the_session() {
     let mut stage = Stage::new();
     let parameters = b"user\0ana\0database\0shop\0application_name\0first\0options\0-c x=1\0";

@@ -1,0 +1,127 @@
+//! Functions that take a secret, and which of their arguments it is.
+//!
+//! pgcrypto: <https://www.postgresql.org/docs/current/pgcrypto.html>, dblink:
+//! <https://www.postgresql.org/docs/current/dblink.html>, MySQL:
+//! <https://dev.mysql.com/doc/refman/8.4/en/encryption-functions.html>.
+
+use super::super::Dialect;
+
+/// What a function does with its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// Any other: its arguments are what the call itself is.
+    Other,
+    /// None of its arguments is secret, whatever they stand in: `gen_salt`.
+    Neutral,
+    /// A password or key at these places, one bit each.
+    Secret(u8),
+    /// A connection string or a statement at each place: both may hold a secret.
+    Remote,
+    /// `set_config`: its first argument names what its second one is.
+    Setting,
+}
+
+impl Call {
+    /// What the function of this name does.
+    pub(super) fn named(name: &str, dialect: Dialect) -> Self {
+        // No name is longer or shorter.
+        if !(3..=32).contains(&name.len()) {
+            return Self::Other;
+        }
+        let known = if dialect.is_postgres() { POSTGRES } else { MYSQL };
+        let found = known.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+        found.map_or(Self::Other, |(_, call)| *call)
+    }
+
+    /// May a name with these last two letters, in lower case, be one of them? For a quick look at any text.
+    pub(super) fn may_end(letters: [u8; 2]) -> bool {
+        matches!(
+            &letters,
+            b"pt"
+                | b"ea"
+                | b"ac"
+                | b"iv"
+                | b"nk"
+                | b"ct"
+                | b"_u"
+                | b"ec"
+                | b"en"
+                | b"ry"
+                | b"ig"
+                | b"de"
+                | b"df"
+                | b"gn"
+                | b"ey"
+                | b"re"
+                | b"rd"
+                | b"et"
+                | b"ls"
+                | b"th"
+        )
+    }
+}
+
+const FIRST: Call = Call::Secret(0b001);
+const SECOND: Call = Call::Secret(0b010);
+const THIRD: Call = Call::Secret(0b100);
+const FIRST_TWO: Call = Call::Secret(0b011);
+const ALL: Call = Call::Secret(0xff);
+
+const POSTGRES: &[(&str, Call)] = &[
+    ("crypt", FIRST_TWO),
+    ("gen_salt", Call::Neutral),
+    ("hmac", SECOND),
+    ("encrypt", SECOND),
+    ("decrypt", SECOND),
+    ("encrypt_iv", SECOND),
+    ("decrypt_iv", SECOND),
+    ("pgp_sym_encrypt", SECOND),
+    ("pgp_sym_encrypt_bytea", SECOND),
+    ("pgp_sym_decrypt", SECOND),
+    ("pgp_sym_decrypt_bytea", SECOND),
+    ("pgp_pub_decrypt", Call::Secret(0b110)),
+    ("pgp_pub_decrypt_bytea", Call::Secret(0b110)),
+    ("dblink", Call::Remote),
+    ("dblink_connect", Call::Remote),
+    ("dblink_connect_u", Call::Remote),
+    ("dblink_exec", Call::Remote),
+    ("dblink_open", Call::Remote),
+    ("dblink_send_query", Call::Remote),
+    ("set_config", Call::Setting),
+    // Of extensions: Supabase's vault, aws_s3.
+    ("create_secret", FIRST),
+    ("update_secret", SECOND),
+    ("create_aws_credentials", ALL),
+];
+
+const MYSQL: &[(&str, Call)] = &[
+    ("aes_encrypt", SECOND),
+    ("aes_decrypt", SECOND),
+    ("des_encrypt", SECOND),
+    ("des_decrypt", SECOND),
+    ("encode", SECOND),
+    ("decode", SECOND),
+    ("encrypt", FIRST),
+    ("password", FIRST),
+    ("old_password", FIRST),
+    ("validate_password_strength", FIRST),
+    ("kdf", FIRST),
+    ("asymmetric_encrypt", THIRD),
+    ("asymmetric_decrypt", THIRD),
+    ("asymmetric_sign", THIRD),
+    ("create_asymmetric_pub_key", SECOND),
+    ("keyring_key_store", THIRD),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quick_look_knows_every_name() {
+        for (name, _) in POSTGRES.iter().chain(MYSQL).filter(|(_, call)| *call != Call::Neutral) {
+            let [.., first, second] = name.as_bytes() else { panic!("{name}") };
+            assert!(Call::may_end([*first, *second]), "{name}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Passwords in connection strings, addresses and command lines.
+//!
+//! libpq's `host=h password=…` (<https://www.postgresql.org/docs/current/libpq-connect.html>), ODBC's `UID=u;PWD=…`,
+//! `scheme://user:password@host/?password=…`.
+
+use std::ops::Range;
+
+use memchr::{memchr_iter, memmem};
+
+use super::name;
+
+/// What a text is known to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Anything: only what names itself a password is one.
+    Any,
+    /// A connection string: any secret's name counts, and an address goes on to the end of the text.
+    Connection,
+}
+
+/// Calls `hide` for each secret of a text. True where the text ends just before one: `'… password=' || x`.
+pub(super) fn secrets(text: &str, form: Form, mut hide: impl FnMut(Range<usize>)) -> bool {
+    let assigned = assigned(text, form, &mut hide);
+    let labelled = labelled(text, &mut hide);
+    uri(text, form, &mut hide) || assigned || labelled
+}
+
+/// `password=…`, `sslpassword = …`, `PGPASSWORD=…`.
+fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
+    let is_secret = if form == Form::Connection { name::is_secret } else { name::is_password };
+    let (mut end, mut open) = (0, false);
+    for equals in memchr_iter(b'=', text.as_bytes()) {
+        if equals < end {
+            continue;
+        }
+        let before = text.get(..equals).unwrap_or_default().trim_ascii_end();
+        let start = before.len() - before.bytes().rev().take_while(|byte| is_name(*byte)).count();
+        if !is_secret(before.get(start..).unwrap_or_default()) {
+            continue;
+        }
+        let separator = before.get(..start).unwrap_or_default().trim_ascii_end().bytes().next_back();
+        let from = skip(text, equals + 1, |byte| byte.is_ascii_whitespace());
+        end = value_end(text, from, separator);
+        open |= hide_value(text, from..end, hide);
+    }
+    open
+}
+
+/// Hides a value, less its quotes. True where another text brings it: it is missing, or a place for `format` to fill.
+fn hide_value(text: &str, range: Range<usize>, hide: &mut impl FnMut(Range<usize>)) -> bool {
+    let value = text.get(range.clone()).unwrap_or_default();
+    if value.starts_with('%') && value.len() < 6 {
+        return true;
+    }
+    let quoted = value.len() > 2
+        && matches!(
+            (value.bytes().next(), value.bytes().next_back()),
+            (Some(b'\''), Some(b'\'')) | (Some(b'"'), Some(b'"'))
+        );
+    let quotes = usize::from(quoted);
+    if !range.is_empty() {
+        hide(range.start + quotes..range.end - quotes);
+    }
+    range.start >= text.len()
+}
+
+/// `password: …`, and the `password "…"` of a Spider table's comment.
+fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
+    let bytes = text.as_bytes();
+    let (mut end, mut open) = (0, false);
+    for at in words(text, b"passw") {
+        if at < end {
+            continue;
+        }
+        let name = skip(text, at + 5, is_name);
+        let mark = skip(text, name, |byte| byte.is_ascii_whitespace());
+        let from = match bytes.get(mark) {
+            Some(b':') if bytes.get(mark + 1) != Some(&b':') => {
+                skip(text, mark + 1, |byte| byte.is_ascii_whitespace())
+            }
+            Some(b'"') if mark > name => mark,
+            _ => continue,
+        };
+        end = value_end(text, from, None);
+        open |= hide_value(text, from..end, hide);
+    }
+    open
+}
+
+/// Where a value ends that begins at `from`; `separator` is what stands before its name.
+fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    let close = match bytes.get(from) {
+        Some(quote @ (b'\'' | b'"')) => Some(*quote),
+        Some(b'{') => Some(b'}'),
+        _ => None,
+    };
+    at += usize::from(close.is_some());
+    while let Some(byte) = bytes.get(at) {
+        match (*byte, close) {
+            (b'\\', _) => at += 1,
+            (byte, Some(close)) if byte == close && bytes.get(at + 1) == Some(&close) => at += 1,
+            (byte, Some(close)) if byte == close => return at + 1,
+            (b';', None) if separator == Some(b';') => break,
+            (b'&', None) if matches!(separator, Some(b'&' | b'?')) => break,
+            (byte, None) if byte.is_ascii_whitespace() => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut end = at.min(bytes.len());
+    // The quote that closes an argument around it, and what follows that.
+    while close.is_none()
+        && end > from
+        && matches!(bytes.get(end - 1), Some(b'\'' | b'"' | b',' | b')' | b';'))
+    {
+        end -= 1;
+    }
+    ceil(text, end)
+}
+
+/// `scheme://user:password@host`: from the first `:` to the last `@`.
+fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
+    let (mut end, mut open) = (0, false);
+    for found in memmem::find_iter(text.as_bytes(), b"://") {
+        let start = found + 3;
+        if start < end {
+            continue;
+        }
+        end = match form {
+            Form::Any => {
+                skip(text, start, |byte| !byte.is_ascii_whitespace() && byte != b'\'' && byte != b'"')
+            }
+            Form::Connection => text.len(),
+        };
+        let run = text.get(start..end).unwrap_or_default();
+        match (run.find(':'), run.rfind('@')) {
+            (Some(colon), Some(at)) if colon + 1 < at => {
+                open |= hide_value(text, start + colon + 1..start + at, hide);
+            }
+            (Some(colon), None) if end == text.len() => {
+                let rest = run.get(colon + 1..).unwrap_or_default();
+                let is_port = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+                open |= !rest.contains('/') && !is_port;
+            }
+            _ => {}
+        }
+    }
+    open
+}
+
+/// A command line that logs in somewhere: `-u user:password`, `-psecret`, a name or an address with a password.
+pub(super) fn logs_in(program: &str) -> bool {
+    const SIGNS: [&str; 8] =
+        ["passw", "passphrase", "secret", "token", "bearer", "authorization", "sshpass", "api-key"];
+    let mut found = SIGNS.iter().any(|sign| name::contains(program, sign));
+    found |= secrets(program, Form::Connection, |_| found = true);
+    found || user_option(program) || attached_option(program)
+}
+
+/// `-u a:b`, `-ua:b`, `-su a:b`, `--user=a:b`, `--proxy-user a:b`.
+fn user_option(program: &str) -> bool {
+    let mut option = false;
+    program.split_ascii_whitespace().any(|word| {
+        let before = option;
+        let short = word.starts_with('-') && !word.starts_with("--");
+        option = if short {
+            word.contains(['u', 'U'])
+        } else {
+            word.starts_with("--") && name::contains(word, "user")
+        };
+        (before || option) && word.contains(':') && !word.contains("://")
+    })
+}
+
+/// `mysql -psecret`
+fn attached_option(program: &str) -> bool {
+    let client = name::contains(program, "mysql") || name::contains(program, "mariadb");
+    client && program.split_ascii_whitespace().any(|word| word.starts_with("-p") && word.len() > 2)
+}
+
+/// Where a word stands, in any case.
+fn words(text: &str, word: &'static [u8]) -> impl Iterator<Item = usize> {
+    let places = text.as_bytes().windows(word.len()).enumerate();
+    places.filter(|(_, found)| found.eq_ignore_ascii_case(word)).map(|(at, _)| at)
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// The end of the run of bytes from `from` on.
+pub(super) fn skip(text: &str, from: usize, takes: impl Fn(u8) -> bool) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| takes(**byte)).count()
+}
+
+/// The next boundary of a character.
+fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, form: Form) -> (String, bool) {
+        let mut ranges = Vec::new();
+        let open = secrets(text, form, |range| ranges.push(range));
+        ranges.sort_by_key(|range| range.start);
+        let mut out = text.to_owned();
+        for range in ranges.into_iter().rev() {
+            out.replace_range(range, "*");
+        }
+        (out, open)
+    }
+
+    #[test]
+    fn only_the_password_of_a_connection_string_goes() {
+        for (text, expected) in [
+            ("host=h password=CANARY dbname=d", "host=h password=* dbname=d"),
+            ("password = 'CAN ARY' host=h", "password = '*' host=h"),
+            (r"password='CAN\' ARY' host=h", "password='*' host=h"),
+            (r"password=CAN\ ARY host=h", "password=* host=h"),
+            ("password=CAN&ARY;x host=h", "password=* host=h"),
+            ("DSN=d;UID=u;PWD=CANARY;DATABASE=b", "DSN=d;UID=u;PWD=*;DATABASE=b"),
+            ("PWD={CAN;ARY};UID=u", "PWD=*;UID=u"),
+            ("postgres://u:CANARY@h/d?sslmode=a", "postgres://u:*@h/d?sslmode=a"),
+            ("postgres://h/d?password=CANARY&user=u", "postgres://h/d?password=*&user=u"),
+            ("postgres://u:CAN:AR@Y@h,i/d", "postgres://u:*@h,i/d"),
+            ("see https://example.org/a@b, c=d", "see https://example.org/a@b, c=d"),
+            ("host \"h\", password \"CANARY\", user \"u\"", "host \"h\", password \"*\", user \"u\""),
+            ("password: CANARY, x", "password: *, x"),
+            ("password_encryption=md5 a::b", "password_encryption=md5 a::b"),
+            ("password=ž", "password=*"),
+            ("password='CANARY", "password=*"),
+        ] {
+            assert_eq!(shown(text, Form::Any), (expected.to_owned(), false), "{text}");
+        }
+        let connection = shown("mysql://u:CAN ARY'@h/d", Form::Connection);
+        assert_eq!(connection, ("mysql://u:*@h/d".to_owned(), false));
+        assert_eq!(shown("a=b oauth_client_secret=CANARY", Form::Connection).0, "a=b oauth_client_secret=*");
+        assert_eq!(shown("token=1", Form::Any).0, "token=1");
+    }
+
+    #[test]
+    fn a_text_may_end_before_its_password() {
+        for text in [
+            "host=h password=",
+            "password = ",
+            "postgres://u:",
+            "postgres://u:ab",
+            "postgres://%s:%s@%s/d",
+            "password: ",
+            "host=%s password=%s user=%s",
+        ] {
+            assert!(shown(text, Form::Any).1, "{text}");
+        }
+        for text in ["host=h", "http://h:80", "http://h:80/a", "https://", "password"] {
+            assert!(!shown(text, Form::Any).1, "{text}");
+        }
+    }
+
+    #[test]
+    fn programs_that_log_in() {
+        for program in [
+            "PGPASSWORD=x psql",
+            "curl -su a:b https://h",
+            "mysql -uroot -psecret",
+            "sshpass -p x ssh h",
+            "curl ftp://a:b@h",
+            "curl -H 'Authorization: Bearer x' h",
+        ] {
+            assert!(logs_in(program), "{program}");
+        }
+        for program in ["gzip -dc /a:b", "sort -u https://example.org", "cat /p", "mkdir -p a"] {
+            assert!(!logs_in(program), "{program}");
+        }
+    }
+}

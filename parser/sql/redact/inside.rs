@@ -1,0 +1,172 @@
+//! Literals of a walk, and what is in those that stay: connection strings, statements, comments that hold either.
+
+use super::super::Dialect;
+use super::super::lexer::{Kind, Lexer, Token};
+use super::about::{About, Setting, is_any};
+use super::connection::{self, Form};
+use super::frame::Verdict;
+use super::hidden::{Hidden, INSIDE, LITERAL};
+use super::literal::{self, Value};
+use super::scan::may_hold_secret;
+use super::walk::Walk;
+
+/// Statements in literals deeper than this are hidden whole, if they may hold a secret.
+const MAX_NESTING: usize = 4;
+
+/// What a text in a literal left behind.
+struct Ending {
+    hidden: Hidden,
+    /// A secret begins in it that another literal goes on with.
+    open: bool,
+    /// It is about secrets to its end.
+    about: bool,
+    /// Some of its parameters are secret.
+    parameters: bool,
+}
+
+/// Hides the secrets of a value that stands alone.
+pub(super) fn value(value: &str, dialect: Dialect) -> Option<String> {
+    let form = if is_statement(value, dialect) { Form::Any } else { Form::Connection };
+    let mut ending = read(value, dialect, 1, form == Form::Any, form);
+    if ending.hidden.uncertain {
+        return Some(INSIDE.to_owned());
+    }
+    (!ending.hidden.is_empty()).then(|| ending.hidden.shown(value))
+}
+
+/// Reads what a literal says.
+fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, form: Form) -> Ending {
+    let mut hidden = Hidden::default();
+    let mut open = false;
+    if !code {
+        open = connection::secrets(text, form, |range| hidden.hide(range, INSIDE, "connection"));
+    }
+    let mut walk = Walk::new(text, dialect, &mut hidden, nesting, code);
+    walk.run();
+    let uncertain = !walk.cursor.certain() && (code || walk.began);
+    open |= walk.open;
+    let about = walk.about.is_secret() && walk.began;
+    let parameters = !walk.parameters.is_empty();
+    hidden.uncertain |= uncertain;
+    Ending { hidden, open, about, parameters }
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn literal(&mut self, token: Token) {
+        if self.frame().is_some_and(|frame| frame.names_setting()) {
+            let name = self.value(token).text.into_owned();
+            if let Some(frame) = self.frame() {
+                frame.name_setting(Setting::named(&name));
+            }
+        }
+        let range = token.start..token.end;
+        match self.verdict() {
+            Verdict::Goes(rule) => self.hidden.hide(range, LITERAL, rule),
+            Verdict::Setting(_) => self.hidden.hide(range, LITERAL, "password"),
+            Verdict::Program if connection::logs_in(&self.value(token).text) => {
+                self.hidden.hide(range, LITERAL, "connection");
+            }
+            Verdict::Connection => self.inside(token, Form::Connection),
+            Verdict::Program | Verdict::Stays => self.inside(token, Form::Any),
+        }
+        self.reset_next();
+    }
+
+    fn value<'v>(&'v self, token: Token) -> Value<'v> {
+        let mut escape = '\\';
+        if self.cursor.at("uescape")
+            && let Some(mark) = self.cursor.peek_at(1)
+        {
+            escape = self.cursor.spelling(mark).chars().nth(1).unwrap_or(escape);
+        }
+        literal::value(self.cursor.spelling(token), self.cursor.dialect, escape)
+    }
+
+    /// A literal that is no secret as a whole.
+    fn inside(&mut self, token: Token, form: Form) {
+        let dialect = self.cursor.dialect;
+        let spelling = self.cursor.spelling(token);
+        let value = self.value(token);
+        if form == Form::Any && !may_hold_secret(&value.text, dialect) {
+            return;
+        }
+        let dollars = spelling.starts_with('$');
+        let statement = (dollars || form == Form::Connection) && is_statement(&value.text, dialect);
+        let form = if statement { Form::Any } else { form };
+        let code = statement || self.is_executed();
+        let (offset, said) = (value.offset, value.text.into_owned());
+        let mut ending = if self.nesting < MAX_NESTING {
+            read(&said, dialect, self.nesting + 1, code, form)
+        } else {
+            Ending { hidden: Hidden::default(), open: false, about: false, parameters: false }
+        };
+        if self.nesting == MAX_NESTING || ending.hidden.uncertain {
+            self.hidden.hide(token.start..token.end, LITERAL, "nested");
+            self.open = true;
+            return;
+        }
+        if !ending.hidden.is_empty() {
+            self.began = true;
+            self.hidden.rules_of(&ending.hidden);
+            let mark = spelling.chars().next_back().unwrap_or('\'');
+            match offset.filter(|_| dollars || !ending.hidden.shows(mark)) {
+                Some(offset) => self.hidden.take(ending.hidden, token.start + offset),
+                None => {
+                    let shown = literal::quoted(&ending.hidden.shown(&said), dialect);
+                    self.hidden.put(token.start..token.end, shown);
+                }
+            }
+        }
+        self.using |= ending.parameters;
+        self.open |= ending.open || ending.about && self.goes_on(&said);
+    }
+
+    /// Do other literals complete the statement in this one: `'…' || x`, `format('…', x)`?
+    fn goes_on(&mut self, said: &str) -> bool {
+        let operator = self.cursor.kind() == Some(Kind::Operator);
+        let comma = self.cursor.kind() == Some(Kind::Comma);
+        operator || said.contains('%') || comma && self.frame().is_some_and(|frame| frame.is_plain_call())
+    }
+
+    /// Is the literal at hand run as a statement, or the body of a routine?
+    fn is_executed(&self) -> bool {
+        let body = self.about == About::Definition && is_any(self.last_word(), &["as"]);
+        body || is_any(self.last_word(), &["execute", "immediate", "do"])
+            || is_any(self.last_word(), &["from"]) && !self.cursor.dialect.is_postgres()
+    }
+
+    /// White space and comments; what somebody commented out may hold a secret as well.
+    pub(super) fn comment(&mut self, start: usize, end: usize) {
+        let gap = self.cursor.text.get(start..end).unwrap_or_default();
+        let comment = gap.trim_ascii_start();
+        let start = end - comment.len();
+        if comment.len() < 3 || self.nesting == MAX_NESTING {
+            return;
+        }
+        let mark = if comment.starts_with('#') { 1 } else { 2 };
+        let body = comment.get(mark..).unwrap_or_default();
+        let body = body.trim_ascii_end();
+        let body = body.strip_suffix("*/").unwrap_or(body);
+        if !may_hold_secret(body, self.cursor.dialect) {
+            return;
+        }
+        let ending = read(body, self.cursor.dialect, self.nesting + 1, false, Form::Any);
+        if ending.hidden.uncertain || ending.open {
+            self.hidden.hide(start + mark..start + mark + body.len(), INSIDE, "nested");
+        } else if !ending.hidden.is_empty() {
+            self.hidden.rules_of(&ending.hidden);
+            self.hidden.take(ending.hidden, start + mark);
+        }
+    }
+}
+
+/// Does the text begin with a statement's verb, as no connection string does?
+fn is_statement(text: &str, dialect: Dialect) -> bool {
+    #[rustfmt::skip]
+    const VERBS: [&str; 21] = [
+        "alter", "begin", "call", "comment", "copy", "create", "declare", "delete", "do", "drop", "execute", "explain",
+        "grant", "insert", "merge", "revoke", "select", "set", "truncate", "update", "with",
+    ];
+    let first = Lexer::new(text.as_bytes(), dialect).next().filter(|token| token.kind == Kind::Word);
+    first.and_then(|first| text.get(first.start..first.end)).is_some_and(|word| is_any(word, &VERBS))
+}

@@ -1,0 +1,88 @@
+//! Takes secrets out of a statement before anything is stored.
+//!
+//! A text goes `scan` (nearly every one ends here) → `walk`, which says of each literal and placeholder what it is: by what
+//! the statement is `about`, by the word before it, by the brackets around it (`frame`: calls and options). What stays is
+//! looked at `inside`: connection strings, statements in literals, which are walked in turn. Where the text cannot be
+//! read with certainty, its length and a keyed hash stand for it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `scan` | one cheap look: may there be a secret? |
+//! | `walk`, `word`, `about`, `frame` | which literals are secret, by the words and brackets around them |
+//! | `call`, `name` | functions that take secrets; names that announce them |
+//! | `inside`, `literal`, `connection` | what a literal says, and passwords within it |
+//! | `parameter` | bound values: of placeholders at secret places, arguments of EXECUTE |
+//! | `hidden`, `uncertain` | what is shown instead |
+//! | `message` | error messages that quote the statement back |
+
+mod about;
+mod call;
+mod connection;
+mod frame;
+mod hidden;
+mod inside;
+mod literal;
+mod message;
+mod name;
+mod parameter;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod uncertain;
+mod walk;
+mod word;
+
+use std::{borrow::Cow, ops::Range};
+
+use super::Dialect;
+use hidden::Hidden;
+use walk::Walk;
+
+pub use message::redact_message;
+pub use parameter::{SecretParameter, SecretPart, is_secret_setting, redact_arguments, redact_value};
+
+/// A statement less its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redacted<'a> {
+    /// The text to keep: each secret became `'[REDACTED]'`, or `[REDACTED]` inside of a literal. Borrowed where only
+    /// parameters are secret.
+    pub text: Cow<'a, str>,
+    /// What was hidden of the text, each once: `password`, `identified` (IDENTIFIED BY and its like), `key` (of
+    /// encryption), `options` (of servers and mappings), `connection` (strings, addresses, command lines), `nested` (a
+    /// statement in a literal, hidden whole), `uncertain` (all of the text).
+    pub rules: Vec<&'static str>,
+    /// Where in the original text what is hidden stood, in order; ranges may meet. For [`redact_message`].
+    pub hidden: Vec<Range<usize>>,
+    /// The placeholders whose values are secret, by place.
+    pub parameters: Vec<SecretParameter>,
+}
+
+/// Hides the secrets of a text; `None` where there are none. What is normalized or shown is the result, never the
+/// raw text. Work is linear in its length.
+pub fn redact(text: &str, dialect: Dialect) -> Option<Redacted<'_>> {
+    redact_part(text, dialect, false)
+}
+
+/// The same for a text of which only the beginning is known: that a literal is open at its end says nothing.
+pub fn redact_head(text: &str, dialect: Dialect) -> Option<Redacted<'_>> {
+    redact_part(text, dialect, true)
+}
+
+fn redact_part(text: &str, dialect: Dialect, head: bool) -> Option<Redacted<'_>> {
+    if !scan::may_hold_secret(text, dialect) {
+        return None;
+    }
+    let mut hidden = Hidden::default();
+    let mut walk = Walk::new(text, dialect, &mut hidden, 0, true);
+    walk.run();
+    let (certain, parameters) = (walk.cursor.certain() || head, std::mem::take(&mut walk.parameters));
+    if !certain || hidden.uncertain {
+        let mut hidden = Hidden::default();
+        hidden.hide(0..text.len(), uncertain::stand_in(text, dialect), "uncertain");
+        return hidden.applied(text);
+    }
+    hidden.parameters = parameters;
+    hidden.parameters.sort_by_key(|parameter| (parameter.place, parameter.part));
+    hidden.parameters.dedup_by_key(|parameter| parameter.place);
+    hidden.applied(text)
+}

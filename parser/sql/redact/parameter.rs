@@ -1,0 +1,65 @@
+//! Which parameters of a statement are secret, and what of them.
+
+use super::super::Dialect;
+use super::super::lexer::{Kind, Lexer};
+use super::hidden::{Hidden, LITERAL};
+use super::{Redacted, inside, name};
+
+/// A parameter whose value is not to be shown as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretParameter {
+    /// Its place, from 0: `$1` and the first `?` are 0.
+    pub place: u16,
+    /// How much of it.
+    pub part: SecretPart,
+}
+
+/// How much of a parameter is secret.
+///
+/// Of two that are said of one parameter the first one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretPart {
+    /// All of it: a password, a key.
+    Whole,
+    /// What [`redact_value`] finds: a connection string, a statement.
+    Within,
+    /// The value of a setting, whose name is the parameter at this place: see [`is_secret_setting`].
+    Setting(u16),
+}
+
+/// Hides the secrets of a value that is a connection string, an address or a statement; `None` where there are none.
+pub fn redact_value(value: &str, dialect: Dialect) -> Option<String> {
+    inside::value(value, dialect)
+}
+
+/// Does the setting of this name hold a secret, or may it?
+pub fn is_secret_setting(name: &str) -> bool {
+    name::is_secret(name) || name::is_connection(name) || name::is_command(name)
+}
+
+/// Hides the arguments of `EXECUTE name (…)` at the places of the secret parameters of what it runs; `None` where there
+/// are none. `text` may say EXPLAIN before it.
+pub fn redact_arguments<'a>(
+    text: &'a str,
+    dialect: Dialect,
+    secret: &[SecretParameter],
+) -> Option<Redacted<'a>> {
+    let mut hidden = Hidden::default();
+    let (mut depth, mut place, mut executes) = (0u32, 0u16, false);
+    for token in Lexer::new(text.as_bytes(), dialect) {
+        match token.kind {
+            Kind::Word => {
+                let word = text.get(token.start..token.end).unwrap_or_default();
+                executes |= word.eq_ignore_ascii_case("execute");
+            }
+            Kind::Open if executes => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Comma if depth == 1 => place = place.saturating_add(1),
+            Kind::String | Kind::Number if depth > 0 && secret.iter().any(|secret| secret.place == place) => {
+                hidden.hide(token.start..token.end, LITERAL, "password");
+            }
+            _ => {}
+        }
+    }
+    hidden.applied(text)
+}

@@ -1,0 +1,237 @@
+//! One cheap look at a text: may a secret be in it? Most have none, and cost no more than this.
+//!
+//! A statement about rows shows one by `passw…`, by a call of a function that takes one, by an address, or by escapes that
+//! could spell these: three searches for rare bytes. Any other statement is searched for the words that announce one, all
+//! at once.
+
+use memchr::{memchr, memchr2_iter, memchr3_iter, memmem};
+
+use super::super::Dialect;
+use super::super::lexer::{Kind, Lexer};
+use super::call::Call;
+
+/// May a secret be in `text`?
+pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
+    let bytes = text.as_bytes();
+    passwords_and_calls(bytes, dialect)
+        || addresses_and_escapes(bytes)
+        || !dialect.is_postgres() && has_hex(bytes)
+        || !is_about_rows(text, dialect) && has_announcement(bytes)
+}
+
+/// Statements whose secrets are all in calls and literals.
+const ROWS: [&str; 20] = [
+    "select",
+    "insert",
+    "update",
+    "delete",
+    "begin",
+    "commit",
+    "with",
+    "values",
+    "rollback",
+    "fetch",
+    "close",
+    "end",
+    "savepoint",
+    "release",
+    "deallocate",
+    "merge",
+    "show",
+    "replace",
+    "discard",
+    "abort",
+];
+
+fn is_about_rows(text: &str, dialect: Dialect) -> bool {
+    let one = text.trim_ascii_end();
+    let one = one.strip_suffix(';').unwrap_or(one);
+    let first = match Lexer::new(text.as_bytes(), dialect).next() {
+        Some(token) if token.kind == Kind::Word => text.get(token.start..token.end).unwrap_or_default(),
+        Some(token) if token.kind == Kind::Open => "select",
+        _ => return false,
+    };
+    ROWS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) && memchr(b';', one.as_bytes()).is_none()
+}
+
+fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
+    memchr3_iter(b'w', b'W', b'(', bytes).any(|at| {
+        let (before, from) = bytes.split_at_checked(at).unwrap_or_default();
+        if from.first() == Some(&b'(') { is_call(before, dialect) } else { is_password(before, from) }
+    })
+}
+
+/// Do these bytes stand on both sides of the `w` of a password?
+fn is_password(before: &[u8], from: &[u8]) -> bool {
+    for (back, letter) in b"ssap".iter().enumerate() {
+        match before.len().checked_sub(back + 1).and_then(|at| before.get(at)) {
+            Some(byte) if byte | 0x20 == *letter => {}
+            Some(b'p' | b'P') if back == 0 => return from.get(1).is_some_and(|next| next | 0x20 == b'd'),
+            Some(b'\'' | b'"') => {
+                return is_joined(before.get(..before.len() - back - 1).unwrap_or_default());
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// May the quote behind these bytes begin the next piece of a literal?
+fn is_joined(before: &[u8]) -> bool {
+    let trimmed = before.trim_ascii_end();
+    matches!(trimmed.last(), Some(b'\'' | b'"' | b'/')) || ends_with_comment(trimmed, before)
+}
+
+/// May there be a line's comment at the end of `trimmed`, which is `before` less its last white space?
+fn ends_with_comment(trimmed: &[u8], before: &[u8]) -> bool {
+    let line_end =
+        before.get(trimmed.len()..).is_some_and(|gap| gap.contains(&b'\n') || gap.contains(&b'\r'));
+    line_end && {
+        let start = trimmed.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(0);
+        let line = trimmed.get(start..).unwrap_or_default();
+        memmem::find(line, b"--").is_some() || line.contains(&b'#')
+    }
+}
+
+/// Does the name before a bracket belong to a function that takes a secret?
+fn is_call(before: &[u8], dialect: Dialect) -> bool {
+    let trimmed = before.trim_ascii_end();
+    let name = match trimmed.split_last() {
+        Some((b'"' | b'`', name)) => name,
+        Some((b'/', comment)) => return comment.last() == Some(&b'*'),
+        _ => trimmed,
+    };
+    let [.., first, second] = name else { return false };
+    if ends_with_comment(trimmed, before) {
+        return true;
+    }
+    Call::may_end([first.to_ascii_lowercase(), second.to_ascii_lowercase()]) && {
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let start = name.len() - name.iter().rev().take_while(|byte| is_name(byte)).count();
+        let name = name.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
+        !matches!(Call::named(name, dialect), Call::Other | Call::Neutral)
+    }
+}
+
+fn addresses_and_escapes(bytes: &[u8]) -> bool {
+    memchr3_iter(b':', b'\\', b'&', bytes).any(|at| {
+        let after = bytes.get(at + 1..).unwrap_or_default();
+        match bytes.get(at) {
+            Some(b':') => is_address(after),
+            Some(b'\\') => after.first().is_some_and(|byte| is_escape(*byte)),
+            _ => {
+                let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+                matches!(before, Some(b'u' | b'U')) && matches!(after.first(), Some(b'\'' | b'"'))
+            }
+        }
+    })
+}
+
+/// MySQL's `X'…'` may spell anything.
+fn has_hex(bytes: &[u8]) -> bool {
+    memchr2_iter(b'x', b'X', bytes).any(|at| {
+        let word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+        bytes.get(at + 1) == Some(&b'\'') && !word
+    })
+}
+
+/// `//` behind a `:`, in one literal or in two pieces of one.
+fn is_address(after: &[u8]) -> bool {
+    if after.starts_with(b"//") {
+        return true;
+    }
+    let after = after.strip_prefix(b"/").unwrap_or(after);
+    let Some((b'\'' | b'"', rest)) = after.split_first() else { return false };
+    let piece = rest.trim_ascii_start();
+    matches!(piece.first(), Some(b'\'' | b'"' | b'-' | b'/' | b'#')) && piece.get(1) != Some(&b'>')
+}
+
+/// May the escape of this byte stand for a letter of the words that are looked for? Not those of white space.
+fn is_escape(byte: u8) -> bool {
+    (byte.is_ascii_alphanumeric() && !matches!(byte, b'n' | b'r' | b't' | b'b' | b'f' | b'Z'))
+        || matches!(byte, b'+' | b':' | b'/' | b'@' | b'=')
+}
+
+/// What any announcement of a secret has in it, in a statement that is not about rows.
+const ANNOUNCEMENTS: [&[u8]; 24] = [
+    b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"credent",
+    b"nnect", b"conni", b"phrase", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pwd",
+    b"account", b"princip", b"passw", b"subscr",
+];
+
+/// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.
+fn has_announcement(bytes: &[u8]) -> bool {
+    let mut state = 0;
+    bytes.iter().any(|byte| {
+        let fits = TABLE.fits.get(usize::from(*byte)).copied().unwrap_or_default();
+        state = (state << 1 | TABLE.first) & fits;
+        state & TABLE.last != 0
+    })
+}
+
+struct Table {
+    fits: [u128; 256],
+    first: u128,
+    last: u128,
+}
+
+static TABLE: Table = table();
+
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler: out of bounds would not build
+const fn table() -> Table {
+    let mut table = Table { fits: [0; 256], first: 0, last: 0 };
+    let (mut word, mut bit) = (0, 0);
+    while word < ANNOUNCEMENTS.len() {
+        let letters = ANNOUNCEMENTS[word];
+        table.first |= 1 << bit;
+        let mut letter = 0;
+        while letter < letters.len() {
+            table.fits[letters[letter] as usize] |= 1 << bit;
+            table.fits[letters[letter].to_ascii_uppercase() as usize] |= 1 << bit;
+            bit += 1;
+            letter += 1;
+        }
+        table.last |= 1 << (bit - 1);
+        word += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hold_a_secret_is_told_from_what_cannot() {
+        let held = |text: &str| may_hold_secret(text, Dialect::POSTGRES);
+        for text in [
+            "select PassWord from t",
+            "select crypt('a', b)",
+            "select \"crypt\" ('a', b)",
+            "select crypt/* */('a', b)",
+            "select crypt -- a\n ('a', b)",
+            "insert into t values ('a://b')",
+            "insert into t values ('pas'\n'sword=x')",
+            "insert into t values ('pass' -- x\n'word=x')",
+            "insert into t values ('a:'\n'//b')",
+            r"insert into t values (E'p\x61ssword=a')",
+            r"insert into t values (U&'p!0061ssword=a' UESCAPE '!')",
+            "/* a */ create ROLE b",
+            "select 1; create user a identified by 'b'",
+            "alter system set archive_command = 'a'",
+        ] {
+            assert!(held(text), "{text}");
+        }
+        for text in [
+            "select * from users where role = 'a' and x in (1, 2)",
+            "insert into t (a, b) values\n  ('w', 'web'), ('a:b', E'\\n')",
+            "begin",
+            "update t set connection = 'x' where extract(year from a) = 1",
+            "create table t (a int)",
+            "set search_path to a",
+            "",
+        ] {
+            assert!(!held(text), "{text}");
+        }
+    }
+}

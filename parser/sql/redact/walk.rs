@@ -1,0 +1,281 @@
+//! One way through the tokens of a text, with what the words so far say about the next literal.
+
+use super::super::Dialect;
+use super::super::cursor::Cursor;
+use super::super::lexer::{Kind, Token};
+use super::about::{About, Setting, is_any};
+use super::call::Call;
+use super::frame::{Frame, Verdict};
+use super::hidden::Hidden;
+use super::parameter::{SecretParameter, SecretPart};
+
+/// Brackets open at the same time that are told apart.
+const MAX_FRAMES: usize = 1_024;
+
+/// What the words so far say about the next literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing.
+    Ordinary,
+    /// It is a password.
+    Password,
+    /// So is all that follows in the element.
+    Passwords,
+    /// It is a connection string.
+    Connection,
+    /// A command line.
+    Program,
+}
+
+/// A walk through one text: a statement or several, or what a literal of one says.
+pub(super) struct Walk<'a, 'h> {
+    pub(super) cursor: Cursor<'a>,
+    pub(super) hidden: &'h mut Hidden,
+    /// Texts around this one.
+    pub(super) nesting: usize,
+    /// It is run as a statement, so far as one can tell; not only data that reads like one.
+    pub(super) code: bool,
+    pub(super) about: About,
+    pub(super) next: Next,
+    pub(super) frames: Vec<Frame>,
+    /// Brackets open beyond those.
+    deeper: usize,
+    /// The token before the one at hand.
+    pub(super) last: Option<Token>,
+    /// Every literal to the end of the statement belongs to a secret that an earlier one began.
+    pub(super) open: bool,
+    /// A statement in a literal has secret parameters, whose values USING may bring.
+    pub(super) using: bool,
+    /// IDENTIFIED came.
+    pub(super) identified: bool,
+    /// The name of the setting was read.
+    pub(super) assigned: bool,
+    /// Something about secrets came up.
+    pub(super) began: bool,
+    /// `?` so far.
+    questions: u16,
+    pub(super) parameters: Vec<SecretParameter>,
+}
+
+impl<'a, 'h> Walk<'a, 'h> {
+    pub(super) fn new(
+        text: &'a str,
+        dialect: Dialect,
+        hidden: &'h mut Hidden,
+        nesting: usize,
+        code: bool,
+    ) -> Self {
+        let cursor = Cursor::new(text, dialect);
+        let about = if code { About::read(&cursor, nesting > 0) } else { About::Rows };
+        Self {
+            cursor,
+            hidden,
+            nesting,
+            code,
+            about,
+            next: Next::Ordinary,
+            frames: Vec::new(),
+            deeper: 0,
+            last: None,
+            open: false,
+            using: false,
+            identified: false,
+            assigned: false,
+            began: false,
+            questions: 0,
+            parameters: Vec::new(),
+        }
+    }
+
+    /// To the end of the text.
+    pub(super) fn run(&mut self) {
+        while let Some(token) = self.step() {
+            let end = self.last.map_or(0, |last| last.end);
+            self.comment(end, token.start);
+            self.token(token);
+            self.last = Some(token);
+        }
+        let end = self.last.map_or(0, |last| last.end);
+        self.comment(end, self.cursor.text.len());
+        let pending =
+            self.next != Next::Ordinary && self.last.is_some_and(|last| last.kind != Kind::Semicolon);
+        self.open |= pending && self.nesting > 0;
+    }
+
+    fn step(&mut self) -> Option<Token> {
+        const STARTERS: [&str; 6] = ["begin", "then", "else", "loop", "do", "for"];
+        const VERBS: [&str; 10] =
+            ["alter", "change", "create", "delete", "grant", "insert", "replace", "select", "set", "update"];
+        if is_any(self.last_word(), &STARTERS)
+            && (self.cursor.at_any(&VERBS) || self.nesting > 0 && self.code)
+        {
+            self.about = About::read(&self.cursor, self.nesting > 0);
+            self.assigned = false;
+        }
+        self.cursor.take()
+    }
+
+    fn token(&mut self, token: Token) {
+        match token.kind {
+            Kind::Semicolon => self.statement(),
+            Kind::Open => self.bracket(),
+            Kind::Close if self.deeper > 0 => self.deeper -= 1,
+            Kind::Close => {
+                self.frames.pop();
+                self.reset_next();
+            }
+            Kind::Comma => self.comma(),
+            Kind::Word => self.word(token),
+            Kind::Quoted => self.quoted(token),
+            Kind::String => self.literal(token),
+            Kind::Number => self.number(token),
+            Kind::Parameter => self.parameter(token),
+            Kind::Operator | Kind::Colon => self.operator(token),
+            Kind::Other => self.hidden.uncertain |= self.about.is_secret() || self.next != Next::Ordinary,
+            Kind::Cast | Kind::Dot | Kind::OpenBracket | Kind::CloseBracket => {}
+        }
+    }
+
+    /// A new one begins.
+    fn statement(&mut self) {
+        self.about = if self.code { About::read(&self.cursor, self.nesting > 0) } else { About::Rows };
+        self.next = Next::Ordinary;
+        self.frames.clear();
+        (self.deeper, self.open, self.using) = (0, false, false);
+        (self.identified, self.assigned) = (false, false);
+    }
+
+    fn bracket(&mut self) {
+        let outer = self.inherited();
+        if self.frames.len() >= MAX_FRAMES {
+            self.deeper += 1;
+            return;
+        }
+        let name = self.last_name();
+        let options = name.eq_ignore_ascii_case("options") && self.about != About::Rows;
+        let frame = if options {
+            Frame::options()
+        } else {
+            Frame::call(Call::named(name, self.cursor.dialect), outer)
+        };
+        self.frames.push(frame);
+    }
+
+    fn comma(&mut self) {
+        if self.deeper > 0 {
+            return;
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.comma();
+        } else if self.about == About::Set && !self.cursor.dialect.is_postgres() {
+            self.next = Next::Ordinary;
+            self.assigned = false;
+        }
+        self.reset_next();
+    }
+
+    fn parameter(&mut self, token: Token) {
+        let place = if self.cursor.dialect.is_postgres() {
+            let digits = self.cursor.spelling(token).get(1..).unwrap_or_default();
+            digits.parse::<u16>().ok().and_then(|number| number.checked_sub(1))
+        } else {
+            self.questions = self.questions.saturating_add(1);
+            Some(self.questions - 1)
+        };
+        let Some(place) = place else { return };
+        if let Some(frame) = self.frames.last_mut().filter(|frame| frame.names_setting()) {
+            return frame.name_setting(Setting::Parameter(place));
+        }
+        let part = match self.verdict() {
+            Verdict::Stays => None,
+            Verdict::Goes(_) => Some(SecretPart::Whole),
+            Verdict::Connection | Verdict::Program => Some(SecretPart::Within),
+            Verdict::Setting(name) => Some(SecretPart::Setting(name)),
+        };
+        self.parameters.extend(part.map(|part| SecretParameter { place, part }));
+        self.reset_next();
+    }
+
+    fn operator(&mut self, token: Token) {
+        let spelling = self.cursor.spelling(token);
+        self.assigned |= matches!(spelling, "=" | ":=");
+        let name = self.last_name();
+        if matches!(spelling, "=>" | ":=")
+            && self.deeper == 0
+            && let Some(frame) = self.frames.last_mut()
+        {
+            frame.name_argument(name);
+        }
+    }
+
+    /// What a literal is that comes next.
+    pub(super) fn verdict(&self) -> Verdict {
+        let in_options = self.frames.last().is_some_and(Frame::is_options);
+        match self.inherited() {
+            Verdict::Stays if !in_options => self.allowed(),
+            verdict => verdict,
+        }
+    }
+
+    /// What the words and brackets around it make of it.
+    fn inherited(&self) -> Verdict {
+        if self.open {
+            return Verdict::Goes("password");
+        }
+        match self.next {
+            Next::Password | Next::Passwords => return Verdict::Goes(self.rule()),
+            Next::Connection => return Verdict::Connection,
+            Next::Program => return Verdict::Program,
+            Next::Ordinary => {}
+        }
+        self.frames.last().map_or(Verdict::Stays, Frame::verdict)
+    }
+
+    /// What the statement makes of it.
+    fn allowed(&self) -> Verdict {
+        if !self.about.is_secret() {
+            return Verdict::Stays;
+        }
+        let postgres = self.cursor.dialect.is_postgres();
+        let named = !postgres && self.about != About::Unknown && self.is_name();
+        let allowed = self.about.allows_after(self.last_word(), self.identified, postgres);
+        let pair = self.about == About::Server && self.last_spelling() == "=";
+        if named || allowed || pair { Verdict::Stays } else { Verdict::Goes(self.rule()) }
+    }
+
+    /// `'user'@'host'`, and the next one of a list.
+    fn is_name(&self) -> bool {
+        let comma = self.last.is_some_and(|last| last.kind == Kind::Comma) && self.frames.is_empty();
+        self.last_spelling() == "@" || comma && self.about == About::Role
+    }
+
+    pub(super) fn rule(&self) -> &'static str {
+        if self.identified { "identified" } else { "password" }
+    }
+
+    pub(super) fn reset_next(&mut self) {
+        let stays = self.next == Next::Passwords || self.next == Next::Ordinary;
+        self.next = if stays { self.next } else { Next::Ordinary };
+    }
+
+    pub(super) fn frame(&mut self) -> Option<&mut Frame> {
+        self.frames.last_mut()
+    }
+
+    /// The word before the token at hand; empty where there is none.
+    pub(super) fn last_word(&self) -> &'a str {
+        self.last.filter(|last| last.kind == Kind::Word).map_or("", |last| self.cursor.spelling(last))
+    }
+
+    pub(super) fn last_spelling(&self) -> &'a str {
+        self.last.map_or("", |last| self.cursor.spelling(last))
+    }
+
+    /// The name before a bracket.
+    fn last_name(&self) -> &'a str {
+        match self.last {
+            Some(last) if last.kind == Kind::Quoted => self.cursor.spelling(last).trim_matches(['"', '`']),
+            _ => self.last_word(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Words of a walk: what they say about the literal that follows; passwords that nobody quoted.
+
+use super::super::lexer::{Kind, Token};
+use super::about::{About, Setting, is_any, is_clause};
+use super::frame::Frame;
+use super::hidden::LITERAL;
+use super::walk::{Next, Walk};
+use super::{connection, literal, name};
+
+impl Walk<'_, '_> {
+    pub(super) fn word(&mut self, token: Token) {
+        let word = self.cursor.spelling(token);
+        let is = |other: &str| word.eq_ignore_ascii_case(other);
+        // `_utf8'…'`
+        if word.starts_with('_') && matches!(self.cursor.kind(), Some(Kind::String | Kind::Number)) {
+            return;
+        }
+        if self.in_options(word) {
+            return;
+        }
+        if self.is_unquoted_password(word) {
+            return self.unquoted(token);
+        }
+        if let Some(about) = About::begun_by(word, &self.cursor, self.about) {
+            self.began |= about.is_secret() || about == About::Other;
+            self.identified = is("identified");
+            self.about = about;
+            self.next = Next::Ordinary;
+            self.assigned = false;
+            return;
+        }
+        self.open |= self.using && is("using");
+        self.assigned |= is("to");
+        let copies = || is_any(self.last_word(), &["to", "from"]);
+        let literal = self.is_before_literal();
+        self.next = match () {
+            () if is("connection") && literal && self.about != About::Rows => Next::Connection,
+            () if is("program") && literal && copies() => Next::Program,
+            () => self.named(token, word),
+        };
+    }
+
+    /// `… '…'`, `… = '…'`, `… = _utf8'…'`
+    fn is_before_literal(&self) -> bool {
+        let kind = |place: usize| self.cursor.peek_at(place).map(|token| token.kind);
+        let mut place = usize::from(kind(0) == Some(Kind::Operator));
+        place += usize::from(self.cursor.word_at(place).starts_with('_'));
+        kind(place) == Some(Kind::String)
+    }
+
+    /// What a name says of what follows it.
+    fn named(&mut self, token: Token, name: &str) -> Next {
+        // In prose `the password's` has none.
+        let spaced =
+            self.cursor.peek().is_some_and(|next| next.kind == Kind::String && next.start > token.end);
+        match self.about {
+            // `CREATE FUNCTION … SET a = 'b' AS '…'`
+            About::Set if self.assigned && name.eq_ignore_ascii_case("as") => {
+                self.about = About::Definition;
+                Next::Ordinary
+            }
+            About::Set if self.assigned => self.next,
+            About::Set => match Setting::named(name) {
+                Setting::Secret => Next::Passwords,
+                Setting::Connection => Next::Connection,
+                Setting::Command => Next::Program,
+                _ => self.next,
+            },
+            About::Role | About::SetPassword | About::Unknown => {
+                const PASSWORDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
+                let waits = self.identified || self.next == Next::Password;
+                let announces =
+                    is_any(name, &PASSWORDS) && !is_any(self.last_word(), &["random", "current", "old"]);
+                if announces || waits && is_any(name, &["by", "as", "using"]) {
+                    self.began = true;
+                    Next::Password
+                } else {
+                    Next::Ordinary
+                }
+            }
+            About::Server | About::Other if name::is_secret(name) => Next::Password,
+            // `password text := …`
+            About::Other if self.nesting > 0 && self.next == Next::Password => {
+                if self.cursor.kind() == Some(Kind::Colon) || name.eq_ignore_ascii_case("default") {
+                    self.next
+                } else {
+                    Next::Ordinary
+                }
+            }
+            // A command without its beginning, which another literal brings.
+            About::Rows if self.nesting > 0 && spaced && name::is_password(name) => Next::Password,
+            _ => Next::Ordinary,
+        }
+    }
+
+    /// The name of an option; true where there is one.
+    fn in_options(&mut self, name: &str) -> bool {
+        let harmless = name::is_harmless_option(name);
+        let Some(frame) = self.frames.last_mut().filter(|frame| frame.is_options()) else { return false };
+        frame.option(harmless);
+        true
+    }
+
+    /// A password that somebody forgot to quote?
+    fn is_unquoted_password(&self, word: &str) -> bool {
+        let call = self.cursor.kind() == Some(Kind::Open);
+        let equals =
+            || self.last.is_some_and(|last| last.kind == Kind::Operator) || is_any(self.last_word(), &["to"]);
+        match self.next {
+            Next::Password if self.about.is_secret() => !call && !is_clause(word),
+            Next::Passwords => !call && equals() && !is_clause(word),
+            _ => false,
+        }
+    }
+
+    /// Hides from `token` up to the next white space.
+    fn unquoted(&mut self, token: Token) {
+        // What `format` fills in: its arguments are the password.
+        if self.nesting > 0 && self.last_spelling() == "%" {
+            self.open = true;
+            return;
+        }
+        let space = |byte: u8| !byte.is_ascii_whitespace() && byte != b';';
+        let end = connection::skip(self.cursor.text, token.end, space);
+        let comma = self.cursor.text.get(token.end..end).is_some_and(|tail| tail.ends_with(','));
+        let end = end - usize::from(comma);
+        self.began = true;
+        self.hidden.hide(token.start..end, LITERAL, self.rule());
+        self.next = if self.next == Next::Passwords { self.next } else { Next::Ordinary };
+    }
+
+    pub(super) fn quoted(&mut self, token: Token) {
+        let name = self.unquote(token);
+        if self.in_options(&name) {
+            return;
+        }
+        let named = self.next == Next::Password && self.about.is_secret();
+        if named || self.next == Next::Passwords && self.assigned {
+            return self.unquoted(token);
+        }
+        self.next = self.named(token, &name);
+    }
+
+    pub(super) fn number(&mut self, token: Token) {
+        let secret = match self.next {
+            Next::Password => self.about.is_secret(),
+            Next::Passwords => true,
+            _ => false,
+        };
+        if secret {
+            return self.unquoted(token);
+        }
+        // An index on `password(10)` has no password.
+        if self.about != About::Definition && self.frames.last().is_some_and(Frame::is_key) {
+            self.hidden.hide(token.start..token.end, LITERAL, "key");
+        }
+        self.reset_next();
+    }
+
+    /// What a quoted name says.
+    fn unquote(&self, token: Token) -> String {
+        let spelling = self.cursor.spelling(token);
+        if spelling.starts_with('`') {
+            return spelling.trim_matches('`').to_owned();
+        }
+        literal::value(spelling, self.cursor.dialect, '\\').text.into_owned()
+    }
+}
