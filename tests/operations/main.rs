@@ -10,6 +10,7 @@
 //! | `violations.rs` | framing that a server refuses: nothing behind it runs |
 //! | `overload.rs` | a sink that takes nothing and a journal that is full |
 //! | `restart.rs` | kill -9 under load |
+//! | `secrets.rs` | no secret of a statement in anything that is written |
 //! | `admin.rs` | metrics, health, readiness |
 //! | `cli.rs` | the command line |
 //! | `gate.rs` | a statement that runs until the test lets it end |
@@ -30,6 +31,7 @@ mod drain;
 mod gate;
 mod overload;
 mod restart;
+mod secrets;
 mod upstream;
 mod vanish;
 mod violations;
@@ -55,7 +57,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 9] = [
+    let modules: [(&str, &[Named]); 10] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -63,6 +65,7 @@ fn main() {
         ("violations", violations::TESTS),
         ("overload", overload::TESTS),
         ("restart", restart::TESTS),
+        ("secrets", secrets::TESTS),
         ("admin", admin::TESTS),
         ("cli", cli::TESTS),
     ];

@@ -19,39 +19,52 @@ pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
         || !is_about_rows(text, dialect) && has_announcement(bytes)
 }
 
-/// Statements whose secrets are all in calls and literals.
-const ROWS: [&str; 20] = [
-    "select",
-    "insert",
-    "update",
-    "delete",
-    "begin",
-    "commit",
-    "with",
-    "values",
-    "rollback",
-    "fetch",
-    "close",
-    "end",
-    "savepoint",
-    "release",
-    "deallocate",
-    "merge",
-    "show",
-    "replace",
-    "discard",
-    "abort",
+/// Statements whose secrets are all in calls and literals: the first eight letters of their verbs.
+const ROWS: [u64; 20] = [
+    letters(b"select"),
+    letters(b"insert"),
+    letters(b"update"),
+    letters(b"delete"),
+    letters(b"begin"),
+    letters(b"commit"),
+    letters(b"with"),
+    letters(b"values"),
+    letters(b"rollback"),
+    letters(b"fetch"),
+    letters(b"close"),
+    letters(b"end"),
+    letters(b"savepoint"),
+    letters(b"release"),
+    letters(b"deallocate"),
+    letters(b"merge"),
+    letters(b"show"),
+    letters(b"replace"),
+    letters(b"discard"),
+    letters(b"abort"),
 ];
+
+/// The first eight letters at most, in lower case, as a number.
+#[allow(clippy::indexing_slicing)] // bounded by the loop
+const fn letters(word: &[u8]) -> u64 {
+    let (mut number, mut at) = (0, 0);
+    while at < word.len() && at < 8 && word[at].is_ascii_alphabetic() {
+        number = number << 8 | (word[at] | 0x20) as u64;
+        at += 1;
+    }
+    number
+}
 
 fn is_about_rows(text: &str, dialect: Dialect) -> bool {
     let one = text.trim_ascii_end();
     let one = one.strip_suffix(';').unwrap_or(one);
-    let first = match Lexer::new(text.as_bytes(), dialect).next() {
-        Some(token) if token.kind == Kind::Word => text.get(token.start..token.end).unwrap_or_default(),
-        Some(token) if token.kind == Kind::Open => "select",
-        _ => return false,
-    };
-    ROWS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) && memchr(b';', one.as_bytes()).is_none()
+    let mut first = text.as_bytes();
+    if !first.first().is_some_and(u8::is_ascii_alphabetic) {
+        // Behind white space, a comment, a bracket.
+        let mut tokens = Lexer::new(first, dialect);
+        let Some(token) = tokens.find(|token| token.kind != Kind::Open) else { return false };
+        first = first.get(token.start..).unwrap_or_default();
+    }
+    ROWS.contains(&letters(first)) && memchr(b';', one.as_bytes()).is_none()
 }
 
 fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
@@ -63,10 +76,16 @@ fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
 
 /// Do these bytes stand on both sides of the `w` of a password?
 fn is_password(before: &[u8], from: &[u8]) -> bool {
+    match before.last().map(|byte| byte | 0x20) {
+        Some(b's') => {}
+        Some(b'p') => return from.get(1).is_some_and(|next| next | 0x20 == b'd'),
+        // As 0x22 and 0x27 have the bit already: a quote.
+        Some(b'"' | b'\'') => {}
+        _ => return false,
+    }
     for (back, letter) in b"ssap".iter().enumerate() {
         match before.len().checked_sub(back + 1).and_then(|at| before.get(at)) {
             Some(byte) if byte | 0x20 == *letter => {}
-            Some(b'p' | b'P') if back == 0 => return from.get(1).is_some_and(|next| next | 0x20 == b'd'),
             Some(b'\'' | b'"') => {
                 return is_joined(before.get(..before.len() - back - 1).unwrap_or_default());
             }
@@ -78,7 +97,7 @@ fn is_password(before: &[u8], from: &[u8]) -> bool {
 
 /// May the quote behind these bytes begin the next piece of a literal?
 fn is_joined(before: &[u8]) -> bool {
-    let trimmed = before.trim_ascii_end();
+    let trimmed = trim_end(before);
     matches!(trimmed.last(), Some(b'\'' | b'"' | b'/')) || ends_with_comment(trimmed, before)
 }
 
@@ -95,22 +114,45 @@ fn ends_with_comment(trimmed: &[u8], before: &[u8]) -> bool {
 
 /// Does the name before a bracket belong to a function that takes a secret?
 fn is_call(before: &[u8], dialect: Dialect) -> bool {
-    let trimmed = before.trim_ascii_end();
-    let name = match trimmed.split_last() {
-        Some((b'"' | b'`', name)) => name,
-        Some((b'/', comment)) => return comment.last() == Some(&b'*'),
-        _ => trimmed,
-    };
-    let [.., first, second] = name else { return false };
+    match before {
+        [.., last] if is_name(last) => is_name_of_call(before, dialect),
+        [name @ .., b' '] if name.last().is_some_and(is_name) => is_name_of_call(name, dialect),
+        [.., b',' | b'(' | b'=', b' '] => false,
+        [.., b' ' | b'\t'..=b'\r' | b'"' | b'`' | b'/'] => is_distant_call(before, dialect),
+        _ => false,
+    }
+}
+
+/// The same with anything between the name and its bracket.
+fn is_distant_call(before: &[u8], dialect: Dialect) -> bool {
+    let trimmed = trim_end(before);
     if ends_with_comment(trimmed, before) {
         return true;
     }
-    Call::may_end([first.to_ascii_lowercase(), second.to_ascii_lowercase()]) && {
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let start = name.len() - name.iter().rev().take_while(|byte| is_name(byte)).count();
-        let name = name.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
+    match trimmed.split_last() {
+        Some((b'"' | b'`', name)) => is_name_of_call(name, dialect),
+        Some((b'/', comment)) => comment.last() == Some(&b'*'),
+        _ => is_name_of_call(trimmed, dialect),
+    }
+}
+
+fn is_name_of_call(before: &[u8], dialect: Dialect) -> bool {
+    let [.., first, second] = before else { return false };
+    Call::may_end(*first, *second) && {
+        let start = before.len() - before.iter().rev().take_while(|byte| is_name(byte)).count();
+        let name = before.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
         !matches!(Call::named(name, dialect), Call::Other | Call::Neutral)
     }
+}
+
+fn is_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
+/// Without the white space at its end; the vertical tab is some as well.
+fn trim_end(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'));
+    bytes.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
 }
 
 fn addresses_and_escapes(bytes: &[u8]) -> bool {
@@ -210,6 +252,8 @@ mod tests {
             "select \"crypt\" ('a', b)",
             "select crypt/* */('a', b)",
             "select crypt -- a\n ('a', b)",
+            "select crypt\u{b}('a', b)",
+            "(select 1); alter role a password 'b'",
             "insert into t values ('a://b')",
             "insert into t values ('pas'\n'sword=x')",
             "insert into t values ('pass' -- x\n'word=x')",
