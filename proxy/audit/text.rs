@@ -199,7 +199,7 @@ impl Text {
         // CREATE TABLE … AS EXECUTE has one of its own.
         class.tables.extend(runs.tables.iter().filter(|one| !own.tables.contains(one)).cloned());
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
-        self.with(class)
+        self.with(class).without_arguments(prepared.secret_parameters(), dialect)
     }
 
     /// Of a text whose verb is not in what was kept of it: what the server's tag says it was.
@@ -211,32 +211,30 @@ impl Text {
 
     fn with(&self, class: Class) -> Self {
         let form = Form { normalized: self.form.normalized.clone(), operation: Operated::of(&class), class };
-        let (raw, redaction) = match prepared.secret_parameters() {
-            [] => (self.raw.clone(), self.redaction.clone()),
-            secret => self.without_arguments(secret, dialect),
-        };
         Self {
-            raw,
+            raw: self.raw.clone(),
             length: self.length,
             form: Rc::new(form),
             effect: self.effect.clone(),
             prepares: None,
-            redaction,
+            redaction: self.redaction.clone(),
         }
     }
 
-    fn without_arguments(
-        &self,
-        secret: &[SecretParameter],
-        dialect: Dialect,
-    ) -> (Vec<u8>, Option<Rc<Redaction>>) {
+    fn without_arguments(self, secret: &[SecretParameter], dialect: Dialect) -> Self {
+        if secret.is_empty() {
+            return self;
+        }
         // What is encoded is all that is left of the text.
         let text: Option<String> =
             self.raw.get(RAW.len()..).and_then(|text| serde_json::from_slice(text).ok());
         let text = text.unwrap_or_default();
         match sql::redact_arguments(&text, dialect, secret) {
-            Some(redacted) => (raw(&redacted.text), Some(Rc::new(Redaction::of(redacted, &text)))),
-            None => (self.raw.clone(), self.redaction.clone()),
+            Some(redacted) => {
+                let raw = raw(&redacted.text);
+                Self { raw, redaction: Some(Rc::new(Redaction::of(redacted, &text))), ..self }
+            }
+            None => self,
         }
     }
 

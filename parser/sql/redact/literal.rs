@@ -58,7 +58,9 @@ enum Escapes {
 
 impl Escapes {
     fn of(prefix: &str, dialect: Dialect, escape: char) -> Self {
-        match (prefix.as_bytes().first().map(|byte| byte | 0x20), dialect) {
+        // The last word of `_latin1 X'…'`.
+        let word = prefix.rsplit(|char: char| char.is_ascii_whitespace()).next().unwrap_or_default();
+        match (word.as_bytes().first().map(|byte| byte | 0x20), dialect) {
             (Some(b'x'), _) => Self::Hex,
             (Some(b'u'), _) => Self::Unicode(escape),
             (Some(b'e'), _) | (_, Dialect::Postgres { standard_conforming_strings: false }) => Self::Postgres,
@@ -216,6 +218,8 @@ mod tests {
             ("N'a'", Dialect::POSTGRES, "a"),
             (r#"'p\assw' /* ' */ "or""d""#, Dialect::MYSQL, "passwor\"d"),
             (r"'a\%b'", Dialect::MYSQL, r"a\%b"),
+            ("_utf8mb4 'a'", Dialect::MYSQL, "a"),
+            ("_latin1 X'61'", Dialect::MYSQL, "a"),
             ("'a", Dialect::POSTGRES, "a"),
             ("'", Dialect::POSTGRES, ""),
         ] {
