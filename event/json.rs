@@ -5,11 +5,12 @@
 
 use std::io;
 
-use memchr::memchr3;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use uuid::Uuid;
 
+/// Room for the members of most of our structs.
+const USUAL_MEMBERS: usize = 256;
 /// `,"":` around a name.
 const NAME_SIGNS: usize = 4;
 
@@ -26,10 +27,15 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 /// Encodes a struct as the members of an object, without its braces: `"a":1,"b":2`.
 #[must_use]
 pub fn members<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(USUAL_MEMBERS);
     write(&mut out, value);
     match out.as_slice() {
-        [b'{', inner @ .., b'}'] => inner.to_vec(),
+        [b'{', .., b'}'] => {
+            out.pop();
+            out.remove(0);
+            out.shrink_to_fit();
+            out
+        }
         _ => Vec::new(),
     }
 }
@@ -150,8 +156,9 @@ impl Formatter for Escaping {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
-        // The first bytes in UTF-8 of all that is escaped here: DEL, U+0080–U+00BF, U+2000–U+2FFF.
-        while let Some(at) = memchr3(0x7f, 0xc2, 0xe2, rest.as_bytes()) {
+        // The first bytes in UTF-8 of all that is escaped here: DEL, U+0080–U+00BF, U+0600–U+063F, U+2000–U+2FFF.
+        let may_deceive = |byte: &u8| matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2);
+        while let Some(at) = rest.as_bytes().iter().position(may_deceive) {
             let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
             out.write_all(plain.as_bytes())?;
             let mut chars = tail.chars();
@@ -178,7 +185,7 @@ impl Formatter for Escaping {
 /// Whether a character changes how the text around it is shown: DEL, C1 controls, bidirectional marks.
 #[must_use]
 pub fn deceives(c: char) -> bool {
-    matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -195,7 +202,7 @@ mod tests {
     #[test]
     fn what_deceives_a_terminal_is_escaped() {
         assert_eq!(encoded("a\u{1b}[2J\0\u{7f}"), r#""a\u001b[2J\u0000\u007f""#);
-        assert_eq!(encoded("\u{85}\u{202e}x\u{2067}"), r#""\u0085\u202ex\u2067""#);
+        assert_eq!(encoded("\u{85}\u{202e}x\u{2067}\u{61c}"), r#""\u0085\u202ex\u2067\u061c""#);
         assert_eq!(encoded("Grüße, 10 €, “ok” \u{a0}"), "\"Grüße, 10 €, “ok” \u{a0}\"");
     }
 

@@ -41,27 +41,37 @@ impl<S: Sink> Driver<S> {
 
     /// Waits for events, and then for more of them to fill a batch. `false` at the journal's end.
     async fn more(&mut self) -> bool {
+        let delivered = self.follower.save_at().is_some();
         // What is there when a batch was just delivered has waited for it: it goes at once.
-        let busy = self.follower.save_at().is_some() && self.follower.backlog() > 0;
+        let mut gathered = delivered && self.follower.backlog() > 0;
         self.save_if_due();
+        if delivered && !gathered {
+            // Where there were events there will be more: their first one need not wake this thread.
+            self.gather().await;
+            gathered = true;
+        }
         while self.follower.backlog() == 0 {
             if self.follower.is_closed() {
                 return false;
             }
             let save_at = self.follower.save_at();
             tokio::select! {
-                () = self.follower.ready() => {}
+                () = self.follower.ready() => gathered = false,
                 () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => self.follower.save(),
             }
         }
-        if !busy && self.follower.backlog() < self.batch.max_events as u64 {
-            // One wake-up a batch: a watch for the moment when it is full would wake with each append.
-            tokio::select! {
-                () = sleep(self.batch.max_wait) => {}
-                () = self.follower.closed() => {}
-            }
+        if !gathered && self.follower.backlog() < self.batch.max_events as u64 {
+            self.gather().await;
         }
         true
+    }
+
+    /// One wake-up a batch: a watch for the moment when it is full would wake with each append.
+    async fn gather(&mut self) {
+        tokio::select! {
+            () = sleep(self.batch.max_wait) => {}
+            () = self.follower.closed() => {}
+        }
     }
 
     fn save_if_due(&mut self) {

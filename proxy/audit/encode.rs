@@ -7,9 +7,12 @@ use panoptes_event::{
     Cancel, Db, Gap, Kind, Outcome, Session, json,
     time::{self, Clock},
 };
-use panoptes_parser::wire::{Nanos, TransactionStatus};
+use panoptes_parser::{
+    text::write_json_string,
+    wire::{Nanos, TransactionStatus},
+};
 use panoptes_sinks::Origin;
-use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     Tools,
@@ -24,12 +27,26 @@ const REASON: &str = "default:allowed";
 const FORGOTTEN: &str =
     "a prepared statement beyond limits.max_prepared_statements or max_prepared_bytes is not remembered";
 
+/// Members of `meta` that all events share.
+pub(crate) struct EncodedOrigin(Vec<u8>);
+
+impl EncodedOrigin {
+    /// Encodes them.
+    pub(crate) fn new(origin: &Origin) -> Self {
+        Self(json::members(&Value::from_iter([
+            ("appName", origin.app_name.as_str()),
+            ("environment", &origin.environment),
+            ("instance", &origin.instance),
+        ])))
+    }
+}
+
 /// What the events of a session have in common, encoded.
 #[derive(Debug, Default)]
 pub(crate) struct Common {
     /// Members of `meta`.
     pub(crate) meta: Vec<u8>,
-    /// The whole of `db`.
+    /// Members of `db`.
     pub(crate) db: Vec<u8>,
     /// Members of `session`.
     pub(crate) session: Vec<u8>,
@@ -37,21 +54,13 @@ pub(crate) struct Common {
 
 impl Common {
     /// Of a session: its application, if it has a name, its database and itself.
-    pub(crate) fn new(origin: &Origin, source_app: Option<&str>, db: &Db, session: &Session) -> Self {
-        let mut common = Self {
-            meta: json::members(&StaticMeta {
-                app_name: &origin.app_name,
-                environment: &origin.environment,
-                instance: &origin.instance,
-                source_app,
-            }),
-            db: Vec::new(),
-            session: json::members(session),
-        };
-        json::write(&mut common.db, db);
-        // They stay as long as the session, mostly idle.
-        common.db.shrink_to_fit();
-        common
+    pub(crate) fn new(origin: &EncodedOrigin, source_app: Option<&str>, db: &Db, session: &Session) -> Self {
+        let mut meta = origin.0.clone();
+        if let Some(name) = source_app {
+            meta.extend_from_slice(b",\"sourceApp\":");
+            json::write(&mut meta, name);
+        }
+        Self { meta, db: json::members(db), session: json::members(session) }
     }
 
     /// Writes `meta` and `db`, with which every event of a session begins.
@@ -63,7 +72,9 @@ impl Common {
         duration_micros: Option<u64>,
     ) {
         self.write_meta(event, calendar, unix_micros, duration_micros);
-        event.encoded("db", &self.db);
+        let mut db = event.object("db");
+        db.inline(&self.db);
+        db.end();
     }
 
     fn write_meta(
@@ -196,7 +207,7 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
         truncated.end();
     }
     if let Some(prepared) = &statement.prepared {
-        sql.member("prepared", String::from_utf8_lossy(&prepared.name).as_ref());
+        write_json_string(sql.value("prepared"), &String::from_utf8_lossy(&prepared.name));
     }
 }
 
@@ -285,12 +296,19 @@ pub(super) fn db(upstream: &Arc<Upstream>) -> Db {
     Db { engine: engine.into(), host: upstream.host.clone(), port: upstream.port, ..Db::default() }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StaticMeta<'a> {
-    app_name: &'a str,
-    environment: &'a str,
-    instance: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_app: Option<&'a str>,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_is_escaped_alike_by_whoever_writes_it() {
+        for c in (0..=0x2_ffff).filter_map(char::from_u32) {
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            json::write(&mut ours, &c);
+            write_json_string(&mut theirs, c.encode_utf8(&mut [0; 4]));
+            let same = serde_json::from_slice::<char>(&ours).unwrap()
+                == serde_json::from_slice::<char>(&theirs).unwrap();
+            assert!(same && ours.starts_with(b"\"\\") == theirs.starts_with(b"\"\\"), "{c:?}");
+        }
+    }
 }

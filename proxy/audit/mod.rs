@@ -46,6 +46,7 @@ use crate::{
     metrics::{Metrics, StatementCounts},
     session::SessionNumber,
 };
+use encode::EncodedOrigin;
 use names::NameLimits;
 use session::Session;
 use text::{Operated, Texts};
@@ -61,7 +62,7 @@ const MAX_HELD: Duration = Duration::from_secs(1);
 
 /// What the making of events needs.
 pub(crate) struct Tools {
-    origin: Origin,
+    origin: EncodedOrigin,
     texts: Texts,
     calendar: Clock,
     anchor: Anchor,
@@ -80,7 +81,7 @@ pub(crate) struct Tools {
 impl Tools {
     fn new(origin: Origin, cache_bytes: usize, metrics: Arc<Metrics>) -> Self {
         Self {
-            origin,
+            origin: EncodedOrigin::new(&origin),
             texts: Texts::new(cache_bytes),
             calendar: Clock::default(),
             anchor: Anchor::now(),
