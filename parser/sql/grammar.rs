@@ -14,6 +14,7 @@ use sqlparser::tokenizer::{Location, Token as GrammarToken};
 
 use super::Dialect;
 use super::lexer::{Kind, Lexer};
+use super::tables::is_value;
 
 /// Longer statements are classified from tokens alone.
 pub const MAX_PARSED_BYTES: usize = 64 * 1024;
@@ -156,7 +157,8 @@ impl Names {
         let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
         let Some(first) = idents.first().filter(|_| idents.len() == name.0.len()) else { return };
         let key = idents.iter().map(|ident| key(ident)).collect::<Vec<_>>().join(".");
-        let local = idents.len() == 1 && self.is_expression(&key);
+        let value = first.quote_style.is_none() && is_value(&key);
+        let local = idents.len() == 1 && (value || self.is_expression(&key));
         let table = !function && !local;
         let name = idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".");
         self.found.push((first.span.start, Reading { at: 0, name, key, table }));

@@ -274,7 +274,7 @@ fn kind_mark(kind: Kind) -> &'static str {
 }
 
 /// Functions of PostgreSQL that are called without brackets, or with FOR instead: reserved words, so no tables.
-fn is_value(word: &str) -> bool {
+pub(super) fn is_value(word: &str) -> bool {
     const VALUES: [&str; 13] = [
         "collation",
         "current_catalog",

@@ -29,7 +29,8 @@ pub(super) fn create(tables: &mut Tables<'_>, target: &mut Target) {
         object if is_table(object) => {
             tables.table(Mode::Write, true);
             if recursive && let Some(named) = tables.found.last() {
-                let key = named.key.clone();
+                // Its query knows it by this name, whatever schema it goes to.
+                let key = named.key.rsplit('.').next().unwrap_or_default().to_owned();
                 tables.defines_expression(key);
             }
             if tables.cursor.eat("like") {
@@ -63,7 +64,7 @@ pub(super) fn change(tables: &mut Tables<'_>, target: &mut Target) {
     tables.cursor.eat("concurrently");
     tables.cursor.skip_if_exists();
     match target.object {
-        object if is_table(object) && !tables.cursor.at_words(&["all", "in"]) => {
+        object if is_table(object) && !tables.cursor.at("all") => {
             tables.alters = true;
             names(tables, Mode::Write);
         }
@@ -71,8 +72,8 @@ pub(super) fn change(tables: &mut Tables<'_>, target: &mut Target) {
         Some("PUBLICATION") => publication(tables, target),
         Some("SEQUENCE") => sequence(tables, target),
         Some("EXTENSION") => extension(tables, target),
-        // ALTER ROLE ALL, ALTER INDEX ALL IN TABLESPACE.
-        Some("ROLE" | "USER" | "INDEX") if tables.cursor.at("all") => {}
+        // ALTER ROLE ALL, ALTER TABLE ALL IN TABLESPACE: reserved, so never a name.
+        Some(_) if tables.cursor.at("all") => {}
         Some("TRANSFORM" | "DEFAULT PRIVILEGES" | "USER MAPPING" | "CAST" | "SYSTEM") | None => {}
         _ => name(tables, target),
     }

@@ -73,7 +73,10 @@ fn granted(tables: &mut Tables<'_>, target: &mut Target) {
     target.object = object(&mut tables.cursor);
     match target.object {
         Some("TABLE") => names(tables, Mode::Write),
-        None if tables.cursor.eat("parameter") => name(tables, target),
+        None if tables.cursor.eat("parameter") => {
+            target.object = Some("PARAMETER");
+            name(tables, target);
+        }
         None => {
             target.object = Some("TABLE");
             names(tables, Mode::Write);

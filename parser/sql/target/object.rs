@@ -4,10 +4,11 @@ use super::super::cursor::Cursor;
 
 /// Objects by their words; the longer ones first. The second column says whether their names are tables.
 #[rustfmt::skip]
-pub(super) static OBJECTS: [(&[&str], &str, bool); 48] = [
+pub(super) static OBJECTS: [(&[&str], &str, bool); 49] = [
     (&["materialized", "view"], "MATERIALIZED VIEW", true), (&["foreign", "table"], "FOREIGN TABLE", true),
     (&["foreign", "data", "wrapper"], "FOREIGN DATA WRAPPER", false), (&["event", "trigger"], "EVENT TRIGGER", false),
     (&["foreign", "schema"], "FOREIGN SCHEMA", false), (&["foreign", "server"], "SERVER", false),
+    (&["procedural", "language"], "LANGUAGE", false),
     (&["user", "mapping"], "USER MAPPING", false), (&["access", "method"], "ACCESS METHOD", false),
     (&["default", "privileges"], "DEFAULT PRIVILEGES", false), (&["large", "object"], "LARGE OBJECT", false),
     (&["operator", "class"], "OPERATOR CLASS", false), (&["operator", "family"], "OPERATOR FAMILY", false),
