@@ -67,8 +67,8 @@ def must(link, sql):
 
 
 @contextlib.contextmanager
-def server(folder):
-    """A server with setup.sql in a database that each connection finds as it was."""
+def server(folder, settings=""):
+    """A server with setup.sql in its database; gives how to connect."""
     user = "postgres" if os.geteuid() == 0 else None
     data = Path(tempfile.mkdtemp(prefix="panoptes-corpus-"))
     if user:
@@ -76,7 +76,7 @@ def server(folder):
     options = {"user": user, "check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "LC_ALL": "C"}}
     try:
         subprocess.run([folder / "initdb", "-D", data / "data", "-A", "trust", "-U", "postgres", "-N"], **options)
-        flags = f"-c listen_addresses= -k {data} -c fsync=off -c max_prepared_transactions=2 -c wal_level=logical"
+        flags = f"-c listen_addresses= -k {data} -c fsync=off -c max_prepared_transactions=2 -c wal_level=logical {settings}"
         subprocess.run([folder / "pg_ctl", "-D", data / "data", "-w", "-o", flags, "-l", data / "log", "start"], **options)
         try:
             link = f"host={data} user=postgres dbname=postgres"
