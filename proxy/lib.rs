@@ -16,12 +16,14 @@
 //!   thread; `pacer`: their clock, and that of `alarm`, the deadlines of sessions.
 //! * `audit`: from records to events.
 //! * `metrics`, `admin`: what Panoptes tells of itself. `error`: why it cannot start.
+//! * `classify`: what `audit` would say of SQL, without a session.
 
 mod admin;
 mod alarm;
 mod audit;
 mod cancel;
 mod capture;
+mod classify;
 mod clock;
 mod connection;
 mod error;
@@ -49,7 +51,9 @@ use panoptes_sinks::{Journal, Origin, Sinks};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+pub use classify::{ClassifyError, classify_lines, classify_text};
 pub use error::Error;
+pub use panoptes_parser::sql::Dialect;
 
 use admin::Health;
 use audit::Auditor;

@@ -1,13 +1,16 @@
 //! The command line.
 
 use std::{
-    env, io,
+    env,
+    fs::File,
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand};
+use panoptes::{ClassifyError, Dialect};
 use panoptes_config::{Config, Flags, LogFormat, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
@@ -15,6 +18,8 @@ use tracing_subscriber::EnvFilter;
 
 /// The configuration, or the command line, is at fault.
 const EXIT_USAGE: u8 = 2;
+/// It was right, and could not be done.
+const EXIT_FAILURE: u8 = 1;
 
 /// Passes every byte between applications and their database on, and writes one event per statement.
 #[derive(Parser)]
@@ -30,6 +35,37 @@ enum Command {
     Run(Options),
     /// Say what is wrong in a configuration, and what to do about it.
     Check(Options),
+    /// Say what the audit would say of SQL: one JSON line a statement.
+    Classify(Classify),
+}
+
+/// SQL, and whose rules it follows.
+#[derive(Args)]
+struct Classify {
+    /// Whose SQL it is.
+    #[arg(long, short, value_name = "DIALECT")]
+    dialect: Sql,
+    /// One text of SQL; without it, JSON lines {"sql": "…"} are read from standard input.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Sql {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    #[value(alias = "mariadb")]
+    Mysql,
+}
+
+impl From<Sql> for Dialect {
+    fn from(sql: Sql) -> Self {
+        match sql {
+            Sql::Postgres => Self::POSTGRES,
+            Sql::Mysql => Self::MYSQL,
+        }
+    }
 }
 
 /// Where the configuration comes from: file, then `PANOPTES_…` variables, then these flags.
@@ -82,6 +118,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(options) => run(options),
         Command::Check(options) => check(options),
+        Command::Classify(options) => classify(&options),
     }
 }
 
@@ -113,6 +150,30 @@ fn check(options: Options) -> ExitCode {
     println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
     println!("ok");
     ExitCode::SUCCESS
+}
+
+fn classify(options: &Classify) -> ExitCode {
+    let dialect = options.dialect.into();
+    let done = match &options.file {
+        Some(file) => File::open(file)
+            .map_err(ClassifyError::Read)
+            .and_then(|input| panoptes::classify_text(input, io::stdout(), dialect)),
+        None => panoptes::classify_lines(io::stdin(), io::stdout(), dialect),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has enough.
+        Err(ClassifyError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let file = options.file.as_deref().unwrap_or(Path::new("standard input"));
+            eprintln!("panoptes: {}: {error}", file.display());
+            ExitCode::from(if matches!(error, ClassifyError::Line { .. }) {
+                EXIT_USAGE
+            } else {
+                EXIT_FAILURE
+            })
+        }
+    }
 }
 
 /// The configuration; what is wrong with it is told here.

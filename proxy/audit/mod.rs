@@ -20,7 +20,7 @@ mod session;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod transaction;
 
 use std::{

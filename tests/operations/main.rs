@@ -13,6 +13,7 @@
 //! | `secrets.rs` | no secret of a statement in anything that is written |
 //! | `admin.rs` | metrics, health, readiness |
 //! | `cli.rs` | the command line |
+//! | `classify.rs` | `panoptes classify` |
 //! | `gate.rs` | a statement that runs until the test lets it end |
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 
@@ -26,6 +27,7 @@ mod support;
 
 mod admin;
 mod cancel;
+mod classify;
 mod cli;
 mod drain;
 mod gate;
@@ -68,6 +70,7 @@ fn main() {
         ("secrets", secrets::TESTS),
         ("admin", admin::TESTS),
         ("cli", cli::TESTS),
+        ("classify", classify::TESTS),
     ];
     let mut trials = Vec::new();
     for (module, tests) in modules {

@@ -1,0 +1,155 @@
+//! `panoptes classify`: SQL in, what the audit would say of it out.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+};
+
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+
+use crate::{Named, Rig};
+
+pub(crate) const TESTS: &[Named] = &[
+    ("a_line_for_each_statement", statements),
+    ("of_a_file_with_the_lines_of_its_statements", file),
+    ("answers_at_once", at_once),
+    ("bad_lines_are_named", bad_lines),
+    ("does_not_grow", does_not_grow),
+];
+
+fn statements(_: &Rig) -> Result<(), Failed> {
+    let (out, answers) = classify(
+        "postgres",
+        concat!(
+            r#"{"sql": "update t set a = 1 from u; begin"}"#,
+            "\n\n",
+            r#"{"note": "let pass", "sql": "alter role ana password 'canary'"}"#,
+        ),
+    );
+    assert_eq!(out.status.code(), Some(0));
+    let update = json!({
+        "line": 1,
+        "operation": {
+            "type": "UPDATE", "category": "DML", "mainTable": "t", "tablesInvolved": ["t", "u"],
+            "access": [{"table": "t", "mode": "write"}, {"table": "u", "mode": "read"}], "parsed": "full",
+        },
+        "raw": "update t set a = 1 from u",
+        "normalized": "UPDATE t SET a = ? FROM u",
+        "fingerprint": answers[0]["fingerprint"],
+    });
+    assert_eq!(answers[0], update);
+    assert_eq!(answers[0]["fingerprint"].as_str().map(str::len), Some(16));
+    assert_eq!((&answers[1]["operation"]["type"], &answers[1]["line"]), (&json!("BEGIN"), &json!(1)));
+    assert_eq!((&answers[2]["redacted"], &answers[2]["line"]), (&json!(["password"]), &json!(3)));
+    assert_eq!(answers.len(), 3);
+    assert!(!String::from_utf8_lossy(&out.stdout).contains("canary"));
+    Ok(())
+}
+
+fn file(_: &Rig) -> Result<(), Failed> {
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(&file, "select 1;\n\n-- two\nselect `a`\nfrom t; show tables\n")?;
+    let out = panoptes("mariadb").arg(file.path()).stdin(Stdio::null()).output()?;
+    let seen: Vec<(Value, Value)> = answers(&out)
+        .into_iter()
+        .map(|mut answer| (answer["line"].take(), answer["operation"]["type"].take()))
+        .collect();
+    let expected = [(1, "SELECT"), (4, "SELECT"), (5, "SHOW")].map(|(line, verb)| (json!(line), json!(verb)));
+    assert_eq!((out.status.code(), &seen[..]), (Some(0), &expected[..]));
+
+    let out = panoptes("mysql").arg(Path::new("/nowhere/x.sql")).output()?;
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(1) && told.contains("/nowhere/x.sql"), "{told}");
+    Ok(())
+}
+
+/// Whoever asks line by line has the answer before the next one.
+fn at_once(_: &Rig) -> Result<(), Failed> {
+    let mut child = spawn();
+    let mut answers = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    for n in 0..3 {
+        writeln!(child.stdin.as_mut().expect("a pipe"), r#"{{"sql": "select {n} from t{n}"}}"#)?;
+        let answer = answers.next().expect("an answer")?;
+        assert!(answer.contains(&format!("\"mainTable\":\"t{n}\"")), "{answer}");
+    }
+    drop(child.stdin.take());
+    assert!(child.wait()?.success());
+    Ok(())
+}
+
+fn bad_lines(_: &Rig) -> Result<(), Failed> {
+    let good = r#"{"sql": "select 1"}"#;
+    for bad in ["select 1", "{\"sql\": 1}", "{}", "\"x\"", "{\"sql\": \"\\ud800\"}", "{\"sql\": \"a\"} {"] {
+        let (out, answers) = classify("postgres", &format!("{good}\n\n{bad}\n{good}\n"));
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!((out.status.code(), answers.len()), (Some(2), 1), "{bad}: {told}");
+        assert!(told.contains("line 3: ") && told.contains(r#"{"sql": "#), "{bad}: {told}");
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_panoptes")).arg("classify").output()?;
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && told.contains("--dialect"), "{told}");
+    Ok(())
+}
+
+/// 100,000 forms, of which none comes twice.
+fn does_not_grow(_: &Rig) -> Result<(), Failed> {
+    const LINES: usize = 100_000;
+    const FILLED: usize = LINES / 4;
+    let mut child = spawn();
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let mut answers = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let writer = thread::spawn(move || {
+        (0..LINES).try_for_each(|n| writeln!(stdin, r#"{{"sql": "select a from t{n} where b = {n}"}}"#))
+    });
+    let mut expect = |count| (0..count).for_each(|_| _ = answers.next().expect("an answer").expect("a line"));
+    expect(FILLED);
+    let filled = resident(&child)?;
+    expect(LINES - FILLED - 1);
+    let last = resident(&child)?;
+    expect(1);
+    writer.join().expect("the writer")?;
+    assert!(child.wait()?.success() && answers.next().is_none());
+    assert!(last < filled + (4 << 10), "{filled} KiB grew to {last} KiB");
+    Ok(())
+}
+
+/// In KiB.
+fn resident(child: &Child) -> Result<usize, Failed> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let size = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    size.ok_or_else(|| Failed::from("no VmRSS"))
+}
+
+fn panoptes(dialect: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_panoptes"));
+    command.args(["classify", "--dialect", dialect]);
+    command
+}
+
+fn spawn() -> Child {
+    let mut command = panoptes("postgres");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the built binary")
+}
+
+/// The exit, and the answers to these lines.
+fn classify(dialect: &str, lines: &str) -> (Output, Vec<Value>) {
+    let mut input = tempfile::tempfile().expect("a file");
+    input.write_all(lines.as_bytes()).expect("the lines");
+    std::io::Seek::rewind(&mut input).expect("the begin");
+    let out = panoptes(dialect).stdin(input).output().expect("the built binary");
+    let answers = answers(&out);
+    (out, answers)
+}
+
+fn answers(out: &Output) -> Vec<Value> {
+    out.stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
+}
