@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use panoptes_event::{Blind, Db, Kind, Session, Transaction};
-use panoptes_parser::wire::Nanos;
+use panoptes_parser::{
+    sql::{self, Dialect},
+    wire::Nanos,
+};
 use serde_json::{Map, Value};
 
 use super::{
@@ -75,7 +78,13 @@ impl Identity {
             _ => {}
         }
         if !SHOWN_ELSEWHERE.contains(&name) {
-            self.attributes.insert(name.to_owned(), Value::String(value));
+            let secret = sql::is_secret_setting(name);
+            let shown = if secret {
+                Some("[REDACTED]".to_owned())
+            } else {
+                sql::redact_value(&value, Dialect::POSTGRES)
+            };
+            self.attributes.insert(name.to_owned(), Value::String(shown.unwrap_or(value)));
         }
     }
 

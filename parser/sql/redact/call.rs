@@ -25,7 +25,7 @@ impl Call {
     /// What the function of this name does.
     pub(super) fn named(name: &str, dialect: Dialect) -> Self {
         // No name is longer or shorter.
-        if !(3..=32).contains(&name.len()) {
+        if !(3..=48).contains(&name.len()) {
             return Self::Other;
         }
         let known = if dialect.is_postgres() { POSTGRES } else { MYSQL };
@@ -60,6 +60,7 @@ const fn ends() -> [u32; 32] {
 const FIRST: Call = Call::Secret(0b001);
 const SECOND: Call = Call::Secret(0b010);
 const THIRD: Call = Call::Secret(0b100);
+const FOURTH: Call = Call::Secret(0b1000);
 const FIRST_TWO: Call = Call::Secret(0b011);
 const ALL: Call = Call::Secret(0xff);
 
@@ -107,6 +108,11 @@ const MYSQL: &[(&str, Call)] = &[
     ("asymmetric_sign", THIRD),
     ("create_asymmetric_pub_key", SECOND),
     ("keyring_key_store", THIRD),
+    // Amazon's procedures.
+    ("rds_set_external_master", FOURTH),
+    ("rds_set_external_source", FOURTH),
+    ("rds_set_external_master_with_auto_position", FOURTH),
+    ("rds_set_external_source_with_auto_position", FOURTH),
 ];
 
 #[cfg(test)]
@@ -121,7 +127,7 @@ mod tests {
                 assert!(Call::may_end(*first, *second), "{name}");
             }
         }
-        for name in ["now", "count", "values", "in", "max", "coalesce", "exists", "and", "sum", "nextval"] {
+        for name in ["now", "count", "values", "in", "max", "exists", "and", "sum", "nextval"] {
             let [.., first, second] = name.as_bytes() else { panic!("{name}") };
             assert!(!Call::may_end(*first, *second), "{name}");
         }

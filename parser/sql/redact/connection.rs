@@ -3,7 +3,7 @@
 //! libpq's `host=h password=…` (<https://www.postgresql.org/docs/current/libpq-connect.html>), ODBC's `UID=u;PWD=…`,
 //! `scheme://user:password@host/?password=…`.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use memchr::{memchr_iter, memmem};
 
@@ -35,7 +35,10 @@ fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool
         }
         let before = text.get(..equals).unwrap_or_default().trim_ascii_end();
         let start = before.len() - before.bytes().rev().take_while(|byte| is_name(*byte)).count();
-        if !is_secret(before.get(start..).unwrap_or_default()) {
+        let name = before.get(start..).unwrap_or_default();
+        // An address may spell its names with escapes.
+        let name = if name.contains('%') { Cow::Owned(unescaped(name)) } else { Cow::Borrowed(name) };
+        if !is_secret(&name) {
             continue;
         }
         let separator = before.get(..start).unwrap_or_default().trim_ascii_end().bytes().next_back();
@@ -73,6 +76,8 @@ fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
             continue;
         }
         let name = skip(text, at + 5, is_name);
+        // What else is in this name ends with it.
+        end = name;
         let mark = skip(text, name, |byte| byte.is_ascii_whitespace());
         let from = match bytes.get(mark) {
             Some(b':') if bytes.get(mark + 1) != Some(&b':') => {
@@ -187,7 +192,20 @@ fn words(text: &str, word: &'static [u8]) -> impl Iterator<Item = usize> {
 }
 
 fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'%')
+}
+
+/// `%70assword` as the server reads it.
+fn unescaped(name: &str) -> String {
+    let mut pieces = name.split('%');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let byte = code.filter(u8::is_ascii);
+        out.extend(byte.map(char::from));
+        out.push_str(byte.and_then(|_| piece.get(2..)).unwrap_or(piece));
+    }
+    out
 }
 
 /// The end of the run of bytes from `from` on.
@@ -232,6 +250,8 @@ mod tests {
             ("see https://example.org/a@b, c=d", "see https://example.org/a@b, c=d"),
             ("host \"h\", password \"CANARY\", user \"u\"", "host \"h\", password \"*\", user \"u\""),
             ("password: CANARY, x", "password: *, x"),
+            ("postgres://h/d?%70ass%77ord=CANARY&user=u", "postgres://h/d?%70ass%77ord=*&user=u"),
+            ("jdbc:sqlserver://h;user=u;password=CANARY;x=y", "jdbc:sqlserver://h;user=u;password=*;x=y"),
             ("password_encryption=md5 a::b", "password_encryption=md5 a::b"),
             ("password=ž", "password=*"),
             ("password='CANARY", "password=*"),

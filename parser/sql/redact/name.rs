@@ -1,7 +1,7 @@
 //! Names of settings, options and variables: which of them hold a secret.
 
 /// What such a name has in it.
-const SECRET: [&str; 13] = [
+const SECRET: [&str; 14] = [
     "passw",
     "passphrase",
     "pwd",
@@ -15,6 +15,8 @@ const SECRET: [&str; 13] = [
     "encryption_key",
     "scram_client_key",
     "scram_server_key",
+    // Galera's user and password.
+    "sst_auth",
 ];
 
 /// Names that have it and hold none: policies, switches, counts.

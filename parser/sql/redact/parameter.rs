@@ -38,13 +38,14 @@ pub fn is_secret_setting(name: &str) -> bool {
 }
 
 /// Hides the arguments of `EXECUTE name (…)` at the places of the secret parameters of what it runs; `None` where there
-/// are none. `text` may say EXPLAIN before it.
+/// are none. `text` may say EXPLAIN before it; `secret` is in the order of places.
 pub fn redact_arguments<'a>(
     text: &'a str,
     dialect: Dialect,
     secret: &[SecretParameter],
 ) -> Option<Redacted<'a>> {
     let mut hidden = Hidden::default();
+    let is_secret = |place| secret.binary_search_by_key(&place, |secret| secret.place).is_ok();
     let (mut depth, mut place, mut executes) = (0u32, 0u16, false);
     for token in Lexer::new(text.as_bytes(), dialect) {
         match token.kind {
@@ -55,7 +56,7 @@ pub fn redact_arguments<'a>(
             Kind::Open if executes => depth += 1,
             Kind::Close => depth = depth.saturating_sub(1),
             Kind::Comma if depth == 1 => place = place.saturating_add(1),
-            Kind::String | Kind::Number if depth > 0 && secret.iter().any(|secret| secret.place == place) => {
+            Kind::String | Kind::Number if depth > 0 && is_secret(place) => {
                 hidden.hide(token.start..token.end, LITERAL, "password");
             }
             _ => {}

@@ -198,7 +198,7 @@ fn is_escape(byte: u8) -> bool {
 const ANNOUNCEMENTS: [&[u8]; 24] = [
     b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"credent",
     b"nnect", b"conni", b"phrase", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pwd",
-    b"account", b"princip", b"passw", b"subscr",
+    b"account", b"princip", b"subscr", b"t_auth",
 ];
 
 /// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.

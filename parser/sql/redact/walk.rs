@@ -1,5 +1,7 @@
 //! One way through the tokens of a text, with what the words so far say about the next literal.
 
+use std::borrow::Cow;
+
 use super::super::Dialect;
 use super::super::cursor::Cursor;
 use super::super::lexer::{Kind, Token};
@@ -7,6 +9,7 @@ use super::about::{About, Setting, is_any};
 use super::call::Call;
 use super::frame::{Frame, Verdict};
 use super::hidden::Hidden;
+use super::name;
 use super::parameter::{SecretParameter, SecretPart};
 
 /// Brackets open at the same time that are told apart.
@@ -156,7 +159,7 @@ impl<'a, 'h> Walk<'a, 'h> {
         let frame = if options {
             Frame::options()
         } else {
-            Frame::call(Call::named(name, self.cursor.dialect), outer)
+            Frame::call(Call::named(&name, self.cursor.dialect), outer)
         };
         self.frames.push(frame);
     }
@@ -204,7 +207,10 @@ impl<'a, 'h> Walk<'a, 'h> {
             && self.deeper == 0
             && let Some(frame) = self.frames.last_mut()
         {
-            frame.name_argument(name);
+            frame.name_argument(&name);
+            if name::is_password(&name) {
+                self.next = Next::Password;
+            }
         }
     }
 
@@ -272,10 +278,10 @@ impl<'a, 'h> Walk<'a, 'h> {
     }
 
     /// The name before a bracket.
-    fn last_name(&self) -> &'a str {
+    fn last_name(&self) -> Cow<'a, str> {
         match self.last {
-            Some(last) if last.kind == Kind::Quoted => self.cursor.spelling(last).trim_matches(['"', '`']),
-            _ => self.last_word(),
+            Some(last) if last.kind == Kind::Quoted => self.unquote(last),
+            _ => self.last_word().into(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Words of a walk: what they say about the literal that follows; passwords that nobody quoted.
 
+use std::borrow::Cow;
+
 use super::super::lexer::{Kind, Token};
 use super::about::{About, Setting, is_any, is_clause};
 use super::frame::Frame;
@@ -7,7 +9,7 @@ use super::hidden::LITERAL;
 use super::walk::{Next, Walk};
 use super::{connection, literal, name};
 
-impl Walk<'_, '_> {
+impl<'a> Walk<'a, '_> {
     pub(super) fn word(&mut self, token: Token) {
         let word = self.cursor.spelling(token);
         let is = |other: &str| word.eq_ignore_ascii_case(other);
@@ -158,11 +160,11 @@ impl Walk<'_, '_> {
     }
 
     /// What a quoted name says.
-    fn unquote(&self, token: Token) -> String {
+    pub(super) fn unquote(&self, token: Token) -> Cow<'a, str> {
         let spelling = self.cursor.spelling(token);
         if spelling.starts_with('`') {
-            return spelling.trim_matches('`').to_owned();
+            return spelling.trim_matches('`').into();
         }
-        literal::value(spelling, self.cursor.dialect, '\\').text.into_owned()
+        literal::value(spelling, self.cursor.dialect, '\\').text
     }
 }

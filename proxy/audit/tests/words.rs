@@ -154,7 +154,8 @@ fn arguments_of_execute_are_hidden_where_they_are_secret() {
 #[test]
 fn what_events_share_follows_the_session() {
     let mut stage = Stage::new();
-    let parameters = b"user\0ana\0database\0shop\0application_name\0first\0options\0-c x=1\0";
+    let parameters =
+        b"user\0ana\0database\0shop\0application_name\0first\0options\0-c x=1 -c my.secret=canary\0";
     stage.observe(Observation::Startup { parameters });
     stage.observe(Observation::Authentication { method: "scram-sha-256" });
     parameter(&mut stage, "server_version", "15.18");
@@ -179,5 +180,5 @@ fn what_events_share_follows_the_session() {
         assert_eq!((event.meta.app_name.as_str(), event.meta.environment.as_str()), ("shop", "test"));
     }
     let attributes = json!(events[0].session.as_ref().unwrap().attributes);
-    assert_eq!(attributes, json!({"application_name": "first", "options": "-c x=1"}));
+    assert_eq!(attributes, json!({"application_name": "first", "options": "-c x=1 -c my.secret=[REDACTED]"}));
 }
