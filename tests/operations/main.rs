@@ -59,7 +59,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 10] = [
+    let modules: [(&str, &[Named]); 11] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
