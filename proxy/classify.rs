@@ -169,6 +169,9 @@ fn encode(out: &mut Vec<u8>, line: usize, text: &Text) {
     let mut object = Object::begin(out);
     object.member("line", &line).encoded("operation", &text.form.operation.encoded);
     object.inline(&text.raw).inline(&text.form.normalized);
+    if !text.rules().is_empty() {
+        object.member("redacted", text.rules());
+    }
     object.end();
     out.push(b'\n');
 }

@@ -114,7 +114,8 @@ fn does_not_grow(_: &Rig) -> Result<(), Failed> {
     expect(1);
     writer.join().expect("the writer").expect("a reader");
     assert!(child.wait()?.success() && answers.next().is_none());
-    assert!(last < filled + (4 << 10), "{filled} KiB grew to {last} KiB");
+    // 75,000 forms more would be some 50 MiB; the allocator needs some room for what comes and goes.
+    assert!(last < filled + (10 << 10), "{filled} KiB grew to {last} KiB");
     Ok(())
 }
 
