@@ -205,9 +205,9 @@ impl<'a> Tables<'a> {
             return true;
         }
         let Some(named) = self.name(mode, target) else { return false };
-        let value = token.kind == Kind::Word && self.cursor.dialect.is_postgres() && is_value(&named.key);
+        let value = token.kind == Kind::Word && is_value(&named.key);
         let function = !target && (value || self.cursor.kind() == Some(Kind::Open));
-        if !function && !self.is_expression(&named) && !self.is_dual(&named) {
+        if !function && !self.is_expression(&named) {
             self.note(Named { listed: !target, ..named });
         }
         if target && self.frame().verb == Verb::Insert {
@@ -223,10 +223,6 @@ impl<'a> Tables<'a> {
 
     fn is_expression(&self, named: &Named) -> bool {
         !named.target && self.expressions.iter().any(|(name, in_sight)| *in_sight && *name == named.key)
-    }
-
-    fn is_dual(&self, named: &Named) -> bool {
-        !self.cursor.dialect.is_postgres() && named.key == "dual"
     }
 
     /// After `INSERT INTO t`: alias and columns go, then a query may begin.

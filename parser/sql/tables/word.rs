@@ -31,7 +31,6 @@ impl<'a> Tables<'a> {
             "VALUES" if any => self.enter("SELECT", Verb::Select, List::Idle),
             "TABLE" if any => self.enter("SELECT", Verb::Select, List::Expect(Mode::Read, false)),
             "INSERT" if statement => self.write("INSERT", Verb::Insert, "into"),
-            "REPLACE" if statement => self.write("REPLACE", Verb::Insert, "into"),
             "UPDATE" if statement => self.write("UPDATE", Verb::Update, ""),
             "DELETE" if statement => self.write("DELETE", Verb::Delete, "from"),
             "MERGE" if statement => self.write("MERGE", Verb::Merge, "into"),
@@ -52,7 +51,6 @@ impl<'a> Tables<'a> {
         if self.frame().body {
             self.writing.get_or_insert(name);
         }
-        self.cursor.skip(&["low_priority", "delayed", "high_priority", "ignore", "quick"]);
         self.cursor.eat(before_table);
         self.enter(name, verb, List::Expect(Mode::Write, true));
     }
@@ -64,14 +62,14 @@ impl<'a> Tables<'a> {
         let read = List::Expect(Mode::Read, false);
         let list = match word {
             "FROM" if self.reads_from(frame.verb) => read,
-            "JOIN" | "STRAIGHT_JOIN" if listed => read,
+            "JOIN" if listed => read,
             "USING"
                 if frame.list == List::After(Mode::Write, true)
                     && matches!(frame.verb, Verb::Delete | Verb::Merge) =>
             {
                 read
             }
-            "INTO" if frame.verb == Verb::Select && self.cursor.dialect.is_postgres() => {
+            "INTO" if frame.verb == Verb::Select => {
                 self.cursor.skip(&["temporary", "temp", "unlogged", "local", "global", "table"]);
                 self.table(Mode::Write, true);
                 List::Idle
@@ -124,4 +122,4 @@ impl<'a> Tables<'a> {
 }
 
 /// The words that end a WITH clause.
-const STATEMENTS: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "TABLE", "REPLACE"];
+const STATEMENTS: [&str; 7] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "TABLE"];

@@ -12,7 +12,7 @@ use super::lexer::Kind;
 use super::tables::{Mode, Tables};
 use define::{change, create};
 use grant::{comment, grant};
-use object::{is_table, object};
+use object::object;
 use utility::{copy, explain, maintain, prepare, reindex};
 
 /// The object of a definition.
@@ -39,26 +39,21 @@ pub(super) fn read(verb: &str, tables: &mut Tables<'_>) -> Target {
             target.object = Some("TABLE");
             names(tables, Mode::Write);
         }
-        "LOCK" | "UNLOCK" => {
-            tables.cursor.skip(&["table", "tables"]);
+        "LOCK" => {
+            tables.cursor.eat("table");
             names(tables, Mode::Read);
         }
-        "RENAME" => rename(tables, &mut target),
         "REFRESH" => {
             target.object = object(&mut tables.cursor);
             tables.cursor.eat("concurrently");
             tables.table(Mode::Write, true);
         }
         "REINDEX" => reindex(tables, &mut target),
-        "VACUUM" | "ANALYZE" | "CLUSTER" | "OPTIMIZE" | "REPAIR" | "CHECK" | "CHECKSUM" => {
-            maintain(verb, tables)
-        }
+        "VACUUM" | "ANALYZE" | "CLUSTER" => maintain(verb, tables),
         "COPY" => copy(tables),
         "DECLARE" | "PREPARE" => prepare(verb, tables, &mut target),
         "EXPLAIN" | "DESCRIBE" => explain(tables, &mut target),
-        "LOAD" => load(tables),
         "IMPORT" => import(tables, &mut target),
-        "HANDLER" => _ = tables.table(Mode::Read, false),
         _ => {}
     }
     target
@@ -91,10 +86,6 @@ fn names(tables: &mut Tables<'_>, mode: Mode) {
         }
         tables.cursor.eat_kind(Kind::Operator);
         tables.cursor.skip_parentheses();
-        // MySQL: LOCK TABLES a READ, b AS c WRITE.
-        while tables.cursor.at_any(&["as", "read", "write", "low_priority"]) {
-            tables.cursor.take();
-        }
         if tables.cursor.eat_kind(Kind::Comma).is_none() {
             return;
         }
@@ -113,19 +104,6 @@ fn to(tables: &mut Tables<'_>, word: &str) -> bool {
     false
 }
 
-/// MySQL: `RENAME TABLE a TO b, c TO d`, `RENAME USER …`.
-fn rename(tables: &mut Tables<'_>, target: &mut Target) {
-    target.object = object(&mut tables.cursor);
-    if !is_table(target.object) {
-        return;
-    }
-    while tables.table(Mode::Write, true) {
-        if !tables.cursor.eat("to") {
-            tables.cursor.eat_kind(Kind::Comma);
-        }
-    }
-}
-
 /// `FOREIGN SCHEMA name [LIMIT TO|EXCEPT (tables)] FROM SERVER …`: those it is limited to are made.
 fn import(tables: &mut Tables<'_>, target: &mut Target) {
     target.object = object(&mut tables.cursor);
@@ -134,12 +112,5 @@ fn import(tables: &mut Tables<'_>, target: &mut Target) {
     if limited || tables.cursor.eat("except") {
         tables.cursor.eat_kind(Kind::Open);
         names(tables, if limited { Mode::Write } else { Mode::Read });
-    }
-}
-
-/// MySQL: `LOAD DATA … INTO TABLE t`.
-fn load(tables: &mut Tables<'_>) {
-    if to(tables, "into") && tables.cursor.eat("table") {
-        tables.table(Mode::Write, true);
     }
 }

@@ -17,27 +17,16 @@ pub(super) fn reindex(tables: &mut Tables<'_>, target: &mut Target) {
     }
 }
 
-/// VACUUM, ANALYZE, CLUSTER and MySQL's kin: options, then tables.
+/// VACUUM, ANALYZE, CLUSTER: options, then tables.
 pub(super) fn maintain(verb: &str, tables: &mut Tables<'_>) {
     tables.cursor.skip_parentheses();
-    tables.cursor.skip(&[
-        "full",
-        "freeze",
-        "verbose",
-        "analyze",
-        "analyse",
-        "no_write_to_binlog",
-        "local",
-        "table",
-        "tables",
-    ]);
+    tables.cursor.skip(&["full", "freeze", "verbose", "analyze", "analyse"]);
     // CLUSTER index ON table: the form before 8.4, still taken.
     if verb == "CLUSTER" && tables.cursor.word_at(1).eq_ignore_ascii_case("on") {
         tables.cursor.take();
         tables.cursor.eat("on");
     }
-    let reads = matches!(verb, "ANALYZE" | "CHECK" | "CHECKSUM");
-    names(tables, if reads { Mode::Read } else { Mode::Write });
+    names(tables, if verb == "ANALYZE" { Mode::Read } else { Mode::Write });
 }
 
 /// `COPY t [(columns)] FROM` writes, `TO` reads; `COPY (query) TO` reads what the query reads.
@@ -63,7 +52,7 @@ pub(super) fn prepare(verb: &str, tables: &mut Tables<'_>, target: &mut Target) 
     }
 }
 
-/// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (options) statement`; MySQL's `DESCRIBE t`.
+/// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (options) statement`.
 pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
     let runs = explain_runs(&mut tables.cursor);
     let mut inner = tables.cursor.clone();
