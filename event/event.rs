@@ -206,6 +206,9 @@ pub struct Sql {
     /// Original size in bytes of each field cut at its cap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<Map<String, Value>>,
+    /// SHA-256 of the whole text, in hex, where `raw` is only its head and nothing of it was hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_sha256: Option<String>,
     /// What was hidden, by rule name: those of the text, and `parameters` where some of these were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redacted: Option<Vec<String>>,

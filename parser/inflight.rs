@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::Nanos;
+use crate::wire::{Digest, Nanos};
 
 /// A buffer that grew past this is given back once it is empty: an idle session holds little.
 const KEPT_BYTES: usize = 4 << 10;
@@ -13,6 +13,8 @@ const KEPT_ENTRIES: usize = 128;
 #[derive(Debug)]
 pub struct Inflight<K> {
     entries: VecDeque<Entry<K>>,
+    /// The digests of the entries that have one, in their order: few do.
+    digests: VecDeque<Digest>,
     /// The bytes of all entries, one after the other; those before `start` are answered.
     bytes: Vec<u8>,
     start: usize,
@@ -28,26 +30,29 @@ pub struct Entry<K> {
     /// Its whole length on the wire, of which `kept` bytes are here.
     pub length: u64,
     kept: usize,
+    digested: bool,
 }
 
 impl<K> Default for Inflight<K> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), bytes: Vec::new(), start: 0 }
+        Self { entries: VecDeque::new(), digests: VecDeque::new(), bytes: Vec::new(), start: 0 }
     }
 }
 
 impl<K: Copy> Inflight<K> {
-    /// Adds a question of which `body` is kept.
-    pub fn push(&mut self, kind: K, asked: Nanos, body: &[u8], length: u64) {
+    /// Adds a question of which `body` is kept, and the digest of its text where that is not all of it.
+    pub fn push(&mut self, kind: K, asked: Nanos, body: &[u8], length: u64, digest: Option<Digest>) {
         self.bytes.extend_from_slice(body);
-        self.entries.push_back(Entry { kind, asked, length, kept: body.len() });
+        self.entries.push_back(Entry { kind, asked, length, kept: body.len(), digested: digest.is_some() });
+        self.digests.extend(digest);
     }
 
     /// The question that is answered next.
     #[must_use]
-    pub fn front(&self) -> Option<(Entry<K>, &[u8])> {
+    pub fn front(&self) -> Option<(Entry<K>, &[u8], Option<&Digest>)> {
         let entry = *self.entries.front()?;
-        Some((entry, self.bytes.get(self.start..self.start + entry.kept).unwrap_or_default()))
+        let body = self.bytes.get(self.start..self.start + entry.kept).unwrap_or_default();
+        Some((entry, body, self.digests.front().filter(|_| entry.digested)))
     }
 
     /// The kind of the question that is answered next.
@@ -66,6 +71,9 @@ impl<K: Copy> Inflight<K> {
     pub fn pop(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.start += entry.kept;
+        if entry.digested {
+            self.digests.pop_front();
+        }
         if self.entries.is_empty() {
             self.reset();
         } else if self.start > KEPT_BYTES && self.start > self.bytes.len() / 2 {
@@ -76,7 +84,7 @@ impl<K: Copy> Inflight<K> {
 
     /// Forgets a question that kept no bytes, wherever it stands.
     pub fn remove_empty(&mut self, place: usize) {
-        if self.entries.get(place).is_some_and(|entry| entry.kept == 0) {
+        if self.entries.get(place).is_some_and(|entry| entry.kept == 0 && !entry.digested) {
             self.entries.remove(place);
         }
     }
@@ -104,6 +112,7 @@ impl<K: Copy> Inflight<K> {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.entries.shrink_to(KEPT_ENTRIES);
+        self.digests = VecDeque::new();
     }
 }
 
@@ -115,12 +124,12 @@ mod tests {
     fn bytes_follow_their_question() {
         let mut inflight = Inflight::default();
         for n in 0..10_000_usize {
-            inflight.push(n, 0, n.to_string().as_bytes(), 9);
+            inflight.push(n, 0, n.to_string().as_bytes(), 9, None);
         }
-        inflight.push(10_000, 0, b"", 0);
+        inflight.push(10_000, 0, b"", 0, None);
         inflight.remove_empty(10_000);
         for n in 0..10_000_usize {
-            let (entry, body) = inflight.front().unwrap();
+            let (entry, body, _) = inflight.front().unwrap();
             assert_eq!((entry.kind, body), (n, n.to_string().as_bytes()));
             inflight.pop();
         }

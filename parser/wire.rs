@@ -9,6 +9,8 @@
 
 /// Nanoseconds of a monotonic clock, since an origin that the caller chose.
 pub type Nanos = u64;
+/// A SHA-256.
+pub type Digest = [u8; 32];
 
 /// Follows one session of a protocol.
 pub trait Wire {
@@ -192,6 +194,11 @@ pub enum Observation<B> {
         /// Encoded as the protocol does.
         types: B,
     },
+    /// The text of the question that is settled next is longer than what is told of it.
+    Hashed {
+        /// Of the whole text, as it was sent: a [`Digest`].
+        sha256: B,
+    },
     /// What had completed since the last `Ready` was undone when it was to be committed.
     CommitFailed(Failure<B>),
     /// The server is ready for the next question.
@@ -368,6 +375,7 @@ impl<B> Observation<B> {
                 Observation::Described { statement: f(statement), types: f(types) }
             }
             Self::CommitFailed(failure) => Observation::CommitFailed(failure.map(f)),
+            Self::Hashed { sha256 } => Observation::Hashed { sha256: f(sha256) },
             Self::Ready(status) => Observation::Ready(status),
             Self::Ended(failure) => Observation::Ended(failure.map(f)),
             Self::Blind { reason } => Observation::Blind { reason },

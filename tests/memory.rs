@@ -11,6 +11,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 mod support;
 
@@ -51,6 +52,7 @@ fn main() {
 fn message_of_a_gibibyte(server: &Postgres) -> Result<(), Failed> {
     /// The server's own limit is a byte less than a gibibyte, its copy of the text included.
     const LENGTH: usize = (1 << 30) - 1024;
+    let mut sha256 = Sha256::new();
     let events = within_bounds(server, 1, |mut session| {
         let text_length = LENGTH - 5;
         let (head, tail) = ("select 1 as one /* ", " */");
@@ -58,17 +60,22 @@ fn message_of_a_gibibyte(server: &Postgres) -> Result<(), Failed> {
             .stream()
             .write_all(&[b"Q", &u32::try_from(LENGTH)?.to_be_bytes()[..], head.as_bytes()].concat())?;
         let filling = [b'x'; 1 << 16];
+        sha256.update(head);
         let mut left = text_length - head.len() - tail.len();
         while left > 0 {
             let n = left.min(filling.len());
             session.stream().write_all(&filling[..n])?;
+            sha256.update(&filling[..n]);
             left -= n;
         }
+        sha256.update(tail);
         session.stream().write_all(tail.as_bytes())?;
         session.stream().write_all(b"\0")?;
         expect_done(&session.exchange()?, 1, 1)
     })?;
-    assert_eq!(events[0]["sql"]["truncated"]["raw"], LENGTH - 5, "{}", events[0]["sql"]["truncated"]);
+    let sql = &events[0]["sql"];
+    assert_eq!(sql["truncated"]["raw"], LENGTH - 5, "{}", sql["truncated"]);
+    assert_eq!(sql["rawSha256"], format!("{:x}", sha256.finalize()));
     Ok(())
 }
 

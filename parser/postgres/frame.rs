@@ -5,7 +5,8 @@
 //! chunk is read in place. Of one that does not, as much is kept as its rule says; a body that nobody wants is passed
 //! over by its header.
 
-use crate::wire::Nanos;
+use super::digest::TextDigest;
+use crate::wire::{Digest, Nanos};
 
 /// Type and length.
 const HEADER: usize = 5;
@@ -21,6 +22,8 @@ pub(super) struct Frame<'a> {
     pub(super) body: &'a [u8],
     /// Length of the whole body.
     pub(super) length: u64,
+    /// Of its text, where it is one that was not kept whole.
+    pub(super) digest: Option<Digest>,
     /// When its first byte was seen.
     pub(super) begun: Nanos,
 }
@@ -33,7 +36,28 @@ impl Frame<'_> {
 }
 
 /// What the direction's rules say of a frame, by its type and the length of its body.
-pub(super) type Rule = Result<usize, &'static str>;
+pub(super) type Rule = Result<Keep, &'static str>;
+
+/// How much of a frame is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keep {
+    /// Bytes of its body.
+    pub(super) bytes: usize,
+    /// The body holds a text, behind so many strings: where it is not kept whole, its digest is.
+    pub(super) text_behind: Option<u8>,
+}
+
+impl Keep {
+    /// Of a body that is no text.
+    pub(super) fn bytes(bytes: usize) -> Self {
+        Self { bytes, text_behind: None }
+    }
+
+    /// The strings ahead of the text, if the digest is needed.
+    fn digested(self, length: u64) -> Option<u8> {
+        self.text_behind.filter(|_| length > self.bytes as u64)
+    }
+}
 
 /// Cuts one direction's bytes into frames.
 #[derive(Debug, Default)]
@@ -45,6 +69,7 @@ pub(super) struct Framer {
     /// Body bytes that are still to be kept.
     to_keep: usize,
     kept: Vec<u8>,
+    digest: Option<Box<TextDigest>>,
     length: u64,
     begun: Nanos,
     /// The frame in `kept` was given out.
@@ -114,7 +139,9 @@ impl Framer {
                 usize::try_from(length).ok().and_then(|n| behind.split_at_checked(n))
             {
                 *rest = behind;
-                return Ok(Advance::Whole(Frame { kind, body: head(body, keep), length, begun: at }));
+                let digest = keep.digested(length).map(|strings| TextDigest::of(strings, body));
+                let body = head(body, keep.bytes);
+                return Ok(Advance::Whole(Frame { kind, body, length, digest, begun: at }));
             }
             self.begun = at;
             self.begin_body(*header, length, keep);
@@ -147,12 +174,13 @@ impl Framer {
         *rest = rest.get(here..).unwrap_or_default();
     }
 
-    fn begin_body(&mut self, header: [u8; HEADER], length: u64, keep: usize) {
+    fn begin_body(&mut self, header: [u8; HEADER], length: u64, keep: Keep) {
         self.header = header;
         self.have = HEADER;
         self.length = length;
         self.missing = length;
-        self.to_keep = keep;
+        self.to_keep = keep.bytes;
+        self.digest = keep.digested(length).map(|strings| Box::new(TextDigest::behind(strings)));
     }
 
     fn take_body<'c>(&mut self, rest: &mut &'c [u8]) -> Advance<'c> {
@@ -163,13 +191,17 @@ impl Framer {
         let kept = head(body, self.to_keep);
         self.to_keep -= kept.len();
         self.kept.extend_from_slice(kept);
+        if let Some(digest) = &mut self.digest {
+            digest.add(body);
+        }
         if self.missing > 0 { Advance::More } else { Advance::Kept }
     }
 
     fn give(&mut self) -> Frame<'_> {
         self.given = true;
         let [kind, ..] = self.header;
-        Frame { kind, body: &self.kept, length: self.length, begun: self.begun }
+        let digest = self.digest.take().map(|digest| digest.finish());
+        Frame { kind, body: &self.kept, length: self.length, digest, begun: self.begun }
     }
 
     fn forget(&mut self) {
@@ -206,7 +238,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Seen = Vec<(u8, Vec<u8>, u64)>;
+    type Seen = Vec<(u8, Vec<u8>, u64, Option<Digest>)>;
 
     fn frames(chunks: &[&[u8]], rule: fn(u8, u64) -> Rule) -> (Seen, Option<&'static str>) {
         let (mut framer, mut seen) = (Framer::default(), Vec::new());
@@ -214,7 +246,9 @@ mod tests {
             let mut place = 0;
             loop {
                 match framer.next(chunk, &mut place, 0, rule) {
-                    Ok(Some(frame)) => seen.push((frame.kind, frame.body.to_vec(), frame.length)),
+                    Ok(Some(frame)) => {
+                        seen.push((frame.kind, frame.body.to_vec(), frame.length, frame.digest))
+                    }
                     Ok(None) => break,
                     Err(reason) => return (seen, Some(reason)),
                 }
@@ -224,8 +258,8 @@ mod tests {
         (seen, None)
     }
 
-    fn two_bytes(_: u8, _: u64) -> Rule {
-        Ok(2)
+    fn two_bytes(kind: u8, _: u64) -> Rule {
+        Ok(Keep { bytes: 2, text_behind: (kind == b'Q').then_some(0) })
     }
 
     #[test]
@@ -244,7 +278,10 @@ mod tests {
     #[test]
     fn a_frame_is_the_same_wherever_it_is_cut() {
         let whole = frames(&[STREAM], two_bytes);
-        assert_eq!(whole.0, [(b'S', vec![], 0), (b'Q', b"ab".to_vec(), 4), (b'D', b"x".to_vec(), 1)]);
+        let abc = Some(TextDigest::of(0, b"abc"));
+        let expected =
+            [(b'S', vec![], 0, None), (b'Q', b"ab".to_vec(), 4, abc), (b'D', b"x".to_vec(), 1, None)];
+        assert_eq!(whole.0, expected);
         for cut in 0..=STREAM.len() {
             let (a, b) = STREAM.split_at(cut);
             assert_eq!(frames(&[a, b], two_bytes), whole, "cut at {cut}");
@@ -262,7 +299,10 @@ mod tests {
     #[test]
     fn nothing_is_allocated_by_a_length() {
         let mut framer = Framer::default();
-        assert_eq!(framer.next(b"d\xff\xff\xff\xffabc", &mut 0, 0, |_, _| Ok(usize::MAX)), Ok(None));
+        assert_eq!(
+            framer.next(b"d\xff\xff\xff\xffabc", &mut 0, 0, |_, _| Ok(Keep::bytes(usize::MAX))),
+            Ok(None)
+        );
         assert!(framer.kept.capacity() < 64);
         assert!(!framer.at_boundary());
     }

@@ -5,7 +5,7 @@ use crate::{
     wire::{Ask, Limits, Target},
 };
 
-use super::frame::Rule;
+use super::frame::{Keep, Rule};
 
 /// The server's limits on whole messages, less the four bytes of the length: `PQ_SMALL_MESSAGE_LIMIT` and
 /// `PQ_LARGE_MESSAGE_LIMIT` of its `libpq.h`.
@@ -58,6 +58,15 @@ impl Kind {
         matches!(self, Self::Query | Self::Sync | Self::Function)
     }
 
+    /// How many strings stand ahead of its text, if it has one.
+    pub(super) fn text_behind(self) -> Option<u8> {
+        match self {
+            Self::Query => Some(0),
+            Self::Parse => Some(1),
+            _ => None,
+        }
+    }
+
     /// Whether it is told also where it has no answer.
     pub(super) fn is_told(self) -> bool {
         !matches!(self, Self::Sync | Self::Describe | Self::CopyEnd | Self::BadFlush)
@@ -76,7 +85,8 @@ pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits)
         b'S' | b'H' | b'X' | b'c' | b'f' => (SMALL, 0),
         _ => return Err("invalid frontend message type"),
     };
-    if length <= most { Ok(keep) } else { Err("invalid message length") }
+    let text_behind = Kind::of(kind, length).and_then(Kind::text_behind);
+    if length <= most { Ok(Keep { bytes: keep, text_behind }) } else { Err("invalid message length") }
 }
 
 /// What a message asks; `length` is that of its whole body.

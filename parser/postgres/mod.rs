@@ -10,6 +10,7 @@
 //! * [`values`]: bound parameters as JSON.
 
 mod backend;
+mod digest;
 mod frame;
 mod frontend;
 mod key;

@@ -9,11 +9,12 @@
 
 use crate::{
     inflight::Inflight,
-    wire::{Answer, Ask, Nanos, Observation, Observer, Settled},
+    wire::{Answer, Ask, Digest, Nanos, Observation, Observer, Settled},
 };
 
 use super::{
     backend::Report,
+    digest::TextDigest,
     frame::Frame,
     frontend::{self, Kind},
 };
@@ -86,8 +87,11 @@ impl Pipeline {
             _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
         }
         let keep = if self.asked.size() < most { frame.body.len() } else { HEAD_BYTES };
-        let body = frame.body.get(..keep).unwrap_or(frame.body);
-        self.asked.push(kind, frame.begun, body, length);
+        let (body, digest) = match frame.body.split_at_checked(keep) {
+            Some((head, [_, ..])) => (head, frame.digest.or_else(|| digest(kind, frame.body))),
+            _ => (frame.body, frame.digest),
+        };
+        self.asked.push(kind, frame.begun, body, length, digest);
     }
 
     /// Counts COPY data of the client.
@@ -149,7 +153,7 @@ impl Pipeline {
     /// The server has described a statement's parameters.
     pub(super) fn describe(&mut self, types: &[u8], out: &mut impl Observer) {
         if self.expect(&[Kind::Describe], out)
-            && let Some((entry, body)) = self.asked.front()
+            && let Some((entry, body, _)) = self.asked.front()
             && let Ask::Describe { name, .. } = frontend::ask(entry.kind, body, entry.length)
         {
             out.observe(Observation::Described { statement: name, types });
@@ -318,20 +322,32 @@ impl Pipeline {
 
     /// Tells the question at the front; a text only once.
     fn tell(&self, answer: Answer<&[u8]>, answered: Nanos, warnings: u32, out: &mut impl Observer) {
-        let Some((entry, body)) = self.asked.front() else { return };
+        let Some((entry, body, digest)) = self.asked.front() else { return };
         let mut ask = frontend::ask(entry.kind, body, entry.length);
-        if let Ask::Query { text, .. } = &mut ask
-            && self.told == Told::Some
-        {
+        if self.told != Told::Some {
+            hashed(digest, out);
+        } else if let Ask::Query { text, .. } = &mut ask {
             *text = None;
         }
         out.observe(Observation::Settled(Settled { ask, answer, asked: entry.asked, answered, warnings }));
     }
 }
 
+/// Of a question's text.
+fn digest(kind: Kind, body: &[u8]) -> Option<Digest> {
+    kind.text_behind().map(|strings| TextDigest::of(strings, body))
+}
+
+fn hashed(digest: Option<&Digest>, out: &mut impl Observer) {
+    if let Some(sha256) = digest {
+        out.observe(Observation::Hashed { sha256 });
+    }
+}
+
 /// Settles a question that never had a place in the queue.
 fn skipped(kind: Kind, frame: Frame<'_>, out: &mut impl Observer) {
     if kind.is_told() {
+        hashed(frame.digest.as_ref(), out);
         let ask = frontend::ask(kind, frame.body, frame.length);
         let (asked, answered) = (frame.begun, frame.begun);
         out.observe(Observation::Settled(Settled {

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     backend::{self, Report},
-    frame::{Frame, Framer, Rule},
+    frame::{Frame, Framer, Keep, Rule},
     frontend::{self, Kind},
     key::{KeySwap, MAX_KEY_DATA_BYTES, SECRET_BYTES},
     pipeline::{Pipeline, RUNS},
@@ -251,14 +251,14 @@ impl Postgres {
 
 /// How much of a frame of the server to keep.
 fn server_rule(kind: u8, length: u64) -> Rule {
-    Ok(match kind {
+    Ok(Keep::bytes(match kind {
         b'D' | b'd' => 0,
         b'E' | b'N' | b'S' | b'C' | b'R' => MAX_MESSAGE_BYTES,
         b't' => MAX_TYPES_BYTES,
         b'K' if length > MAX_KEY_DATA_BYTES => return Err("invalid length of cancel key"),
         b'K' | b'Z' => 8,
         _ => 0,
-    })
+    }))
 }
 
 fn parameter(body: &[u8], out: &mut impl Observer) {

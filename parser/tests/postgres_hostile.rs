@@ -7,6 +7,7 @@ use panoptes_parser::{
     wire::{Ask, Limits, Observation, Opening, Settled, Wire},
 };
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -218,8 +219,13 @@ fn a_pipeline_is_read_on_however_much_it_asks_and_keeps_no_more_than_it_may() {
         wire.client(&frame(b'P', format!("\0{text}\0\0\0").as_bytes()), 0, &mut ignore).unwrap();
         assert!(!wire.is_full());
     }
-    let mut kept = Vec::new();
+    let sha256 = Sha256::digest(&text);
+    let (mut kept, mut hashed) = (Vec::new(), 0);
     let mut keep = |observation: Observation<&[u8]>| {
+        if let Observation::Hashed { sha256: told } = observation {
+            assert_eq!(told, sha256.as_slice());
+            hashed += 1;
+        }
         if let Observation::Settled(Settled { ask: Ask::Parse { text, length, .. }, .. }) = observation {
             kept.push((text.len(), length >= 6_000));
         }
@@ -229,4 +235,31 @@ fn a_pipeline_is_read_on_however_much_it_asks_and_keeps_no_more_than_it_may() {
     }
     assert_eq!((kept.len(), kept.first()), (100, Some(&(6_000, true))));
     assert!(kept.iter().skip(2).all(|(length, whole)| *length == 255 && *whole), "{kept:?}");
+    assert_eq!(hashed, 98, "each text that was cut, and no other");
+}
+
+#[test]
+fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
+    let limits = Limits { sql: 10, ..Limits::default() };
+    let text = "select 1 from a_table";
+    let sha256 = Sha256::digest(text);
+    let question =
+        [frame(b'P', format!("s\0{text}\0\0\0").as_bytes()), frame(b'Q', format!("{text}\0").as_bytes())]
+            .concat();
+    for cut in 0..=question.len() {
+        let mut wire = Postgres::new(limits, [7; 32]);
+        let mut told = Vec::new();
+        let mut note = |observation: Observation<&[u8]>| match observation {
+            Observation::Hashed { sha256: told_sha256 } => told.push(told_sha256 == sha256.as_slice()),
+            Observation::Settled(_) => told.push(true),
+            _ => {}
+        };
+        wire.client(STARTUP, 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+        wire.server(&mut LOGIN.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+        let (a, b) = question.split_at(cut);
+        wire.client(a, 0, &mut note).unwrap();
+        wire.client(b, 0, &mut note).unwrap();
+        wire.server(&mut [&b"1\0\0\0\x04"[..], &frame(b'C', b"SELECT 1\0")].concat(), 0, &mut note).unwrap();
+        assert_eq!(told, [true; 4], "cut at {cut}");
+    }
 }

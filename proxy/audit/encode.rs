@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{
     Tools,
     statement::{Error, Statement, What},
-    text::Text,
+    text::{Cut, Text},
 };
 use crate::session::{CancelRequest, Upstream};
 
@@ -132,11 +132,7 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: &Common, t
         if !text.rules().is_empty() {
             sql.member("redacted", text.rules());
         }
-        if text.length.is_some() {
-            let mut truncated = sql.object("truncated");
-            truncated.optional("raw", text.length);
-            truncated.end();
-        }
+        write_truncated(text.cut, None, &mut sql);
         sql.end();
         common.session(event, seq).end();
         let mut blind = event.object("blind");
@@ -200,12 +196,8 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
     if !statement.parameters.is_empty() {
         sql.encoded("parameters", &statement.parameters);
     }
-    let raw = if let What::Sql(text) = &statement.what { text.length } else { None };
-    if raw.is_some() || statement.parameters_truncated.is_some() {
-        let mut truncated = sql.object("truncated");
-        truncated.optional("raw", raw).optional("parameters", statement.parameters_truncated);
-        truncated.end();
-    }
+    let cut = if let What::Sql(text) = &statement.what { text.cut } else { None };
+    write_truncated(cut, statement.parameters_truncated, sql);
     if let Some(prepared) = &statement.prepared {
         write_json_string(sql.value("prepared"), &String::from_utf8_lossy(&prepared.name));
     }
@@ -218,6 +210,20 @@ fn write_redacted(statement: &Statement, sql: &mut json::Object<'_>) {
     if !of_text.is_empty() || of_parameters.is_some() {
         let rules: Vec<_> = of_text.iter().copied().chain(of_parameters).collect();
         sql.member("redacted", &rules);
+    }
+}
+
+/// Sizes of what is not there whole, and what a text that was cut can be known by.
+fn write_truncated(raw: Option<Cut>, parameters: Option<u64>, sql: &mut json::Object<'_>) {
+    if raw.is_none() && parameters.is_none() {
+        return;
+    }
+    let mut truncated = sql.object("truncated");
+    truncated.optional("raw", raw.map(|cut| cut.length)).optional("parameters", parameters);
+    truncated.end();
+    if let Some(sha256) = raw.and_then(|cut| cut.sha256) {
+        let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        sql.plain("rawSha256", &hex);
     }
 }
 

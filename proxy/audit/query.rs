@@ -12,7 +12,7 @@ use super::{
     Tools,
     session::Session,
     statement::{Statement, What, contradicts},
-    text::{Operated, Text, Texts},
+    text::{Cut, Operated, Text, Texts},
 };
 
 /// A text with more statements than this is told as one.
@@ -34,8 +34,8 @@ const REPLICATION_COMMANDS: [&str; 9] = [
 #[derive(Debug)]
 pub(crate) struct Query {
     text: String,
-    /// Length of the whole text, where it was cut.
-    length: Option<u64>,
+    /// Where it was cut.
+    cut: Option<Cut>,
     dialect: Dialect,
     /// Where its statements are; nothing where they cannot be told apart.
     pieces: Option<Vec<Range<usize>>>,
@@ -49,11 +49,19 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// A text, of which `cut` bytes were sent where it is not all of them.
-    pub(crate) fn new(text: Cow<'_, str>, cut: Option<u64>, dialect: Dialect) -> Self {
+    /// A text, or the head of one that was cut.
+    pub(crate) fn new(text: Cow<'_, str>, cut: Option<Cut>, dialect: Dialect) -> Self {
         let pieces = if cut.is_some() { None } else { pieces(&text, dialect) };
-        let (text, length) = (text.into_owned(), cut);
-        Self { text, length, dialect, pieces, answered: 0, doubted: false, whole: None, last: None }
+        Self {
+            text: text.into_owned(),
+            cut,
+            dialect,
+            pieces,
+            answered: 0,
+            doubted: false,
+            whole: None,
+            last: None,
+        }
     }
 
     /// The statement that the next answer is about, or the whole text where they cannot be told apart.
@@ -89,7 +97,7 @@ impl Query {
 
     /// The whole text, read once.
     pub(crate) fn whole(&mut self, texts: &mut Texts) -> Rc<Text> {
-        let read = || texts.read(self.text.trim(), self.length, self.dialect);
+        let read = || texts.read(self.text.trim(), self.cut, self.dialect);
         Rc::clone(self.whole.get_or_insert_with(read))
     }
 
@@ -150,7 +158,7 @@ impl Session {
             if !unheard {
                 self.names.deallocate(b"");
             }
-            let cut = (length > bytes.len() as u64).then_some(length);
+            let cut = self.cut(length, bytes);
             let mut query = Query::new(self.encoding.decode(bytes), cut, self.dialect);
             if !self.encoding.is_known() && !bytes.is_ascii() {
                 query.doubt();

@@ -7,7 +7,7 @@ use panoptes_parser::{
     postgres::{pairs, type_oids},
     sql::{Dialect, Effect},
     text::Encoding,
-    wire::{Answer, Ask, Failure, Nanos, Observation, Settled, TransactionStatus},
+    wire::{Answer, Ask, Digest, Failure, Nanos, Observation, Settled, TransactionStatus},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     names::{NameLimits, Names, Prepared},
     query::Query,
     statement::{End, Error, Statement, What},
-    text::{Operated, Text},
+    text::{Cut, Operated, Text},
     transaction::{Item, Transactions},
 };
 use crate::session::{Ending, Opened};
@@ -32,6 +32,8 @@ pub(crate) struct Session {
     pub(super) names: Names,
     pub(super) limits: NameLimits,
     pub(super) query: Option<Query>,
+    /// Of the text that is told next, where it was cut.
+    hashed: Option<Digest>,
     /// From an error in the extended protocol up to the next Sync.
     pub(super) passed_over: Option<Box<PassedOver>>,
     pub(super) transactions: Transactions,
@@ -59,6 +61,7 @@ impl Session {
             names: Names::new(limits),
             limits,
             query: None,
+            hashed: None,
             passed_over: None,
             transactions: Transactions::new(),
             held_since: None,
@@ -80,6 +83,7 @@ impl Session {
             Observation::Parameter { name, value } => self.parameter(name, value),
             Observation::LoggedIn { at } => self.login(at, None, tools),
             Observation::LoginFailed { at, failure } => self.login(at, Some(&failure), tools),
+            Observation::Hashed { sha256 } => self.hashed = sha256.try_into().ok(),
             Observation::CommitFailed(failure) => {
                 let error = self.error(&failure);
                 self.transactions.fail_commit(error);
@@ -153,7 +157,7 @@ impl Session {
             }
             Ask::Query { text, length } => self.query(text, length, settled, tools),
             Ask::Parse { statement, text, length, types } => {
-                let cut = (length > text.len() as u64).then_some(length);
+                let cut = self.cut(length, text);
                 let text = tools.texts.read(self.encoding.decode(text).trim(), cut, self.dialect);
                 let types = type_oids(types).collect();
                 let prepared = Prepared { name: statement.into(), text: Some(text), types };
@@ -170,6 +174,12 @@ impl Session {
                 self.settle_one(what, settled, tools);
             }
         }
+    }
+
+    /// Whether `text` is only the head of one of this length.
+    pub(super) fn cut(&mut self, length: u64, text: &[u8]) -> Option<Cut> {
+        let sha256 = self.hashed.take();
+        (length > text.len() as u64).then_some(Cut { length, sha256 })
     }
 
     pub(super) fn settle_one(&mut self, what: What, settled: Settled<&[u8]>, tools: &mut Tools) {

@@ -9,6 +9,7 @@ use panoptes_event::{Access, Operation, json};
 use panoptes_parser::{
     sql::{self, Category, Class, Dialect, Effect, Parsed, SecretParameter},
     text::write_json_string,
+    wire::Digest,
 };
 use serde::Serialize;
 
@@ -25,14 +26,23 @@ const MAX_CACHED_TEXT: usize = 4 << 10;
 pub(crate) struct Text {
     /// `raw`, a member of `sql`.
     pub(crate) raw: Vec<u8>,
-    /// Size of the text, where some of it is missing.
-    pub(crate) length: Option<u64>,
+    /// Where some of it is missing.
+    pub(crate) cut: Option<Cut>,
     pub(crate) form: Rc<Form>,
     pub(crate) effect: Effect<'static>,
     /// What `PREPARE` prepares.
     pub(crate) prepares: Option<Rc<Text>>,
     /// What was hidden of it, or is to be hidden of its parameters.
     pub(crate) redaction: Option<Rc<Redaction>>,
+}
+
+/// A text that was too long to be kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// Size of the whole text.
+    pub(crate) length: u64,
+    /// Of the whole text, as it was sent.
+    pub(crate) sha256: Option<Digest>,
 }
 
 /// What was hidden of a text.
@@ -131,19 +141,19 @@ impl Texts {
         Self { texts: Cache::new(bytes / 2), forms: Cache::new(bytes / 2), normalized: String::new() }
     }
 
-    /// Understands one statement. `length` is that of the whole text where `text` is only its head.
-    pub(crate) fn read(&mut self, text: &str, length: Option<u64>, dialect: Dialect) -> Rc<Text> {
-        self.read_nested(text, length, dialect, true)
+    /// Understands one statement. `cut` where `text` is only the head of it.
+    pub(crate) fn read(&mut self, text: &str, cut: Option<Cut>, dialect: Dialect) -> Rc<Text> {
+        self.read_nested(text, cut, dialect, true)
     }
 
     /// A prepared statement prepares no other: the server refuses that, and here it would recurse.
-    fn read_nested(&mut self, text: &str, length: Option<u64>, dialect: Dialect, prepares: bool) -> Rc<Text> {
-        let usual = length.is_none() && dialect == Dialect::POSTGRES;
+    fn read_nested(&mut self, text: &str, cut: Option<Cut>, dialect: Dialect, prepares: bool) -> Rc<Text> {
+        let usual = cut.is_none() && dialect == Dialect::POSTGRES;
         if usual && let Some(known) = self.texts.find(text) {
             return known;
         }
         let redacted =
-            if length.is_some() { sql::redact_head(text, dialect) } else { sql::redact(text, dialect) };
+            if cut.is_some() { sql::redact_head(text, dialect) } else { sql::redact(text, dialect) };
         let shown = redacted.as_ref().map_or(text, |redacted| &redacted.text);
         sql::normalize(shown, dialect, &mut self.normalized);
         let form = self.form(shown, dialect);
@@ -154,13 +164,15 @@ impl Texts {
         let kept = prepares || !matches!(effect, Effect::Prepare { .. });
         let prepares = match &effect {
             Effect::Prepare { body, .. } if prepares => {
-                shown.get(body.clone()).map(|body| self.read_nested(body, length, dialect, false))
+                shown.get(body.clone()).map(|body| self.read_nested(body, cut, dialect, false))
             }
             _ => None,
         };
         let redaction = redacted.map(|redacted| Rc::new(Redaction::of(redacted, text)));
         let secret = redaction.as_ref().is_some_and(|redaction| !redaction.rules.is_empty());
-        let text_read = Rc::new(Text { raw, length, form, effect, prepares, redaction });
+        // By its digest a short secret could be guessed.
+        let cut = cut.map(|cut| Cut { sha256: cut.sha256.filter(|_| !secret), ..cut });
+        let text_read = Rc::new(Text { raw, cut, form, effect, prepares, redaction });
         if usual && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;
             self.texts.keep(text.into(), Rc::clone(&text_read), size);
@@ -213,7 +225,7 @@ impl Text {
         let form = Form { normalized: self.form.normalized.clone(), operation: Operated::of(&class), class };
         Self {
             raw: self.raw.clone(),
-            length: self.length,
+            cut: self.cut,
             form: Rc::new(form),
             effect: self.effect.clone(),
             prepares: None,

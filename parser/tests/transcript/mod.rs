@@ -180,6 +180,9 @@ impl Seen {
             Observation::Described { statement, types } => {
                 format!("described {} {types:?}", quote(statement))
             }
+            Observation::Hashed { sha256 } => {
+                format!("hashed {}", sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            }
             Observation::CommitFailed(failure) => format!("commit {}", failed(&failure)),
             Observation::Ready(status) => format!("ready {status:?}"),
             Observation::Ended(failure) => format!("ended: {}", failed(&failure)),

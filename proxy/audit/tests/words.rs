@@ -67,10 +67,17 @@ fn what_is_cut_says_how_long_it_was() {
     let mut stage = Stage::new();
     let text = format!("select '{}", "x".repeat(65_528));
     let ask = Ask::Query { text: Some(text.as_bytes()), length: 200 << 10 };
+    stage.observe(Observation::Hashed { sha256: &[0xab; 32] });
     stage.settled(ask, done("SELECT 1")).idle();
     let event = stage.last();
     assert_eq!(raw(&event).len(), text.len());
-    assert_eq!(json!(event.sql.unwrap().truncated), json!({"raw": 200 << 10}));
+    let sql = event.sql.unwrap();
+    assert_eq!((json!(sql.truncated), sql.raw_sha256), (json!({"raw": 200 << 10}), Some("ab".repeat(32))));
+    // By the digest of what is hidden it could be guessed.
+    let secret = Ask::Query { text: Some(&b"alter role ana password 'canary"[..]), length: 200 << 10 };
+    stage.observe(Observation::Hashed { sha256: &[0xab; 32] });
+    stage.settled(secret, done("ALTER ROLE")).idle();
+    assert_eq!(stage.last().sql.unwrap().raw_sha256, None);
     let long = format!("select $1, '{}", "y".repeat(65_000));
     stage
         .settled(Ask::Parse { statement: b"s", text: long.as_bytes(), length: 99_999, types: b"" }, done(""));

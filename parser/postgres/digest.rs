@@ -1,0 +1,71 @@
+//! The SHA-256 of a text that is too long to be kept, taken as its pieces pass.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::wire::Digest;
+
+/// Of the text in a message's body: what follows a number of strings, up to its NUL or the end of the body.
+#[derive(Debug, Default)]
+pub(super) struct TextDigest {
+    sha: Sha256,
+    /// Strings that are still to be passed over.
+    ahead: u8,
+    /// The text has ended.
+    over: bool,
+}
+
+impl TextDigest {
+    /// Of a text behind so many strings.
+    pub(super) fn behind(strings: u8) -> Self {
+        Self { ahead: strings, ..Self::default() }
+    }
+
+    /// Of a whole body.
+    pub(super) fn of(strings: u8, body: &[u8]) -> Digest {
+        let mut digest = Self::behind(strings);
+        digest.add(body);
+        digest.finish()
+    }
+
+    /// Takes the next piece of the body.
+    pub(super) fn add(&mut self, piece: &[u8]) {
+        let mut rest = piece;
+        while self.ahead > 0 {
+            let Some(end) = memchr::memchr(0, rest) else { return };
+            rest = rest.get(end + 1..).unwrap_or_default();
+            self.ahead -= 1;
+        }
+        if !self.over {
+            let end = memchr::memchr(0, rest);
+            self.sha.update(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
+            self.over = end.is_some();
+        }
+    }
+
+    /// The digest of what was taken.
+    pub(super) fn finish(self) -> Digest {
+        self.sha.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_text_counts_wherever_the_body_is_cut() {
+        let text = Digest::from(Sha256::digest(b"select 1"));
+        for (strings, body) in
+            [(0, &b"select 1\0"[..]), (0, b"select 1"), (1, b"name\0select 1\0\0\x01\0\0\0\x17")]
+        {
+            for cut in 0..=body.len() {
+                let (a, b) = body.split_at(cut);
+                let mut digest = TextDigest::behind(strings);
+                digest.add(a);
+                digest.add(b);
+                assert_eq!(digest.finish(), text, "{body:?} cut at {cut}");
+            }
+            assert_eq!(TextDigest::of(strings, body), text);
+        }
+    }
+}
