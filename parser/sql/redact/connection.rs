@@ -157,8 +157,17 @@ fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
 
 /// A command line that logs in somewhere: `-u user:password`, `-psecret`, a name or an address with a password.
 pub(super) fn logs_in(program: &str) -> bool {
-    const SIGNS: [&str; 8] =
-        ["passw", "passphrase", "secret", "token", "bearer", "authorization", "sshpass", "api-key"];
+    const SIGNS: [&str; 9] = [
+        "passw",
+        "passphrase",
+        "secret",
+        "token",
+        "bearer",
+        "authorization",
+        "sshpass",
+        "api-key",
+        "openssl",
+    ];
     let mut found = SIGNS.iter().any(|sign| name::contains(program, sign));
     found |= secrets(program, Form::Connection, |_| found = true);
     found || user_option(program) || attached_option(program)

@@ -69,6 +69,9 @@ impl Walk<'_, '_> {
             Verdict::Connection => self.inside(token, Form::Connection),
             Verdict::Program | Verdict::Stays => self.inside(token, Form::Any),
         }
+        if let Some(frame) = self.frame() {
+            frame.option(false);
+        }
         self.reset_next();
     }
 
@@ -91,6 +94,11 @@ impl Walk<'_, '_> {
             return;
         }
         let dollars = spelling.starts_with('$');
+        let readable = value.text.contains('=') || value.text.contains("://");
+        if form == Form::Connection && self.about == About::Server && !readable {
+            self.hidden.hide(token.start..token.end, LITERAL, "connection");
+            return;
+        }
         let statement = (dollars || form == Form::Connection) && is_statement(&value.text, dialect);
         let form = if statement { Form::Any } else { form };
         let code = statement || self.is_executed();

@@ -102,7 +102,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         self.comment(end, self.cursor.text.len());
         let pending =
             self.next != Next::Ordinary && self.last.is_some_and(|last| last.kind != Kind::Semicolon);
-        self.open |= pending && self.nesting > 0;
+        let inside = matches!(self.inherited(), Verdict::Goes(_));
+        self.open |= (pending || inside) && self.nesting > 0;
     }
 
     fn step(&mut self) -> Option<Token> {
@@ -122,8 +123,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         match token.kind {
             Kind::Semicolon => self.statement(),
             Kind::Open => self.bracket(),
-            Kind::Close if self.deeper > 0 => self.deeper -= 1,
-            Kind::Close => {
+            Kind::Close | Kind::CloseBracket if self.deeper > 0 => self.deeper -= 1,
+            Kind::Close | Kind::CloseBracket => {
                 self.frames.pop();
                 self.reset_next();
             }
@@ -135,7 +136,8 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::Parameter => self.parameter(token),
             Kind::Operator | Kind::Colon => self.operator(token),
             Kind::Other => self.hidden.uncertain |= self.about.is_secret() || self.next != Next::Ordinary,
-            Kind::Cast | Kind::Dot | Kind::OpenBracket | Kind::CloseBracket => {}
+            Kind::OpenBracket => self.push(Call::Other),
+            Kind::Cast | Kind::Dot => {}
         }
     }
 
@@ -149,19 +151,22 @@ impl<'a, 'h> Walk<'a, 'h> {
     }
 
     fn bracket(&mut self) {
-        let outer = self.inherited();
-        if self.frames.len() >= MAX_FRAMES {
-            self.deeper += 1;
-            return;
-        }
         let name = self.last_name();
-        let options = name.eq_ignore_ascii_case("options") && self.about != About::Rows;
-        let frame = if options {
-            Frame::options()
+        if name.eq_ignore_ascii_case("options") && self.about != About::Rows && self.frames.len() < MAX_FRAMES
+        {
+            self.frames.push(Frame::options());
         } else {
-            Frame::call(Call::named(&name, self.cursor.dialect), outer)
-        };
-        self.frames.push(frame);
+            self.push(Call::named(&name, self.cursor.dialect));
+        }
+    }
+
+    fn push(&mut self, call: Call) {
+        let outer = self.inherited();
+        if self.frames.len() < MAX_FRAMES {
+            self.frames.push(Frame::call(call, outer));
+        } else {
+            self.deeper += 1;
+        }
     }
 
     fn comma(&mut self) {
@@ -208,9 +213,9 @@ impl<'a, 'h> Walk<'a, 'h> {
             && let Some(frame) = self.frames.last_mut()
         {
             frame.name_argument(&name);
-            if name::is_password(&name) {
-                self.next = Next::Password;
-            }
+        }
+        if matches!(spelling, "=>" | ":=") && name::is_password(&name) {
+            self.next = Next::Password;
         }
     }
 

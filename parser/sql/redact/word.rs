@@ -17,10 +17,10 @@ impl<'a> Walk<'a, '_> {
         if word.starts_with('_') && matches!(self.cursor.kind(), Some(Kind::String | Kind::Number)) {
             return;
         }
-        if self.in_options(word) {
+        if self.in_options(token, word) {
             return;
         }
-        if self.is_unquoted_password(word) {
+        if self.is_unquoted_password(token, word) {
             return self.unquoted(token);
         }
         if let Some(about) = About::begun_by(word, &self.cursor, self.about) {
@@ -48,6 +48,12 @@ impl<'a> Walk<'a, '_> {
         let mut place = usize::from(kind(0) == Some(Kind::Operator));
         place += usize::from(self.cursor.word_at(place).starts_with('_'));
         kind(place) == Some(Kind::String)
+    }
+
+    /// MySQL's `name = '…'` behind the columns.
+    fn is_table_option(&self) -> bool {
+        let equals = self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "=");
+        equals && self.frames.is_empty() && !self.cursor.dialect.is_postgres()
     }
 
     /// What a name says of what follows it.
@@ -81,6 +87,8 @@ impl<'a> Walk<'a, '_> {
                 }
             }
             About::Server | About::Other if name::is_secret(name) => Next::Password,
+            // An option of a table.
+            About::Definition if self.is_table_option() && name::is_secret(name) => Next::Password,
             // `password text := …`
             About::Other if self.nesting > 0 && self.next == Next::Password => {
                 if self.cursor.kind() == Some(Kind::Colon) || name.eq_ignore_ascii_case("default") {
@@ -95,22 +103,34 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The name of an option; true where there is one.
-    fn in_options(&mut self, name: &str) -> bool {
-        let harmless = name::is_harmless_option(name);
+    /// The name of an option, or a value that somebody forgot to quote; false outside of options.
+    fn in_options(&mut self, token: Token, name: &str) -> bool {
+        let named = self.last.is_some_and(|last| matches!(last.kind, Kind::Word | Kind::Quoted));
+        let value = named && !is_any(self.last_word(), &["set", "add", "drop"]);
         let Some(frame) = self.frames.last_mut().filter(|frame| frame.is_options()) else { return false };
-        frame.option(harmless);
+        if value {
+            self.hidden.hide(token.start..token.end, LITERAL, "options");
+        } else {
+            frame.option(name::is_harmless_option(name));
+        }
         true
     }
 
     /// A password that somebody forgot to quote?
-    fn is_unquoted_password(&self, word: &str) -> bool {
+    fn is_unquoted_password(&self, token: Token, word: &str) -> bool {
         let call = self.cursor.kind() == Some(Kind::Open);
-        let equals =
-            || self.last.is_some_and(|last| last.kind == Kind::Operator) || is_any(self.last_word(), &["to"]);
+        let after = self.cursor.text.as_bytes().get(token.end);
+        let alone = after.is_none_or(|byte| byte.is_ascii_whitespace() || b";,='\"".contains(byte));
+        if call || alone && is_clause(word) {
+            return false;
+        }
+        let operator = self.last.is_some_and(|last| last.kind == Kind::Operator);
         match self.next {
-            Next::Password if self.about.is_secret() => !call && !is_clause(word),
-            Next::Passwords => !call && equals() && !is_clause(word),
+            Next::Password if self.about == About::Other => operator && self.nesting == 0,
+            Next::Password => self.about.is_secret(),
+            Next::Passwords => {
+                operator || is_any(self.last_word(), &["to"]) || name::is_secret(self.last_word())
+            }
             _ => false,
         }
     }
@@ -133,14 +153,15 @@ impl<'a> Walk<'a, '_> {
 
     pub(super) fn quoted(&mut self, token: Token) {
         let name = self.unquote(token);
-        if self.in_options(&name) {
+        if self.in_options(token, &name) {
             return;
         }
         let named = self.next == Next::Password && self.about.is_secret();
         if named || self.next == Next::Passwords && self.assigned {
             return self.unquoted(token);
         }
-        self.next = self.named(token, &name);
+        // A role may be called so.
+        self.next = if self.about == About::Role { Next::Ordinary } else { self.named(token, &name) };
     }
 
     pub(super) fn number(&mut self, token: Token) {
