@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::Dialect;
 use super::cursor::Cursor;
 use super::lexer::{Kind, Token};
+use super::mysql;
 use super::name::folded;
 
 /// A change of the session's state that later statements depend on. Names are as the server keeps them: unquoted ones
@@ -24,6 +25,11 @@ pub enum Effect<'a> {
     },
     /// `EXECUTE name`, or what runs it as well in PostgreSQL: `EXPLAIN ANALYZE EXECUTE name`, `CREATE TABLE … AS EXECUTE name`.
     Execute(Cow<'a, str>),
+    /// MySQL's `EXECUTE IMMEDIATE 'body'`: prepared, run and forgotten.
+    ExecuteImmediate {
+        /// Where the literal or variable is, in bytes.
+        body: Range<usize>,
+    },
     /// `DEALLOCATE [PREPARE] name`, MySQL's `DROP PREPARE name`.
     Deallocate(Cow<'a, str>),
     /// `DEALLOCATE [PREPARE] ALL`.
@@ -74,6 +80,15 @@ pub fn effect(text: &str, dialect: Dialect) -> Effect<'_> {
     read(first, &mut cursor).unwrap_or(Effect::None)
 }
 
+/// The statement that the `body` of a PREPARE or EXECUTE IMMEDIATE prepares; none where the text does not tell (a variable).
+pub fn prepared(body: &str, dialect: Dialect) -> Option<Cow<'_, str>> {
+    if dialect.is_postgres() {
+        Some(Cow::Borrowed(body))
+    } else {
+        mysql::value(body, dialect).map(Cow::Owned)
+    }
+}
+
 /// The first letter tells most statements apart; a comment or a bracket before the verb costs a closer look.
 fn may_have_effect(text: &str) -> bool {
     let first = text.bytes().find(|byte| !byte.is_ascii_whitespace());
@@ -84,17 +99,18 @@ fn may_have_effect(text: &str) -> bool {
 fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     let is = |word: &str| verb.eq_ignore_ascii_case(word);
     Some(match verb.len() {
-        3 if is("end") => Effect::Commit { chain: chain(cursor) },
+        3 if is("end") && cursor.dialect.is_postgres() => Effect::Commit { chain: chain(cursor) },
         4 if is("drop") && cursor.eat("prepare") => Effect::Deallocate(name(cursor)?),
         5 if is("close") => close(cursor)?,
-        5 if is("begin") && !cursor.at("not") => Effect::Begin,
+        5 if is("begin") && begins_transaction(cursor) => Effect::Begin,
         5 if is("start") && cursor.at("transaction") => Effect::Begin,
         5 if is("abort") => Effect::Rollback { chain: chain(cursor) },
         6 if is("commit") && !cursor.at("prepared") => Effect::Commit { chain: chain(cursor) },
         7 if is("prepare") => prepare(cursor)?,
         6 if is("create") && cursor.dialect.is_postgres() => create(cursor)?,
         7 if is("explain") && cursor.dialect.is_postgres() => explain(cursor)?,
-        7 if is("execute") && !cursor.at("immediate") => Effect::Execute(name(cursor)?),
+        7 if is("execute") && !cursor.dialect.is_postgres() && cursor.eat("immediate") => immediate(cursor)?,
+        7 if is("execute") => Effect::Execute(name(cursor)?),
         7 if is("declare") => declare(cursor)?,
         7 if is("discard") && cursor.at("all") => Effect::DiscardAll,
         7 if is("release") => {
@@ -106,6 +122,20 @@ fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         10 if is("deallocate") => deallocate(cursor)?,
         _ => return None,
     })
+}
+
+/// In MySQL `BEGIN NOT ATOMIC` is a block, and so is `BEGIN statement` in sql_mode ORACLE.
+fn begins_transaction(cursor: &Cursor<'_>) -> bool {
+    cursor.dialect.is_postgres()
+        || cursor.at("work")
+        || cursor.peek().is_none_or(|next| next.kind == Kind::Semicolon)
+}
+
+/// `'text' [USING …]`: the text, where it is one literal.
+fn immediate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let body = cursor.take()?;
+    let alone = cursor.at("using") || cursor.peek().is_none_or(|next| next.kind == Kind::Semicolon);
+    (alone && body.kind == Kind::String).then_some(Effect::ExecuteImmediate { body: body.start..body.end })
 }
 
 fn name<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
@@ -307,7 +337,19 @@ mod tests {
             ("PREPARE s FROM 'SELECT 1'", Effect::Prepare { name: "s".into(), body: 15..25 }),
             ("DROP PREPARE S", Effect::Deallocate("s".into())),
             ("DEALLOCATE PREPARE `s`", Effect::Deallocate("s".into())),
-            ("EXECUTE IMMEDIATE 'x'", Effect::None),
+            ("EXECUTE IMMEDIATE 'x'", Effect::ExecuteImmediate { body: 18..21 }),
+            ("execute immediate 'x' 'y' USING 1;", Effect::ExecuteImmediate { body: 18..25 }),
+            ("EXECUTE IMMEDIATE @x", Effect::None),
+            ("EXECUTE IMMEDIATE CONCAT('x')", Effect::None),
+            ("EXECUTE S USING @a", Effect::Execute("s".into())),
+            ("BEGIN WORK", Effect::Begin),
+            ("BEGIN;", Effect::Begin),
+            ("BEGIN SELECT 1; END", Effect::None),
+            ("END", Effect::None),
+            ("RELEASE SAVEPOINT `A`", Effect::Release("a".into())),
+            ("ROLLBACK WORK TO a", Effect::RollbackTo("a".into())),
+            ("COMMIT AND CHAIN RELEASE", Effect::Commit { chain: true }),
+            ("START SLAVE", Effect::None),
             ("BEGIN NOT ATOMIC SELECT 1; END", Effect::None),
             ("/*!50000 COMMIT */", Effect::Commit { chain: false }),
         ] {

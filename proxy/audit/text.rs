@@ -163,16 +163,18 @@ impl Texts {
         let effect = owned(sql::effect(shown, dialect));
         let kept = prepares || !matches!(effect, Effect::Prepare { .. });
         let prepares = match &effect {
-            Effect::Prepare { body, .. } if prepares => {
-                shown.get(body.clone()).map(|body| self.read_nested(body, cut, dialect, false))
-            }
+            Effect::Prepare { body, .. } | Effect::ExecuteImmediate { body } if prepares => shown
+                .get(body.clone())
+                .and_then(|body| sql::prepared(body, dialect))
+                .map(|body| self.read_nested(&body, cut, dialect, false)),
             _ => None,
         };
         let redaction = redacted.map(|redacted| Rc::new(Redaction::of(redacted, text)));
         let secret = redaction.as_ref().is_some_and(|redaction| !redaction.rules.is_empty());
         // By its digest a short secret could be guessed.
         let cut = cut.map(|cut| Cut { sha256: cut.sha256.filter(|_| !secret), ..cut });
-        let text_read = Rc::new(Text { raw, cut, form, effect, prepares, redaction });
+        let text_read = Text { raw, cut, form, effect, prepares, redaction };
+        let text_read = Rc::new(text_read.immediate(dialect));
         if usual && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;
             self.texts.keep(text.into(), Rc::clone(&text_read), size);
@@ -195,6 +197,9 @@ impl Texts {
             operation: Operated::of(&class),
             class,
         });
+        if form.class.literal_name {
+            return form;
+        }
         let size = 4 * self.normalized.len() + ENTRY_BYTES;
         self.forms.keep(self.normalized.as_str().into(), Rc::clone(&form), size);
         form
@@ -212,6 +217,14 @@ impl Text {
         class.tables.extend(runs.tables.iter().filter(|one| !own.tables.contains(one)).cloned());
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
         self.with(class).without_arguments(prepared.secret_parameters(), dialect)
+    }
+
+    /// `EXECUTE IMMEDIATE 'text'` has the tables of what it runs at once.
+    fn immediate(mut self, dialect: Dialect) -> Self {
+        let immediate = matches!(self.effect, Effect::ExecuteImmediate { .. });
+        let Some(runs) = self.prepares.take_if(|_| immediate) else { return self };
+        let executing = self.executing(&runs, dialect);
+        executing.with(Class { parsed: runs.form.class.parsed, ..executing.form.class.clone() })
     }
 
     /// Of a text whose verb is not in what was kept of it: what the server's tag says it was.
@@ -344,6 +357,7 @@ fn owned(effect: Effect<'_>) -> Effect<'static> {
         Effect::None => Effect::None,
         Effect::Prepare { name, body } => Effect::Prepare { name: own(name), body },
         Effect::Execute(name) => Effect::Execute(own(name)),
+        Effect::ExecuteImmediate { body } => Effect::ExecuteImmediate { body },
         Effect::Deallocate(name) => Effect::Deallocate(own(name)),
         Effect::DeallocateAll => Effect::DeallocateAll,
         Effect::DiscardAll => Effect::DiscardAll,
@@ -374,6 +388,28 @@ mod tests {
         let begin = read(&mut texts, "begin");
         assert!(Rc::ptr_eq(&begin, &read(&mut texts, "begin")));
         assert_eq!(begin.effect, Effect::Begin);
+    }
+
+    #[test]
+    fn mysql_s_literals_are_read_where_they_run() {
+        let mut texts = Texts::new(1 << 20);
+        let mut read = |text: &str| texts.read(text, None, Dialect::MYSQL).form.class.clone();
+        for (text, verb, table) in [
+            ("EXECUTE IMMEDIATE 'DELETE FROM a WHERE b = \\'x\\''", "EXECUTE", Some("a")),
+            ("EXECUTE IMMEDIATE 'SELECT * FROM b'", "EXECUTE", Some("b")),
+            ("EXECUTE IMMEDIATE @x", "EXECUTE", None),
+        ] {
+            let class = read(text);
+            assert_eq!((class.verb, class.main_table.as_deref()), (verb, table), "{text}");
+            assert_eq!(class.parsed == Parsed::Full, table.is_some(), "{text}");
+        }
+        for user in ["ann", "bob"] {
+            let class = read(&format!("DROP USER '{user}'@'%'"));
+            assert_eq!(class.object_name, Some(format!("{user}@%")));
+        }
+        let prepared =
+            texts.read("PREPARE s FROM 'UPDATE a SET b = ?'", None, Dialect::MYSQL).prepares.clone();
+        assert_eq!(prepared.unwrap().form.class.main_table.as_deref(), Some("a"));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | `rows` | SELECT, INSERT, UPDATE, DELETE, REPLACE: lists of tables, and which of them are written |
 //! | `definition`, `account`, `command` | the heads of all other statements |
 //! | `verb` | their first words |
+//! | `literal` | what a string says |
 
 mod account;
 mod brackets;
@@ -19,6 +20,7 @@ mod command;
 mod compound;
 mod definition;
 mod frame;
+mod literal;
 mod reader;
 mod rows;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod tests;
 mod verb;
 
 pub(super) use compound::Compound;
+pub(super) use literal::value;
 
 use self::frame::Table;
 use self::reader::Reader;
