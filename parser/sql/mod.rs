@@ -8,10 +8,11 @@
 //! | `split` | the statements of a text, cut where the server cuts |
 //! | `fingerprint` | normalized text and its stable hash |
 //! | `statement` | what a statement does to the session: prepared names, savepoints, transaction ends |
-//! | `classify` | verb, category, object, tables; from tokens, and sqlparser as a second reader |
+//! | `classify` | verb, category, object, tables; from tokens, and for PostgreSQL sqlparser as a second reader |
 //! | `redact` | takes passwords out before anything is stored |
 //! | `cursor`, `keyword`, `name` | tokens with look-ahead, the words we fold, identifiers as the server folds them |
-//! | `verb`, `target`, `tables`, `grammar` | the parts of `classify` |
+//! | `verb`, `target`, `tables`, `grammar` | the parts of `classify`, for PostgreSQL |
+//! | `mysql` | all of `classify`, and the blocks that `split` follows, for MySQL and MariaDB |
 //!
 //! Normalize the redacted text, never the raw one: a password written without quotes reads as an identifier.
 
