@@ -11,6 +11,7 @@ FORWARDER = BUILT / "examples/forwarder"
 HAPROXY = Path("/usr/sbin/haproxy")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+VALGRIND = Path("/usr/bin/valgrind")
 PGAUDIT = Path("/usr/share/postgresql/15/extension/pgaudit.control")
 
 # The Debian package of each.
@@ -21,6 +22,7 @@ PACKAGES = {
     PGAUDIT: "postgresql-15-pgaudit",
     HAPROXY: "haproxy",
     PGBOUNCER: "pgbouncer",
+    VALGRIND: "valgrind",
 }
 
 
