@@ -9,6 +9,14 @@ use super::hidden::LITERAL;
 use super::walk::{Next, Walk};
 use super::{connection, literal, name};
 
+/// What may stand behind the password of a PostgreSQL role.
+#[rustfmt::skip]
+const ROLE_CLAUSES: [&str; 20] = [
+    "admin", "bypassrls", "connection", "createdb", "createrole", "encrypted", "in", "inherit", "login", "nobypassrls",
+    "nocreatedb", "nocreaterole", "noinherit", "nologin", "noreplication", "nosuperuser", "role", "superuser", "user",
+    "valid",
+];
+
 impl<'a> Walk<'a, '_> {
     pub(super) fn word(&mut self, token: Token) {
         let word = self.cursor.spelling(token);
@@ -128,9 +136,7 @@ impl<'a> Walk<'a, '_> {
         match self.next {
             Next::Password if self.about == About::Other => operator && self.nesting == 0,
             Next::Password => self.about.is_secret(),
-            Next::Passwords => {
-                operator || is_any(self.last_word(), &["to"]) || name::is_secret(self.last_word())
-            }
+            Next::Passwords => self.last.is_none_or(|last| last.kind != Kind::Dot),
             _ => false,
         }
     }
@@ -148,7 +154,13 @@ impl<'a> Walk<'a, '_> {
         let end = end - usize::from(comma);
         self.began = true;
         self.hidden.hide(token.start..end, LITERAL, self.rule());
-        self.next = if self.next == Next::Passwords { self.next } else { Next::Ordinary };
+        // It may be of several words, up to one that is known.
+        let postgres = self.cursor.dialect.is_postgres();
+        let more = self.next == Next::Password
+            && self.about == About::Role
+            && postgres
+            && !self.cursor.at_any(&ROLE_CLAUSES);
+        self.next = if self.next == Next::Passwords || more { self.next } else { Next::Ordinary };
     }
 
     pub(super) fn quoted(&mut self, token: Token) {
