@@ -132,7 +132,7 @@ impl About {
             Self::Role if postgres => word.eq_ignore_ascii_case("until"),
             Self::Role => is_any(word, &NAMES) || identified && is_any(word, &["with", "via", "or"]),
             Self::SetPassword => word.eq_ignore_ascii_case("for"),
-            Self::Server => is_any(word, &["type", "version"]),
+            Self::Server => is_any(word, &["type", "version", "wrapper"]),
             _ => false,
         }
     }

@@ -31,7 +31,13 @@ impl<'a> Walk<'a, '_> {
         if self.is_unquoted_password(token, word) {
             return self.unquoted(token);
         }
-        if let Some(about) = About::begun_by(word, &self.cursor, self.about) {
+        // LOAD XML's `ROWS IDENTIFIED BY '<row>'` is about no user.
+        let begun = if is_any(self.last_word(), &["rows"]) {
+            None
+        } else {
+            About::begun_by(word, &self.cursor, self.about)
+        };
+        if let Some(about) = begun {
             self.began |= about.is_secret() || about == About::Other;
             self.identified = is("identified");
             self.about = about;
