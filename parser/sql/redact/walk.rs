@@ -53,6 +53,8 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) identified: bool,
     /// The name of the setting was read.
     pub(super) assigned: bool,
+    /// Where the last password without quotes ends.
+    pub(super) unquoted_end: usize,
     /// Something about secrets came up.
     pub(super) began: bool,
     /// `?` so far.
@@ -84,6 +86,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             using: false,
             identified: false,
             assigned: false,
+            unquoted_end: 0,
             began: false,
             questions: 0,
             parameters: Vec::new(),

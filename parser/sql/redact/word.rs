@@ -154,18 +154,23 @@ impl<'a> Walk<'a, '_> {
             self.open = true;
             return;
         }
+        if token.start < self.unquoted_end {
+            return self.go_on();
+        }
         let space = |byte: u8| !byte.is_ascii_whitespace() && byte != b';';
         let end = connection::skip(self.cursor.text, token.end, space);
         let comma = self.cursor.text.get(token.end..end).is_some_and(|tail| tail.ends_with(','));
         let end = end - usize::from(comma);
         self.began = true;
+        self.unquoted_end = end;
         self.hidden.hide(token.start..end, LITERAL, self.rule());
-        // It may be of several words, up to one that is known.
-        let postgres = self.cursor.dialect.is_postgres();
-        let more = self.next == Next::Password
-            && self.about == About::Role
-            && postgres
-            && !self.cursor.at_any(&ROLE_CLAUSES);
+        self.go_on();
+    }
+
+    /// A password without quotes may be of several words, up to one that is known.
+    fn go_on(&mut self) {
+        let role = self.about == About::Role && self.cursor.dialect.is_postgres();
+        let more = self.next == Next::Password && role && !self.cursor.at_any(&ROLE_CLAUSES);
         self.next = if self.next == Next::Passwords || more { self.next } else { Next::Ordinary };
     }
 
