@@ -81,18 +81,6 @@ impl Batch {
         }
     }
 
-    /// Takes the events of `other` to the end of this batch and leaves it empty.
-    pub fn append(&mut self, other: &mut Self) {
-        let base = self.bytes.len();
-        self.bytes.append(&mut other.bytes);
-        self.entries.extend(other.entries.drain(..).map(|entry| Entry {
-            end: base + entry.end,
-            number_at: base + entry.number_at,
-            unix_micros: entry.unix_micros,
-            count: entry.count,
-        }));
-    }
-
     /// The events in order, each with its time in microseconds since 1970, for whoever numbers them.
     pub fn iter(&self) -> impl Iterator<Item = (Encoded<'_>, i64)> {
         let mut start = 0;
@@ -138,16 +126,12 @@ mod tests {
             gap: Some(Gap { count: 3, ..Gap::default() }),
             ..Event::default()
         };
-        let push = |batch: &mut Batch, at| {
-            let gap = event.gap.as_ref().unwrap();
+        let mut batch = Batch::default();
+        let gap = event.gap.as_ref().unwrap();
+        for at in [8, 9] {
             batch.gap(event.id, at, gap, |object| drop(object.member("meta", &event.meta)));
-        };
-        let (mut first, mut batch) = (Batch::default(), Batch::default());
-        push(&mut batch, 9);
-        push(&mut first, 8);
-        first.append(&mut batch);
-        assert!(batch.is_empty());
-        let read: Vec<(Event, i64)> = first
+        }
+        let read: Vec<(Event, i64)> = batch
             .iter()
             .map(|(encoded, micros)| {
                 let mut out = Vec::new();
@@ -156,6 +140,6 @@ mod tests {
             })
             .collect();
         assert_eq!(read, [(event.clone(), 8), (event, 9)]);
-        assert_eq!([first.count(0), first.count(1), first.count(2)], [6, 3, 0]);
+        assert_eq!([batch.count(0), batch.count(1), batch.count(2)], [6, 3, 0]);
     }
 }

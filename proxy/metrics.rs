@@ -10,7 +10,7 @@ use panoptes_parser::sql::Category;
 use panoptes_sinks::Journal;
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder, local::LocalHistogram,
+    Registry, TextEncoder, core::Collector, local::LocalHistogram,
 };
 
 use crate::session::Ending;
@@ -144,27 +144,21 @@ impl Metrics {
 
 impl JournalMetrics {
     fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let lag_events = IntGaugeVec::new(
-            Opts::new(
-                "panoptes_sink_lag_events",
-                "Events in the journal that the sink has not acknowledged.",
-            ),
-            &["sink"],
-        )?;
-        registry.register(Box::new(lag_events.clone()))?;
-        let lag_seconds = GaugeVec::new(
-            Opts::new(
-                "panoptes_sink_lag_seconds",
-                "Age of the oldest event that the sink has not acknowledged.",
-            ),
-            &["sink"],
-        )?;
-        registry.register(Box::new(lag_seconds.clone()))?;
+        let lag_events = Opts::new(
+            "panoptes_sink_lag_events",
+            "Events in the journal that the sink has not acknowledged.",
+        );
+        let lag_seconds = Opts::new(
+            "panoptes_sink_lag_seconds",
+            "Age of the oldest event that the sink has not acknowledged.",
+        );
         let blocked = prometheus::Counter::new(
             "panoptes_journal_blocked_seconds_total",
             "How long the audit threads waited for room in the journal.",
         )?;
-        registry.register(Box::new(blocked.clone()))?;
+        let lag_events = registered(registry, IntGaugeVec::new(lag_events, &["sink"])?)?;
+        let lag_seconds = registered(registry, GaugeVec::new(lag_seconds, &["sink"])?)?;
+        let blocked = registered(registry, blocked)?;
         Ok(Self {
             bytes: gauge(registry, "panoptes_journal_bytes", "Size of the journal on disk.")?,
             max_bytes: gauge(registry, "panoptes_journal_max_bytes", "What the journal may take on disk.")?,
@@ -288,15 +282,11 @@ impl Traffic {
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
+    registered(registry, IntGauge::new(name, help)?)
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    let counter = IntCounter::new(name, help)?;
-    registry.register(Box::new(counter.clone()))?;
-    Ok(counter)
+    registered(registry, IntCounter::new(name, help)?)
 }
 
 fn counters(
@@ -305,15 +295,20 @@ fn counters(
     help: &str,
     labels: &[&str],
 ) -> Result<IntCounterVec, prometheus::Error> {
-    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(counters.clone()))?;
-    Ok(counters)
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 
 fn histogram(registry: &Registry, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
-    let histogram = Histogram::with_opts(HistogramOpts::new(name, help).buckets(ADDED_BUCKETS.to_vec()))?;
-    registry.register(Box::new(histogram.clone()))?;
-    Ok(histogram)
+    let options = HistogramOpts::new(name, help).buckets(ADDED_BUCKETS.to_vec());
+    registered(registry, Histogram::with_opts(options)?)
+}
+
+fn registered<M: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: M,
+) -> Result<M, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }
 
 /// Counters of the journal are its own; a metric only ever follows them up.

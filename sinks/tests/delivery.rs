@@ -152,10 +152,7 @@ fn full_and_drop_counts_and_tells_before_the_next_event() {
 fn an_event_too_large_becomes_a_gap_in_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(&small(dir.path(), OnFull::Block), &["probe"]);
-    let mut events = batch(0..1, 0);
-    events.append(&mut batch(1..2, 40_000));
-    events.append(&mut batch(2..3, 0));
-    let appended = journal.append(&events).unwrap();
+    let appended = journal.append(&padded([(0, 0), (1, 40_000), (2, 0)])).unwrap();
     assert_eq!((appended.first, appended.last), (1, 3));
     let probe = Probe::default();
     let sinks = start(&journal, &[("probe", &probe)]);

@@ -37,8 +37,13 @@ pub fn open(options: &config::Journal, sinks: &[&str]) -> Journal {
 
 /// Events with these bodies, under ids made of them.
 pub fn batch(bodies: impl IntoIterator<Item = u64>, padding: usize) -> Batch {
+    padded(bodies.into_iter().map(|body| (body, padding)))
+}
+
+/// Events with these bodies and so much padding each.
+pub fn padded(events: impl IntoIterator<Item = (u64, usize)>) -> Batch {
     let mut batch = Batch::default();
-    for body in bodies {
+    for (body, padding) in events {
         let padding = "x".repeat(padding);
         let micros = i64::try_from(body).unwrap();
         batch.event(Uuid::from_u128(body.into()), Kind::Statement, micros, |event| {
