@@ -26,12 +26,16 @@ impl Lexer<'_> {
         if let Some(comment) = run.windows(2).position(|pair| pair == b"--" || pair == b"/*") {
             length = comment;
         }
-        let special = |bytes: &[u8]| bytes.iter().any(|byte| b"~!@#%^&|`?".contains(byte));
+        let special = run.iter().position(|byte| b"~!@#%^&|`?".contains(byte)).unwrap_or(run.len());
         while length > 1
             && run.get(length - 1).is_some_and(|last| matches!(last, b'+' | b'-'))
-            && !special(run.get(..length - 1).unwrap_or_default())
+            && special >= length - 1
         {
             length -= 1;
+        }
+        // A long run of signs: told one by one, each would cost a look at all that follow.
+        if length == 1 && run.len() == LONGEST && run.iter().all(|byte| matches!(byte, b'+' | b'-')) {
+            return LONGEST - 1;
         }
         length
     }

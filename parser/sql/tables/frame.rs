@@ -147,6 +147,6 @@ impl Tables<'_> {
         frame.with = With::Header;
         let in_sight = frame.recursive;
         let key = folded(self.cursor.text, token, Dialect::POSTGRES).into_owned();
-        self.expressions.push((key, in_sight));
+        self.note_expression(key, in_sight);
     }
 }

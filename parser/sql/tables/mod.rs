@@ -138,7 +138,16 @@ impl<'a> Tables<'a> {
 
     /// From here on this name is a common table expression.
     pub(super) fn defines_expression(&mut self, key: String) {
-        self.expressions.push((key, true));
+        self.note_expression(key, true);
+    }
+
+    /// Each table is looked for among them, so that there may not be too many.
+    fn note_expression(&mut self, key: String, in_sight: bool) {
+        if self.expressions.len() < MAX_TABLES {
+            self.expressions.push((key, in_sight));
+        } else {
+            self.cut = true;
+        }
     }
 
     /// A dotted name, and how long its name and key are without the last part.

@@ -1,0 +1,93 @@
+//! What a statement made to be slow costs: no more than its length.
+//!
+//! `cargo test --release -p panoptes-parser --test sql_bounds -- --nocapture` prints what each costs.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use panoptes_parser::sql::{self, Dialect, classify::STACK_BYTES};
+
+/// Runs of each size, of which the best counts: others use the machine too.
+const RUNS: usize = 5;
+/// What four times the length may cost, where four times would be right and sixteen times is what must not be: caches are
+/// left behind, and the clock is not ours alone.
+const MOST: f64 = 10.0;
+/// Below this the clock says nothing.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// A name, how often the piece comes, what is before it, the piece, what is behind it.
+type Case = (&'static str, usize, &'static str, &'static str, &'static str);
+
+/// At the size that an attacker would choose: as the issue has it, or some 200 KiB.
+const CASES: [Case; 30] = [
+    ("chained operators", 40_000, "SELECT 1", "+1", " FROM t"),
+    ("chained AND", 40_000, "SELECT 1 FROM t WHERE a", " AND a", ""),
+    ("chained OR below the limit", 2_000, "SELECT 1 FROM t WHERE a", " OR a", ""),
+    ("parentheses", 10_000, "SELECT * FROM ", "(", "t"),
+    ("parentheses below the limit", 24, "SELECT * FROM t JOIN ", "(", "t"),
+    ("joins in parentheses", 24, "SELECT * FROM ", "(t JOIN ", "t"),
+    ("functions in functions", 24, "SELECT ", "f(1, ", "1"),
+    ("semicolons", 100_000, "SELECT 1", ";", ""),
+    ("statements", 20_000, "", "SELECT 1;", ""),
+    ("plus signs", 200_000, "SELECT ", "+", "1"),
+    ("minus signs", 100_000, "SELECT ", "- ", "1"),
+    ("at signs", 200_000, "SELECT ", "@", "1"),
+    ("brackets", 100_000, "SELECT a", "[1]", ""),
+    ("commas", 100_000, "SELECT 1", ",1", ""),
+    ("literals in a list", 50_000, "SELECT 1 FROM t WHERE a IN (1", ",1", ")"),
+    ("parameters in a list", 20_000, "SELECT 1 FROM t WHERE a IN ($1", ",$2", ")"),
+    ("rows", 20_000, "INSERT INTO t VALUES (1, 'a')", ",(1, 'a')", ""),
+    ("rows that differ", 10_000, "INSERT INTO t VALUES (1, a)", ",(1, b), (c, 2)", ""),
+    ("tables", 20_000, "SELECT * FROM a", ", abcdef", ""),
+    ("expressions", 5_000, "WITH a AS (SELECT 1)", ", b AS (SELECT * FROM nowhere)", " SELECT 1"),
+    ("comments", 20_000, "SELECT 1", " /* a */", " FROM t"),
+    ("nested comments", 50_000, "SELECT 1 ", "/*", ""),
+    ("lines of comment", 20_000, "SELECT 'a'", " -- x\n", ""),
+    ("strings", 20_000, "SELECT 1", ",'a' ", ""),
+    ("pieces of a string", 20_000, "SELECT 'a'", "\n'b'", ""),
+    ("dollars", 100_000, "SELECT ", "$", ""),
+    ("tags that do not end", 50_000, "SELECT ", "$a ", ""),
+    ("quotes", 100_000, "SELECT ", "\"\"", ""),
+    ("CASE in CASE", 5_000, "SELECT ", "CASE WHEN 1 THEN ", "1"),
+    ("unions", 5_000, "SELECT 1", " UNION SELECT 1", " FROM t"),
+];
+
+#[test]
+fn cost_grows_with_length_alone() {
+    on_large_stack(|| {
+        let slow: Vec<String> = CASES.iter().filter_map(grows).collect();
+        assert!(slow.is_empty(), "{slow:#?}");
+    });
+}
+
+fn grows((name, times, before, piece, behind): &Case) -> Option<String> {
+    let text = |times: usize| [before, &*piece.repeat(times), behind].concat();
+    let (quarter, whole) = (cost(&text(times / 4)), cost(&text(*times)));
+    println!("{name:<30}{:>10} bytes {whole:>12.3?}", text(*times).len());
+    let ratio = whole.as_secs_f64() / quarter.as_secs_f64();
+    (whole > LEAST && ratio > MOST).then(|| format!("{name}: {quarter:?} for a quarter, {whole:?} for all"))
+}
+
+/// All that the audit does with a text.
+fn cost(text: &str) -> Duration {
+    let mut normalized = String::new();
+    let mut once = || {
+        let begin = Instant::now();
+        for piece in sql::split(text.as_bytes(), Dialect::POSTGRES).take(10_001) {
+            assert!(piece.end <= text.len());
+        }
+        sql::redact(text, Dialect::POSTGRES);
+        sql::normalize(text, Dialect::POSTGRES, &mut normalized);
+        sql::effect(text, Dialect::POSTGRES);
+        sql::classify(text, Dialect::POSTGRES);
+        begin.elapsed()
+    };
+    std::iter::repeat_with(&mut once).take(RUNS).min().expect("runs")
+}
+
+fn on_large_stack(work: impl FnOnce() + Send + 'static) {
+    thread::Builder::new().stack_size(STACK_BYTES).spawn(work).expect("a thread").join().expect("no panic");
+}
