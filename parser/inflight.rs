@@ -41,10 +41,12 @@ impl<K> Default for Inflight<K> {
 
 impl<K: Copy> Inflight<K> {
     /// Adds a question of which `body` is kept, and the digest of its text where that is not all of it.
-    pub fn push(&mut self, kind: K, asked: Nanos, body: &[u8], length: u64, digest: Option<Digest>) {
+    pub fn push(&mut self, kind: K, asked: Nanos, body: &[u8], length: u64, digest: Option<&Digest>) {
         self.bytes.extend_from_slice(body);
         self.entries.push_back(Entry { kind, asked, length, kept: body.len(), digested: digest.is_some() });
-        self.digests.extend(digest);
+        if let Some(digest) = digest {
+            self.digests.push_back(*digest);
+        }
     }
 
     /// The question that is answered next.

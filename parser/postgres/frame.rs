@@ -23,7 +23,7 @@ pub(super) struct Frame<'a> {
     /// Length of the whole body.
     pub(super) length: u64,
     /// Of its text, where it is one that was not kept whole.
-    pub(super) digest: Option<Digest>,
+    pub(super) digest: Option<&'a Digest>,
     /// When its first byte was seen.
     pub(super) begun: Nanos,
 }
@@ -69,7 +69,10 @@ pub(super) struct Framer {
     /// Body bytes that are still to be kept.
     to_keep: usize,
     kept: Vec<u8>,
-    digest: Option<Box<TextDigest>>,
+    /// Takes the digest of the frame in `kept`.
+    hashing: Option<Box<TextDigest>>,
+    /// Of the frame that was given out last, if it has one.
+    digest: Digest,
     length: u64,
     begun: Nanos,
     /// The frame in `kept` was given out.
@@ -96,6 +99,7 @@ impl Framer {
         *place = chunk.len() - rest.len();
         frame.map(|whole| match whole {
             Advance::Whole(frame) => Some(frame),
+            Advance::Cut(frame) => Some(Frame { digest: Some(&self.digest), ..frame }),
             Advance::Kept => Some(self.give()),
             Advance::More => None,
         })
@@ -139,9 +143,14 @@ impl Framer {
                 usize::try_from(length).ok().and_then(|n| behind.split_at_checked(n))
             {
                 *rest = behind;
-                let digest = keep.digested(length).map(|strings| TextDigest::of(strings, body));
-                let body = head(body, keep.bytes);
-                return Ok(Advance::Whole(Frame { kind, body, length, digest, begun: at }));
+                let frame = Frame { kind, body: head(body, keep.bytes), length, digest: None, begun: at };
+                return Ok(match keep.digested(length) {
+                    None => Advance::Whole(frame),
+                    Some(strings) => {
+                        self.digest = TextDigest::of(strings, body);
+                        Advance::Cut(frame)
+                    }
+                });
             }
             self.begun = at;
             self.begin_body(*header, length, keep);
@@ -180,7 +189,7 @@ impl Framer {
         self.length = length;
         self.missing = length;
         self.to_keep = keep.bytes;
-        self.digest = keep.digested(length).map(|strings| Box::new(TextDigest::behind(strings)));
+        self.hashing = keep.digested(length).map(|strings| Box::new(TextDigest::behind(strings)));
     }
 
     fn take_body<'c>(&mut self, rest: &mut &'c [u8]) -> Advance<'c> {
@@ -191,8 +200,8 @@ impl Framer {
         let kept = head(body, self.to_keep);
         self.to_keep -= kept.len();
         self.kept.extend_from_slice(kept);
-        if let Some(digest) = &mut self.digest {
-            digest.add(body);
+        if let Some(hashing) = &mut self.hashing {
+            hashing.add(body);
         }
         if self.missing > 0 { Advance::More } else { Advance::Kept }
     }
@@ -200,7 +209,9 @@ impl Framer {
     fn give(&mut self) -> Frame<'_> {
         self.given = true;
         let [kind, ..] = self.header;
-        let digest = self.digest.take().map(|digest| digest.finish());
+        let hashed = self.hashing.take().map(|hashing| hashing.finish());
+        self.digest = hashed.unwrap_or_default();
+        let digest = hashed.is_some().then_some(&self.digest);
         Frame { kind, body: &self.kept, length: self.length, digest, begun: self.begun }
     }
 
@@ -216,6 +227,8 @@ impl Framer {
 enum Advance<'c> {
     /// To a frame that lies whole in it.
     Whole(Frame<'c>),
+    /// To one whose text is not kept whole.
+    Cut(Frame<'c>),
     /// To the end of a frame that was cut, and kept.
     Kept,
     /// Not to the end of a frame.
@@ -247,7 +260,7 @@ mod tests {
             loop {
                 match framer.next(chunk, &mut place, 0, rule) {
                     Ok(Some(frame)) => {
-                        seen.push((frame.kind, frame.body.to_vec(), frame.length, frame.digest))
+                        seen.push((frame.kind, frame.body.to_vec(), frame.length, frame.digest.copied()))
                     }
                     Ok(None) => break,
                     Err(reason) => return (seen, Some(reason)),

@@ -85,7 +85,11 @@ pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits)
         b'S' | b'H' | b'X' | b'c' | b'f' => (SMALL, 0),
         _ => return Err("invalid frontend message type"),
     };
-    let text_behind = Kind::of(kind, length).and_then(Kind::text_behind);
+    let text_behind = match kind {
+        b'Q' => Kind::Query.text_behind(),
+        b'P' => Kind::Parse.text_behind(),
+        _ => None,
+    };
     if length <= most { Ok(Keep { bytes: keep, text_behind }) } else { Err("invalid message length") }
 }
 

@@ -87,11 +87,13 @@ impl Pipeline {
             _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
         }
         let keep = if self.asked.size() < most { frame.body.len() } else { HEAD_BYTES };
-        let (body, digest) = match frame.body.split_at_checked(keep) {
-            Some((head, [_, ..])) => (head, frame.digest.or_else(|| digest(kind, frame.body))),
-            _ => (frame.body, frame.digest),
-        };
-        self.asked.push(kind, frame.begun, body, length, digest);
+        match frame.body.split_at_checked(keep) {
+            Some((head, [_, ..])) => {
+                let hashed = digest(kind, frame.body);
+                self.asked.push(kind, frame.begun, head, length, frame.digest.or(hashed.as_ref()));
+            }
+            _ => self.asked.push(kind, frame.begun, frame.body, length, frame.digest),
+        }
     }
 
     /// Counts COPY data of the client.
@@ -347,7 +349,7 @@ fn hashed(digest: Option<&Digest>, out: &mut impl Observer) {
 /// Settles a question that never had a place in the queue.
 fn skipped(kind: Kind, frame: Frame<'_>, out: &mut impl Observer) {
     if kind.is_told() {
-        hashed(frame.digest.as_ref(), out);
+        hashed(frame.digest, out);
         let ask = frontend::ask(kind, frame.body, frame.length);
         let (asked, answered) = (frame.begun, frame.begun);
         out.observe(Observation::Settled(Settled {
