@@ -110,7 +110,8 @@ impl Identity {
 
     /// Writes what became of statements written before, and tells its number in the session.
     pub(crate) fn write_verdict(&mut self, told: &Told, tools: &mut Tools) -> u64 {
-        let at = tools.anchor.unix_micros(clock::now());
+        // The link that was lost decided it, where no answer did: that is now.
+        let at = told.unix_micros.unwrap_or_else(|| tools.anchor.unix_micros(clock::now()));
         let transaction = Transaction {
             id: Some(told.transaction),
             verdict: Some(told.verdict),

@@ -79,6 +79,11 @@ impl Statement {
         }
     }
 
+    /// When its answer was complete, in microseconds since 1970.
+    pub(crate) fn answered(&self) -> i64 {
+        self.unix_micros.saturating_add_unsigned(self.duration_micros)
+    }
+
     /// Whether its verdict is not known yet. What never ran has none.
     pub(crate) fn is_open(&self) -> bool {
         self.verdict.is_none() && self.end.outcome != Some(Outcome::Skipped)

@@ -51,6 +51,8 @@ pub(crate) struct Told {
     pub(crate) savepoint: Option<String>,
     /// The error that undid them when they were to be committed.
     pub(crate) undone_by: Option<Rc<Error>>,
+    /// When it was decided, in microseconds since 1970: by the answer to the statement that did.
+    pub(crate) unix_micros: Option<i64>,
 }
 
 impl Transactions {
@@ -238,8 +240,15 @@ impl Transactions {
         let Some(block) = block else { return };
         self.mark_last(TransactionStatus::Idle);
         if let Some((from, to)) = block.written {
-            let told =
-                Told { transaction: block.id, verdict: told_verdict, from, to, savepoint: None, undone_by };
+            let told = Told {
+                transaction: block.id,
+                verdict: told_verdict,
+                from,
+                to,
+                savepoint: None,
+                undone_by,
+                unix_micros: self.last().map(|last| last.answered()),
+            };
             self.held.push(Item::Verdict(Box::new(told)));
         }
     }
@@ -308,7 +317,8 @@ impl Transactions {
             && seq < to
         {
             let (from, verdict, savepoint) = (seq + 1, Verdict::RolledBack, Some(name.to_owned()));
-            let told = Told { transaction, verdict, from, to, savepoint, undone_by: None };
+            let unix_micros = self.last().map(|last| last.answered());
+            let told = Told { transaction, verdict, from, to, savepoint, undone_by: None, unix_micros };
             self.held.push(Item::Verdict(Box::new(told)));
         }
     }

@@ -1,6 +1,6 @@
 //! What became of statements: blocks, savepoints, groups that are written before their end.
 
-use panoptes_event::{Outcome, Verdict};
+use panoptes_event::{Event, Kind, Outcome, Verdict};
 use panoptes_parser::wire::{Answer, Ask, Observation, Target, TransactionStatus::Failed};
 
 use super::{Stage, done, failed, failed_at, failure};
@@ -47,6 +47,20 @@ fn a_released_savepoint_is_that_of_its_transaction() {
     let verdicts: Vec<_> = stage.events().iter().filter_map(|e| e.transaction.clone()).collect();
     let told: Vec<_> = verdicts.iter().filter_map(|t| Some((t.from_seq?, t.to_seq?, t.verdict?))).collect();
     assert_eq!(told, [(3, 5, Verdict::RolledBack), (1, 6, Verdict::Committed)]);
+}
+
+#[test]
+fn a_verdict_has_the_time_of_the_answer_that_decided_it() {
+    let mut stage = Stage::new();
+    stage.within("begin", "BEGIN").within("delete from t", "DELETE 1").query("commit", done("COMMIT")).idle();
+    let [.., commit, verdict] = stage.events() else { panic!("too few") };
+    let micros = |event: &Event| {
+        let (_, fraction) = event.meta.timestamp.trim_end_matches('Z').split_once('.').unwrap();
+        fraction.parse::<i64>().unwrap()
+    };
+    assert_eq!(verdict.kind, Kind::Verdict);
+    let between = (micros(verdict) - micros(commit)).rem_euclid(1_000_000);
+    assert_eq!(between, 2_499, "from the question to the answer");
 }
 
 #[test]
