@@ -419,7 +419,7 @@ pub struct Blind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
-    /// How many.
+    /// How many; 0 where nobody can tell.
     pub count: u64,
     /// When the first was lost, RFC 3339.
     pub from: String,

@@ -12,12 +12,12 @@
 //! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `directory`: files that stay; `shared`: what the threads share; `stats`: the figures.
 //!
-//! On disk: `lock`, `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
+//! On disk: `lock`, `running` (while it is open), `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
 //! person to look at, `….damaged`.
 //!
 //! What holds: an event that `append` took is delivered to each sink at least once, over crashes of this process; over
-//! crashes of the machine, if it is older than the sync interval. Numbers have no holes but those that a gap event
-//! tells of. A number that a sink acknowledged is not given again.
+//! crashes of the machine, if it is older than the sync interval; of every crash a gap event tells. Numbers have no
+//! holes but those that a gap event tells of. A number that a sink acknowledged is not given again.
 
 mod cursor;
 mod directory;
@@ -226,7 +226,7 @@ impl Journal {
         lock(&shared.writer).trim();
         shared.remove_spares(Spares::all);
         shared.closed.send_replace(true);
-        told.and(synced).map_err(|source| Error::io("close the journal in", self.dir(), source))
+        told.and(synced).and_then(|()| shared.end_in_order()).map_err(|source| Error::io("close the journal in", self.dir(), source))
     }
 
     /// One sink's way through the journal; `None` for a sink that was not named to [`Journal::open`].
@@ -250,7 +250,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop_syncing();
-        if let Err(error) = self.shared.sync() {
+        if let Err(error) = self.shared.sync().and_then(|()| self.shared.end_in_order()) {
             tracing::error!(%error, "the last events may not survive a crash of the machine");
         }
         lock(&self.shared.writer).trim();

@@ -27,6 +27,8 @@ use super::{
 const WRITE: u64 = 1 << 20;
 /// What is kept for gap events, at most.
 const RESERVE: u64 = 1 << 20;
+/// A file that is there while the journal is open: who finds it comes after a crash.
+pub(crate) const RUNNING: &str = "running";
 /// A smaller journal has no room for the segments that it is made of.
 const MIN_SIZE: u64 = 64 << 10;
 
@@ -48,6 +50,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     let next = findings.next.max(seen.saturating_add(1));
     let sinks = progress(&cursors, sinks, &findings, next).map_err(io.clone()("read the cursors in"))?;
     let (writer, ledger) = adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
+    let crashed = directory.join(RUNNING).exists();
     let shared = Shared {
         directory,
         cursors,
@@ -66,15 +69,31 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         #[cfg(test)]
         failing_syncs: std::sync::atomic::AtomicU64::new(0),
     };
-    shared.restore(&findings, next, now).map_err(io("recover"))?;
+    shared.restore(&findings, crashed, next, now).map_err(io.clone()("recover"))?;
+    if !crashed {
+        shared.directory.create(RUNNING).and_then(|_| shared.directory.sync()).map_err(io("mark as open"))?;
+    }
     shared.release(true);
     Ok(shared)
 }
 
 impl Shared {
+    /// The journal is complete: the next start finds no crash.
+    pub(crate) fn end_in_order(&self) -> io::Result<()> {
+        self.directory.remove(RUNNING)?;
+        self.directory.sync()
+    }
+
     /// Tells what is lost, then mends.
-    fn restore(&self, findings: &Findings, next: u64, now: i64) -> io::Result<()> {
+    fn restore(&self, findings: &Findings, crashed: bool, next: u64, now: i64) -> io::Result<()> {
         let mut losses = findings.losses.clone();
+        if crashed {
+            let from = if findings.last_micros > 0 { findings.last_micros } else { now };
+            let reason = "the program or its machine ended without notice: what it had seen and not yet written \
+                          is not known"
+                .to_owned();
+            losses.push(Loss { count: 0, from, to: now, reason });
+        }
         let mut writer = lock(&self.writer);
         if next > findings.next {
             let count = next - findings.next;

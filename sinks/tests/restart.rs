@@ -44,6 +44,21 @@ fn the_first_events_are_not_skipped_when_the_first_run_crashes() {
 }
 
 #[test]
+fn a_crash_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (options, out) = (options(dir.path()), dir.path().join("out"));
+    open(&options, &["file"]).append(&batch(0..3, 0)).unwrap();
+    fs::write(dir.path().join("running"), "").unwrap();
+    for _ in 0..2 {
+        let received = drain(&options, &out);
+        assert_eq!(bodies(&received), [0, 1, 2]);
+        let (count, reason) = received[3].gap.clone().unwrap();
+        assert!(count == 0 && reason.contains("ended without notice"), "{reason}");
+        assert_eq!(received.len(), 4);
+    }
+}
+
+#[test]
 fn a_new_sink_begins_with_the_next_event_and_a_lost_cursor_with_the_oldest() {
     let dir = tempfile::tempdir().unwrap();
     let (options, out) = (options(dir.path()), dir.path().join("out"));

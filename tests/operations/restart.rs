@@ -46,6 +46,10 @@ fn killed(_: &Rig) -> Result<(), Failed> {
     // Nothing is under way any more, so that this is the journal's last word.
     assert!(proxy.stop().success(), "{}", proxy.log());
     assert!(!proxy.log().contains("not everything is delivered"), "{}", proxy.log());
+    let gaps: BTreeSet<_> =
+        proxy.events().iter().filter(|e| e["kind"] == "gap").map(|e| e["gap"].to_string()).collect();
+    assert_eq!(gaps.len(), 3, "each crash is told: {gaps:?}");
+    assert!(gaps.iter().all(|gap| gap.contains("without notice")), "{gaps:?}");
     expect_whole(&proxy)
 }
 
