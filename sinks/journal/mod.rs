@@ -226,7 +226,9 @@ impl Journal {
         lock(&shared.writer).trim();
         shared.remove_spares(Spares::all);
         shared.closed.send_replace(true);
-        told.and(synced).and_then(|()| shared.end_in_order()).map_err(|source| Error::io("close the journal in", self.dir(), source))
+        told.and(synced)
+            .and_then(|()| shared.end_in_order())
+            .map_err(|source| Error::io("close the journal in", self.dir(), source))
     }
 
     /// One sink's way through the journal; `None` for a sink that was not named to [`Journal::open`].

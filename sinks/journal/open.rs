@@ -89,9 +89,10 @@ impl Shared {
         let mut losses = findings.losses.clone();
         if crashed {
             let from = if findings.last_micros > 0 { findings.last_micros } else { now };
-            let reason = "the program or its machine ended without notice: what it had seen and not yet written \
+            let reason =
+                "the program or its machine ended without notice: what it had seen and not yet written \
                           is not known"
-                .to_owned();
+                    .to_owned();
             losses.push(Loss { count: 0, from, to: now, reason });
         }
         let mut writer = lock(&self.writer);
