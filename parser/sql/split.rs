@@ -11,19 +11,21 @@ use super::Dialect;
 use super::lexer::{Kind, Lexer};
 use super::mysql::Compound;
 
-/// Iterator over the statements of a text, as byte ranges: no `;`, no surrounding white space or comments.
-/// Pieces without a token are no statements.
+/// Iterator over the statements of a text, as byte ranges: no `;`, no surrounding white space or comments. A version comment
+/// (`/*!40101 SET NAMES utf8 */`) runs, and stays whole. Pieces without a token are no statements.
 #[derive(Clone, Debug)]
 pub struct Statements<'a> {
     text: &'a [u8],
     lexer: Lexer<'a>,
     dialect: Dialect,
     certain: bool,
+    /// One past the `;` before the next piece.
+    from: usize,
 }
 
 /// Cuts `text`. One pass, constant memory.
 pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
-    Statements { text, lexer: Lexer::new(text, dialect), dialect, certain: true }
+    Statements { text, lexer: Lexer::new(text, dialect), dialect, certain: true, from: 0 }
 }
 
 impl Statements<'_> {
@@ -38,19 +40,37 @@ impl Iterator for Statements<'_> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         let mut piece: Option<Range<usize>> = None;
+        let mut opened = None;
         let mut nesting = Nesting::new(self.dialect);
         while let Some(token) = self.lexer.token() {
             if token.kind == Kind::Semicolon && nesting.outside() {
+                self.from = token.end;
                 if piece.is_some() {
                     break;
                 }
                 continue;
             }
             nesting.enter(token.kind, self.text.get(token.start..token.end).unwrap_or_default());
+            if piece.is_none() {
+                opened = self.lexer.version_comment().filter(|opened| *opened >= self.from);
+            }
             piece = Some(piece.map_or(token.start, |piece| piece.start)..token.end);
         }
         self.certain &= nesting.outside() && nesting.certain();
-        piece
+        piece.map(|piece| self.with_version_comments(piece, opened))
+    }
+}
+
+impl Statements<'_> {
+    /// `piece` with the version comment that it begins in, and the one that it ends in. One that a `;` inside of it cuts in two
+    /// is left out: half of it would be read otherwise.
+    fn with_version_comments(&self, piece: Range<usize>, opened: Option<usize>) -> Range<usize> {
+        if self.lexer.version_comment().is_some() {
+            return piece;
+        }
+        let start = opened.unwrap_or(piece.start);
+        let ended = self.lexer.ended_version_comment();
+        start..if ended.start < start { piece.end } else { piece.end.max(ended.end) }
     }
 }
 

@@ -17,6 +17,7 @@ impl Lexer<'_> {
                 b'*' if self.in_version_comment && self.peek(1) == b'/' => {
                     self.in_version_comment = false;
                     self.at += 2;
+                    self.closed = self.at;
                 }
                 _ => return,
             }
@@ -44,10 +45,12 @@ impl Lexer<'_> {
             let end = end.map(|found| self.at + 2 + found + 2);
             return self.finish(end);
         }
+        let opened = self.at;
         self.at += if mariadb { 4 } else { 3 };
         let version = self.comment_version();
         if runs(server, version, mariadb) {
             self.in_version_comment = true;
+            self.opened = opened;
         } else {
             self.skip_version_comment();
         }
@@ -108,12 +111,15 @@ impl Lexer<'_> {
     }
 }
 
+/// `/*M!999999\- enable the sandbox mode */`, the first line of mariadb-dump's output, is for its client alone.
+const NO_VERSION: u32 = 990_000;
+
 /// Does the server run what is inside? MariaDB takes the versions of MySQL 5.7 and later for none of its own.
 /// <https://mariadb.com/kb/en/comment-syntax/>, <https://dev.mysql.com/doc/refman/8.4/en/comments.html>
 fn runs(server: Server, version: Option<u32>, mariadb: bool) -> bool {
     let Some(version) = version else { return true };
     match server {
-        Server::Unknown => true,
+        Server::Unknown => version < NO_VERSION,
         Server::Mysql(own) => version <= own,
         Server::Mariadb(own) => version <= own && (mariadb || !(50_700..=99_999).contains(&version)),
     }

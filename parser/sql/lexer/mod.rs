@@ -11,6 +11,8 @@ mod string;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use self::byte::{DIGIT, OPERATOR, PART, START, is};
 use super::Dialect;
 
@@ -70,18 +72,31 @@ pub struct Lexer<'a> {
     at: usize,
     dialect: Dialect,
     in_version_comment: bool,
+    /// Where the last version comment that runs begins, and one past the end of the last that has one.
+    opened: usize,
+    closed: usize,
     certain: bool,
 }
 
 impl<'a> Lexer<'a> {
     /// Reads `text` by the rules of `dialect`.
     pub fn new(text: &'a [u8], dialect: Dialect) -> Self {
-        Self { text, at: 0, dialect, in_version_comment: false, certain: true }
+        Self { text, at: 0, dialect, in_version_comment: false, opened: 0, closed: 0, certain: true }
     }
 
     /// False once a string, comment or quoted identifier ran into the end of the text.
     pub fn certain(&self) -> bool {
         self.certain
+    }
+
+    /// Where the version comment begins whose inside is being read.
+    pub(super) fn version_comment(&self) -> Option<usize> {
+        self.in_version_comment.then_some(self.opened)
+    }
+
+    /// The last version comment that ran and has ended; empty before the first.
+    pub(super) fn ended_version_comment(&self) -> Range<usize> {
+        self.opened..self.closed
     }
 
     fn peek(&self, ahead: usize) -> u8 {

@@ -87,6 +87,7 @@ fn mysql() {
         ),
         ("_a 'b' _utf8 /* c */ 'd'", "Word:_a String:'b' String:_utf8 /* c */ 'd'"),
         ("a /*!123 b */ c", "Word:a Number:123 Word:b Word:c"),
+        ("a /*M!999999\\- b */ c", "Word:a Word:c"),
         ("a /*!800001 b */ c", "Word:a Word:b Word:c"),
         ("a /*!80000 b /* c */ d */ e", "Word:a Word:b Word:d Word:e"),
         ("a /*!80000 '*/ b'", "Word:a String:'*/ b' unsure"),
