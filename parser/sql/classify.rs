@@ -30,8 +30,8 @@ pub struct Class {
     pub main_table: Option<String>,
     /// Name of a DDL target that is no table.
     pub object_name: Option<String>,
-    /// That name is a string in the text (`'user'@'host'`): the normalized text, where literals are `?`, does not tell it, so
-    /// the class may not be kept by it.
+    /// That name (`'user'@'host'`) or a table's (`"t"` under ANSI_QUOTES) is a string in the text: the normalized text, where
+    /// literals are `?`, does not tell it, so the class may not be kept by it.
     pub literal_name: bool,
     /// Every table named, in order of appearance, each once; at most 1,000.
     pub tables: Vec<Access>,

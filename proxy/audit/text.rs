@@ -407,6 +407,10 @@ mod tests {
             let class = read(&format!("DROP USER '{user}'@'%'"));
             assert_eq!(class.object_name, Some(format!("{user}@%")));
         }
+        // Under ANSI_QUOTES a string is a name.
+        for table in ["orders", "users"] {
+            assert_eq!(read(&format!("SELECT \"id\" FROM \"{table}\"")).main_table.as_deref(), Some(table));
+        }
         let prepared =
             texts.read("PREPARE s FROM 'UPDATE a SET b = ?'", None, Dialect::MYSQL).prepares.clone();
         assert_eq!(prepared.unwrap().form.class.main_table.as_deref(), Some("a"));

@@ -24,6 +24,8 @@ pub(super) struct Reader<'a> {
     pub(super) tables: Vec<Table>,
     /// Something was not understood, or is not in the text: the tables may be more or others.
     pub(super) doubt: bool,
+    /// A table's name is a string in the text.
+    pub(super) literal: bool,
     /// What follows is only explained.
     pub(super) idle: bool,
     pub(super) frames: Vec<Frame>,
@@ -46,6 +48,7 @@ impl<'a> Reader<'a> {
             target: Target::default(),
             tables: Vec::new(),
             doubt: false,
+            literal: false,
             idle: false,
             frames: vec![Frame { fresh: Fresh::Statement, ..Frame::default() }],
             aims: Vec::new(),
@@ -104,12 +107,15 @@ impl<'a> Reader<'a> {
         }
         let first = self.cursor.peek().filter(|token| self.is_name(*token))?;
         self.cursor.take();
+        self.literal |= first.kind == Kind::String;
         let mut name = unquoted(self.cursor.text, first).into_owned();
         while self.cursor.kind() == Some(Kind::Dot)
-            && let Some(part) = self.cursor.peek_at(1).filter(is_part)
+            && let Some(part) =
+                self.cursor.peek_at(1).filter(|part| is_part(part) || self.is_ansi_name(*part))
         {
             self.cursor.take();
             self.cursor.take();
+            self.literal |= part.kind == Kind::String;
             name.push('.');
             name.push_str(&unquoted(self.cursor.text, part));
         }
@@ -117,7 +123,17 @@ impl<'a> Reader<'a> {
     }
 
     fn is_name(&self, token: Token) -> bool {
-        token.kind == Kind::Quoted || (token.kind == Kind::Word && !is_reserved(self.cursor.spelling(token)))
+        match token.kind {
+            Kind::Quoted => true,
+            Kind::Word => !is_reserved(self.cursor.spelling(token)),
+            _ => self.is_ansi_name(token),
+        }
+    }
+
+    /// `FROM "orders"`: no string may stand where a table does, so sql_mode `ANSI_QUOTES` is on, whatever we know of it.
+    fn is_ansi_name(&self, token: Token) -> bool {
+        let body = self.cursor.spelling(token).strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        token.kind == Kind::String && body.is_some_and(|body| !body.is_empty() && !body.contains('"'))
     }
 
     /// Reads a name at the cursor and notes it as a table.
