@@ -18,14 +18,14 @@ pub struct Statements<'a> {
     text: &'a [u8],
     lexer: Lexer<'a>,
     dialect: Dialect,
+    /// One past the last piece.
+    end: usize,
     certain: bool,
-    /// One past the `;` before the next piece.
-    from: usize,
 }
 
 /// Cuts `text`. One pass, constant memory.
 pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
-    Statements { text, lexer: Lexer::new(text, dialect), dialect, certain: true, from: 0 }
+    Statements { text, lexer: Lexer::new(text, dialect), dialect, end: 0, certain: true }
 }
 
 impl Statements<'_> {
@@ -40,37 +40,30 @@ impl Iterator for Statements<'_> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         let mut piece: Option<Range<usize>> = None;
-        let mut opened = None;
+        let mut inside = false;
         let mut nesting = Nesting::new(self.dialect);
         while let Some(token) = self.lexer.token() {
+            let comment = self.lexer.version_comment();
             if token.kind == Kind::Semicolon && nesting.outside() {
-                self.from = token.end;
+                // MariaDB refuses a statement that ends inside of a version comment, and all that follows.
+                self.certain &= comment.is_none();
                 if piece.is_some() {
                     break;
                 }
                 continue;
             }
             nesting.enter(token.kind, self.text.get(token.start..token.end).unwrap_or_default());
-            if piece.is_none() {
-                opened = self.lexer.version_comment().filter(|opened| *opened >= self.from);
-            }
-            piece = Some(piece.map_or(token.start, |piece| piece.start)..token.end);
+            let start = comment.filter(|start| *start >= self.end).unwrap_or(token.start);
+            piece = Some(piece.map_or(start, |piece| piece.start)..token.end);
+            inside = comment.is_some();
         }
         self.certain &= nesting.outside() && nesting.certain();
-        piece.map(|piece| self.with_version_comments(piece, opened))
-    }
-}
-
-impl Statements<'_> {
-    /// `piece` with the version comment that it begins in, and the one that it ends in. One that a `;` inside of it cuts in two
-    /// is left out: half of it would be read otherwise.
-    fn with_version_comments(&self, piece: Range<usize>, opened: Option<usize>) -> Range<usize> {
-        if self.lexer.version_comment().is_some() {
-            return piece;
+        let mut piece = piece?;
+        if inside {
+            piece.end = piece.end.max(self.lexer.version_comment_end());
         }
-        let start = opened.unwrap_or(piece.start);
-        let ended = self.lexer.ended_version_comment();
-        start..if ended.start < start { piece.end } else { piece.end.max(ended.end) }
+        self.end = piece.end;
+        Some(piece)
     }
 }
 

@@ -111,6 +111,18 @@ impl Lexer<'_> {
     }
 }
 
+/// Length of the gap at the start of `text`, which stands between two pieces of a string: `*/` ends a version comment there.
+pub(in crate::sql) fn gap_between_pieces(text: &str, dialect: Dialect) -> usize {
+    let mut lexer = Lexer::new(text.as_bytes(), dialect);
+    lexer.in_version_comment = !dialect.is_postgres();
+    lexer.skip_gap();
+    while !dialect.is_postgres() && lexer.rest().starts_with(b"*/") {
+        lexer.at += 2;
+        lexer.skip_gap();
+    }
+    lexer.at
+}
+
 /// `/*M!999999\- enable the sandbox mode */`, the first line of mariadb-dump's output, is for its client alone.
 const NO_VERSION: u32 = 990_000;
 

@@ -11,7 +11,7 @@ mod string;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+pub(super) use self::gap::gap_between_pieces;
 
 use self::byte::{DIGIT, OPERATOR, PART, START, is};
 use super::Dialect;
@@ -75,13 +75,24 @@ pub struct Lexer<'a> {
     /// Where the last version comment that runs begins, and one past the end of the last that has one.
     opened: usize,
     closed: usize,
+    /// Ends of dollar quotes that were looked for in vain.
+    dollar_searches: u8,
     certain: bool,
 }
 
 impl<'a> Lexer<'a> {
     /// Reads `text` by the rules of `dialect`.
     pub fn new(text: &'a [u8], dialect: Dialect) -> Self {
-        Self { text, at: 0, dialect, in_version_comment: false, opened: 0, closed: 0, certain: true }
+        Self {
+            text,
+            at: 0,
+            dialect,
+            in_version_comment: false,
+            opened: 0,
+            closed: 0,
+            dollar_searches: 0,
+            certain: true,
+        }
     }
 
     /// False once a string, comment or quoted identifier ran into the end of the text.
@@ -94,9 +105,9 @@ impl<'a> Lexer<'a> {
         self.in_version_comment.then_some(self.opened)
     }
 
-    /// The last version comment that ran and has ended; empty before the first.
-    pub(super) fn ended_version_comment(&self) -> Range<usize> {
-        self.opened..self.closed
+    /// One past the last version comment that ended.
+    pub(super) fn version_comment_end(&self) -> usize {
+        self.closed
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -192,6 +203,8 @@ impl Lexer<'_> {
             _ => self.one(Kind::Other),
         };
         if self.in_version_comment {
+            // A string joined of pieces may have begun before the comment.
+            let start = start.max(self.opened);
             self.doubt_version_comment(self.text.get(start..self.at).unwrap_or_default());
         }
         Some(Token { kind, start, end: self.at })

@@ -19,6 +19,9 @@ const CHARACTER_SETS: [&[u8]; 42] = [
 const DOLLAR_DEPRECATED: u32 = 80_032;
 /// From here on it is a string.
 const DOLLAR_QUOTES: u32 = 80_100;
+/// Where the server is not known, an end is looked for behind so many dollar words that have none: each costs a look at the
+/// whole rest of the text.
+const MAX_DOLLAR_SEARCHES: u8 = 32;
 
 impl Lexer<'_> {
     /// A string prefix of PostgreSQL (`E'`, `B'`, `X'`, `N'`, `U&'`, `U&"`), else a word.
@@ -74,13 +77,15 @@ impl Lexer<'_> {
     pub(super) fn string(&mut self, prefix: usize, mut quote: u8, backslash: bool) -> Kind {
         self.at += prefix;
         loop {
+            let start = self.at;
             self.quoted(quote, backslash);
             // Most strings end here: a comma, a bracket, or one space and a word come next.
             if !is(self.peek(usize::from(self.peek(0) == b' ')), GAP) {
                 return Kind::String;
             }
-            let Some(next) = next_piece(self.text, self.at, self.dialect) else { return Kind::String };
-            self.at = next;
+            let Some(next) = next_piece(self.clone()) else { return Kind::String };
+            self.doubt_version_comment(self.text.get(start..self.at).unwrap_or_default());
+            *self = Self { certain: self.certain & next.certain, ..next };
             quote = self.peek(0);
         }
     }
@@ -128,15 +133,22 @@ impl Lexer<'_> {
         let tag = self.rest().iter().skip(1).take_while(|byte| is(**byte, PART) && **byte != b'$').count();
         let delimiter = self.rest().get(..tag + 2).filter(|delimiter| delimiter.ends_with(b"$"));
         let body = self.rest().get(tag + 2..).unwrap_or_default();
-        let quoted = delimiter.is_some_and(|delimiter| memmem::find(body, delimiter).is_some());
-        match server {
-            Server::Mysql(DOLLAR_QUOTES..) if delimiter.is_some() => self.dollar(),
-            Server::Unknown | Server::Mysql(DOLLAR_DEPRECATED..) if quoted => {
-                self.certain = false;
-                self.dollar()
+        match (server, delimiter) {
+            (Server::Mysql(DOLLAR_QUOTES..), Some(_)) => self.dollar(),
+            (Server::Unknown | Server::Mysql(DOLLAR_DEPRECATED..), Some(delimiter)) => {
+                if self.ends_again(body, delimiter) { self.dollar() } else { self.word() }
             }
             _ => self.word(),
         }
+    }
+
+    /// Does `delimiter` stand in `body`? Then, or where it was asked too often, the text is doubtful.
+    fn ends_again(&mut self, body: &[u8], delimiter: &[u8]) -> bool {
+        let asked = self.dollar_searches < MAX_DOLLAR_SEARCHES;
+        let found = asked && memmem::find(body, delimiter).is_some();
+        self.dollar_searches += u8::from(asked && !found);
+        self.certain &= asked && !found;
+        found
     }
 
     pub(super) fn dollar(&mut self) -> Kind {
@@ -157,16 +169,15 @@ impl Lexer<'_> {
     }
 }
 
-/// The opening quote of a string's next piece, read by the rules of the first, where the last one ended at `at`.
+/// At the opening quote of a string's next piece, where the last one ended.
 #[inline(never)] // few strings have one
-fn next_piece(text: &[u8], at: usize, dialect: Dialect) -> Option<usize> {
-    let lexer = Lexer { at, ..Lexer::new(text, dialect) };
-    if dialect.is_postgres() { lexer.piece_below() } else { lexer.piece_beside() }
+fn next_piece(lexer: Lexer<'_>) -> Option<Lexer<'_>> {
+    if lexer.dialect.is_postgres() { lexer.piece_below() } else { lexer.piece_beside() }
 }
 
 impl Lexer<'_> {
     /// PostgreSQL joins across white space with a line end in it; `--` comments are white space, `/*` ones are not.
-    fn piece_below(mut self) -> Option<usize> {
+    fn piece_below(mut self) -> Option<Self> {
         let mut line_end = false;
         loop {
             match self.peek(0) {
@@ -176,17 +187,17 @@ impl Lexer<'_> {
                     self.at += 1;
                 }
                 b'-' if self.peek(1) == b'-' => self.skip_line(),
-                b'\'' if line_end => return Some(self.at),
+                b'\'' if line_end => return Some(self),
                 _ => return None,
             }
         }
     }
 
-    /// MySQL joins neighbours, whatever their quotes and whatever gap is between them.
-    fn piece_beside(mut self) -> Option<usize> {
+    /// MySQL joins neighbours, whatever their quotes and whatever gap is between them, the ends of version comments too.
+    fn piece_beside(mut self) -> Option<Self> {
         self.skip_gap();
         let double = matches!(self.dialect, Dialect::Mysql { ansi_quotes: false, .. });
         let quote = self.peek(0) == b'\'' || (double && self.peek(0) == b'"');
-        (quote && !self.in_version_comment).then_some(self.at)
+        quote.then_some(self)
     }
 }

@@ -99,6 +99,9 @@ fn mysql() {
         ("/*+ hint */ a", "Word:a"),
         (r#"'a' "b\"" /* c */ '\'' d"#, r#"String:'a' "b\"" /* c */ '\'' Word:d"#),
         ("X'0f' 'a'", "String:X'0f' String:'a'"),
+        ("'a' /*! 'b' */ 'c' d", "String:'a' /*! 'b' */ 'c' Word:d"),
+        ("a /*! 'b' */ 'c' /*! 'd' */ e", "Word:a String:'b' */ 'c' /*! 'd' Word:e"),
+        ("'a' /*! 'b*/' */ c", "String:'a' /*! 'b*/' Word:c unsure"),
         ("'a' /*! b */ 'c'", "String:'a' Word:b String:'c'"),
         ("'a' /* b", "String:'a' unsure"),
     ] {
@@ -135,6 +138,15 @@ fn version_comments_run_where_the_server_says() {
     assert_eq!(tokens("$$ a $$ b", mysql), "String:$$ a $$ Word:b");
     assert_eq!(tokens("$$ a $$ b", mariadb), "Word:$$ Word:a Word:$$ Word:b");
     assert_eq!(tokens("$$ a", mysql), "String:$$ a unsure");
+}
+
+#[test]
+fn dollar_words_are_looked_at_in_linear_time() {
+    let words: String = (0..200_000).map(|number| format!("$a{number}$ ")).collect();
+    let mut lexer = Lexer::new(words.as_bytes(), Dialect::MYSQL);
+    assert_eq!(lexer.by_ref().filter(|token| token.kind == Kind::Word).count(), 200_000);
+    assert!(!lexer.certain());
+    assert!(lexer.dollar_searches < 100);
 }
 
 proptest! {

@@ -3,9 +3,10 @@
 //! <https://dev.mysql.com/doc/refman/8.4/en/string-literals.html>
 
 use crate::sql::Dialect;
+use crate::sql::lexer::gap_between_pieces;
 
 /// The value of one string token of MySQL: quotes and prefix gone, escapes resolved, pieces joined. `None` where it is no text
-/// (`X'4142'`), has no end, or has comments between its pieces.
+/// (`X'4142'`), or has no end.
 pub(in crate::sql) fn value(literal: &str, dialect: Dialect) -> Option<String> {
     let Dialect::Mysql { no_backslash_escapes, .. } = dialect else { return None };
     let mut rest = literal.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c.is_whitespace());
@@ -15,7 +16,8 @@ pub(in crate::sql) fn value(literal: &str, dialect: Dialect) -> Option<String> {
     let mut out = String::with_capacity(literal.len());
     while !rest.is_empty() {
         let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
-        rest = piece(rest.get(1..)?, quote, !no_backslash_escapes, &mut out)?.trim_start();
+        rest = piece(rest.get(1..)?, quote, !no_backslash_escapes, &mut out)?;
+        rest = rest.get(gap_between_pieces(rest, dialect)..)?;
     }
     Some(out)
 }
@@ -67,7 +69,9 @@ mod tests {
             ("X'4142'", None),
             ("'a", None),
             (r"'a\'", None),
-            ("'a' /* c */ 'b'", None),
+            ("'a' /* c */ 'b'", Some("ab")),
+            ("'a' /*!50000 'b' */ /*! 'c' */ 'd'", Some("abcd")),
+            ("'a' */ 'b'", Some("ab")),
             ("@x", None),
         ] {
             assert_eq!(value(literal, Dialect::MYSQL).as_deref(), expected, "{literal}");

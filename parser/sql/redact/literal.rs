@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::super::Dialect;
+use super::super::lexer::gap_between_pieces;
 
 /// The text that a literal stands for.
 pub(super) struct Value<'a> {
@@ -33,7 +34,7 @@ pub(super) fn value(literal: &str, dialect: Dialect, escape: char) -> Value<'_> 
     if plain {
         return Value { text: Cow::Borrowed(body), offset: Some(quote + 1) };
     }
-    Value { text: Cow::Owned(decoded(rest, escapes)), offset: None }
+    Value { text: Cow::Owned(decoded(rest, escapes, dialect)), offset: None }
 }
 
 /// A literal that says `text`.
@@ -98,12 +99,12 @@ fn hex(pieces: &str) -> String {
 }
 
 /// The pieces of a literal from its first quote on, joined.
-fn decoded(pieces: &str, escapes: Escapes) -> String {
+fn decoded(pieces: &str, escapes: Escapes, dialect: Dialect) -> String {
     let mut out = String::with_capacity(pieces.len());
     let mut rest = pieces;
-    while let Some(quote) = rest.chars().next() {
+    while let Some(quote) = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"')) {
         rest = piece(rest.get(1..).unwrap_or_default(), quote, escapes, &mut out);
-        rest = next_quote(rest);
+        rest = rest.get(gap_between_pieces(rest, dialect)..).unwrap_or_default();
     }
     out
 }
@@ -128,22 +129,6 @@ fn piece<'a>(body: &'a str, quote: char, escapes: Escapes, out: &mut String) -> 
         } else {
             out.push(char);
         }
-    }
-}
-
-/// Passes over white space and comments between two pieces.
-fn next_quote(gap: &str) -> &str {
-    let mut rest = gap;
-    loop {
-        rest = rest.trim_start();
-        let end = if rest.starts_with("--") || rest.starts_with('#') {
-            rest.find(['\n', '\r'])
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map(|end| end + 2)
-        } else {
-            return if rest.starts_with(['\'', '"']) { rest } else { "" };
-        };
-        rest = end.and_then(|end| rest.get(end..)).unwrap_or_default();
     }
 }
 
@@ -217,6 +202,8 @@ mod tests {
             ("X'7061'\n'7373'", Dialect::POSTGRES, "pass"),
             ("N'a'", Dialect::POSTGRES, "a"),
             (r#"'p\assw' /* ' */ "or""d""#, Dialect::MYSQL, "passwor\"d"),
+            ("'pass' /*! 'wo' */ 'rd'", Dialect::MYSQL, "password"),
+            ("'pass' */ 'word'", Dialect::MYSQL, "password"),
             (r"'a\%b'", Dialect::MYSQL, r"a\%b"),
             ("_utf8mb4 'a'", Dialect::MYSQL, "a"),
             ("_latin1 X'61'", Dialect::MYSQL, "a"),
