@@ -5,6 +5,7 @@
 use super::account::{account, named};
 use super::compound::Compound;
 use super::frame::{Fresh, Target, Verb};
+use super::literal::value;
 use super::reader::Reader;
 use crate::sql::cursor::Cursor;
 use crate::sql::lexer::Kind;
@@ -79,6 +80,7 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Target {
         }
         _ if is_account(reader, object) => return named(reader, object),
         "SPATIAL REFERENCE SYSTEM" => target.name = number(&mut reader.cursor),
+        "SERVER" => target = server(reader),
         _ => target.name = reader.name(),
     }
     body(reader, object);
@@ -109,6 +111,17 @@ fn number(cursor: &mut Cursor<'_>) -> Option<String> {
     cursor.eat_kind(Kind::Number).map(|number| cursor.spelling(number).to_owned())
 }
 
+/// Servers may have strings for names.
+fn server(reader: &mut Reader<'_>) -> Target {
+    let string = reader.cursor.eat_kind(Kind::String);
+    let (text, dialect) = (reader.cursor.text, reader.cursor.dialect);
+    let name = match string {
+        Some(token) => value(text.get(token.start..token.end).unwrap_or_default(), dialect),
+        None => reader.name(),
+    };
+    Target { object: Some("SERVER"), name, literal: string.is_some() }
+}
+
 /// ALTER and DROP.
 pub(super) fn change(reader: &mut Reader<'_>, verb: &str) -> Target {
     if verb == "DROP" && reader.cursor.eat("prepare") {
@@ -130,6 +143,7 @@ pub(super) fn change(reader: &mut Reader<'_>, verb: &str) -> Target {
         "INSTANCE" => {}
         _ if is_account(reader, object) => return named(reader, object),
         "SPATIAL REFERENCE SYSTEM" => target.name = number(&mut reader.cursor),
+        "SERVER" => target = server(reader),
         _ => target.name = reader.name(),
     }
     if verb == "ALTER" && object == "EVENT" {

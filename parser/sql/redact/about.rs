@@ -132,6 +132,8 @@ impl About {
             Self::Role if postgres => word.eq_ignore_ascii_case("until"),
             Self::Role => is_any(word, &NAMES) || identified && is_any(word, &["with", "via", "or"]),
             Self::SetPassword => word.eq_ignore_ascii_case("for"),
+            // The name itself, where it may be a string.
+            Self::Server if !postgres && is_any(word, &["server", "exists"]) => true,
             Self::Server => is_any(word, &["type", "version", "wrapper"]),
             _ => false,
         }
