@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Dialect;
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Lexer, Token};
 
 /// PostgreSQL cuts identifiers here (`NAMEDATALEN` - 1), on a character's border.
 pub(super) const POSTGRES_NAME_BYTES: usize = 63;
@@ -23,7 +23,20 @@ pub(super) fn unquoted(text: &str, token: Token) -> Cow<'_, str> {
         false => Cow::Borrowed(body),
     };
     // U&"…": the only quoted form with a prefix that is an identifier.
-    if open == 2 && body.contains('\\') { Cow::Owned(unescaped(&body)) } else { body }
+    let mark = if open == 2 { escape(text, token.end) } else { '\\' };
+    if open == 2 && body.contains(mark) { Cow::Owned(unescaped(&body, mark)) } else { body }
+}
+
+/// What `UESCAPE '!'` says behind `U&"…"`; a backslash where nothing does.
+fn escape(text: &str, end: usize) -> char {
+    let rest = text.get(end..).unwrap_or_default();
+    let mut tokens = Lexer::new(rest.as_bytes(), Dialect::POSTGRES);
+    let mut next = || tokens.next().and_then(|token| rest.get(token.start..token.end)).unwrap_or_default();
+    if !next().eq_ignore_ascii_case("uescape") {
+        return '\\';
+    }
+    let mark = next().strip_prefix('\'').and_then(|mark| mark.strip_suffix('\'')).unwrap_or_default();
+    mark.chars().next().unwrap_or('\\')
 }
 
 /// The name as the server keeps it: unquoted words in lower case, quoted ones exact, cut at the server's limit.
@@ -52,14 +65,14 @@ fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// `\XXXX`, `\+XXXXXX` and `\\` of `U&"…"`; anything else stays as it is.
-fn unescaped(body: &str) -> String {
+/// `\XXXX`, `\+XXXXXX` and `\\` of `U&"…"`, with `mark` for the backslash; anything else stays as it is.
+fn unescaped(body: &str, mark: char) -> String {
     let mut out = String::with_capacity(body.len());
     let mut rest = body;
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = rest.find(mark) {
         out.push_str(rest.get(..at).unwrap_or_default());
-        let escape = rest.get(at + 1..).unwrap_or_default();
-        let (character, length) = escaped(escape).unwrap_or(('\\', 0));
+        let escape = rest.get(at + mark.len_utf8()..).unwrap_or_default();
+        let (character, length) = escaped(escape, mark).unwrap_or((mark, 0));
         out.push(character);
         rest = escape.get(length..).unwrap_or_default();
     }
@@ -67,10 +80,10 @@ fn unescaped(body: &str) -> String {
     out
 }
 
-fn escaped(escape: &str) -> Option<(char, usize)> {
-    let (digits, length) = match escape.as_bytes().first()? {
-        b'\\' => return Some(('\\', 1)),
-        b'+' => (escape.get(1..7)?, 7),
+fn escaped(escape: &str, mark: char) -> Option<(char, usize)> {
+    let (digits, length) = match escape.chars().next()? {
+        first if first == mark => return Some((mark, mark.len_utf8())),
+        '+' => (escape.get(1..7)?, 7),
         _ => (escape.get(..4)?, 4),
     };
     Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, length))
@@ -78,7 +91,6 @@ fn escaped(escape: &str) -> Option<(char, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lexer::Lexer;
     use super::*;
 
     #[test]
@@ -90,6 +102,8 @@ mod tests {
             ("\"Foo\"", Dialect::POSTGRES, "Foo"),
             ("\"a\"\"b\"", Dialect::POSTGRES, "a\"b"),
             (r#"U&"d\0061t\+000061""#, Dialect::POSTGRES, "data"),
+            (r#"U&"t!0061b!!\0061" /* a */ UESCAPE '!'"#, Dialect::POSTGRES, r"tab!\0061"),
+            (r#"U&"d\0061t" AS x"#, Dialect::POSTGRES, "dat"),
             ("Ünder", Dialect::POSTGRES, "Ünder"),
             (accent.as_str(), Dialect::POSTGRES, cut_accent.as_str()),
             ("`A``b`", Dialect::MYSQL, "a`b"),

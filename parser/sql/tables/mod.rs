@@ -160,6 +160,9 @@ impl<'a> Tables<'a> {
             self.cursor.take();
             name.push_str(&unquoted(self.cursor.text, token));
             key.push_str(&folded(self.cursor.text, token, Dialect::POSTGRES));
+            if token.kind == Kind::Quoted && self.cursor.eat("uescape") {
+                self.cursor.eat_kind(Kind::String);
+            }
             let dotted = self.cursor.kind() == Some(Kind::Dot);
             part = self.cursor.peek_at(1).filter(|next| dotted && is_name(next));
             if part.is_some() {
@@ -251,7 +254,9 @@ impl<'a> Tables<'a> {
     }
 
     fn step(&mut self, token: Token) {
+        let label = token.kind == Kind::Word && self.is_label();
         match token.kind {
+            Kind::Word if label => self.frame().fresh = Fresh::Nothing,
             Kind::Open => self.open(),
             Kind::Close => self.close(),
             Kind::Comma => self.comma(),
@@ -261,10 +266,20 @@ impl<'a> Tables<'a> {
             _ if self.frame().with == With::None => self.frame().fresh = Fresh::Nothing,
             _ => {}
         }
-        let spelling =
-            if token.kind == Kind::Word { self.cursor.spelling(token) } else { kind_mark(token.kind) };
+        let spelling = match token.kind {
+            Kind::Word if label => "",
+            Kind::Word => self.cursor.spelling(token),
+            kind => kind_mark(kind),
+        };
         let [_, last] = self.before;
         self.before = [last, spelling];
+    }
+
+    /// The word behind a dot is a column, that behind AS a label, whatever it spells: unless a query may begin there.
+    fn is_label(&mut self) -> bool {
+        let [_, last] = self.before;
+        let Frame { with, fresh, .. } = *self.frame();
+        with == With::None && (last == "." || last.eq_ignore_ascii_case("as") && fresh == Fresh::Nothing)
     }
 }
 
@@ -274,6 +289,7 @@ fn kind_mark(kind: Kind) -> &'static str {
         Kind::Open => "(",
         Kind::Close => ")",
         Kind::Comma => ",",
+        Kind::Dot => ".",
         _ => "",
     }
 }
