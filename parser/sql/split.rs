@@ -18,14 +18,14 @@ pub struct Statements<'a> {
     text: &'a [u8],
     lexer: Lexer<'a>,
     dialect: Dialect,
-    /// One past the last piece.
-    end: usize,
+    /// One past the `;` before the next piece.
+    from: usize,
     certain: bool,
 }
 
 /// Cuts `text`. One pass, constant memory.
 pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
-    Statements { text, lexer: Lexer::new(text, dialect), dialect, end: 0, certain: true }
+    Statements { text, lexer: Lexer::new(text, dialect), dialect, from: 0, certain: true }
 }
 
 impl Statements<'_> {
@@ -47,13 +47,14 @@ impl Iterator for Statements<'_> {
             if token.kind == Kind::Semicolon && nesting.outside() {
                 // MariaDB refuses a statement that ends inside of a version comment, and all that follows.
                 self.certain &= comment.is_none();
+                self.from = token.end;
                 if piece.is_some() {
                     break;
                 }
                 continue;
             }
             nesting.enter(token.kind, self.text.get(token.start..token.end).unwrap_or_default());
-            let start = comment.filter(|start| *start >= self.end).unwrap_or(token.start);
+            let start = comment.filter(|start| *start >= self.from).unwrap_or(token.start);
             piece = Some(piece.map_or(start, |piece| piece.start)..token.end);
             inside = comment.is_some();
         }
@@ -62,7 +63,6 @@ impl Iterator for Statements<'_> {
         if inside {
             piece.end = piece.end.max(self.lexer.version_comment_end());
         }
-        self.end = piece.end;
         Some(piece)
     }
 }
@@ -279,6 +279,13 @@ mod tests {
             "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;",
         ] {
             assert!(!pieces(text, Dialect::POSTGRES).1, "{text}");
+        }
+        for (text, expected) in [
+            ("/*! ; SELECT 1 */", vec!["SELECT 1 */"]),
+            ("/*! SET */ a /*! ; SELECT 1", vec!["/*! SET */ a", "SELECT 1"]),
+            ("/*! SELECT 1; */ SELECT 2", vec!["/*! SELECT 1", "SELECT 2"]),
+        ] {
+            assert_eq!(pieces(text, Dialect::MYSQL), (expected, false), "{text}");
         }
     }
 
