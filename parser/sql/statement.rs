@@ -25,6 +25,8 @@ pub enum Effect<'a> {
     },
     /// `EXECUTE name`, or what runs it as well in PostgreSQL: `EXPLAIN ANALYZE EXECUTE name`, `CREATE TABLE … AS EXECUTE name`.
     Execute(Cow<'a, str>),
+    /// `EXPLAIN EXECUTE name`, which runs nothing: but its arguments are those of what it explains.
+    Explain(Cow<'a, str>),
     /// MySQL's `EXECUTE IMMEDIATE 'body'`: prepared, run and forgotten.
     ExecuteImmediate {
         /// Where the literal or variable is, in bytes.
@@ -175,10 +177,15 @@ fn deallocate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
 
 fn explain<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     let runs = explain_runs(cursor);
-    if runs && cursor.eat("create") {
-        return create(cursor);
+    let explained = if cursor.eat("create") {
+        create(cursor)?
+    } else {
+        cursor.eat("execute").then(|| name(cursor).map(Effect::Execute))??
+    };
+    match explained {
+        Effect::Execute(name) if !runs => Some(Effect::Explain(name)),
+        explained => Some(explained),
     }
-    (runs && cursor.eat("execute")).then(|| name(cursor).map(Effect::Execute))?
 }
 
 /// `CREATE TABLE name [(columns) …] AS EXECUTE name`
@@ -298,11 +305,11 @@ mod tests {
             ("PREPARE p", Effect::None),
             ("EXECUTE P(1, 'a')", Effect::Execute("p".into())),
             ("EXPLAIN ANALYZE VERBOSE EXECUTE P(1)", Effect::Execute("p".into())),
-            ("EXPLAIN EXECUTE p", Effect::None),
+            ("EXPLAIN EXECUTE p", Effect::Explain("p".into())),
             ("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE p", Effect::Execute("p".into())),
             ("EXPLAIN (ANALYZE off, FORMAT json, ANALYZE 'on') EXECUTE p", Effect::Execute("p".into())),
-            ("EXPLAIN (ANALYZE 'off') EXECUTE p", Effect::None),
-            ("EXPLAIN (VERBOSE) EXECUTE p", Effect::None),
+            ("EXPLAIN (ANALYZE 'off') EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (VERBOSE) CREATE TABLE t AS EXECUTE p", Effect::Explain("p".into())),
             ("EXPLAIN ANALYZE CREATE TABLE t AS EXECUTE p", Effect::Execute("p".into())),
             (
                 "CREATE TEMP TABLE IF NOT EXISTS s.t (a, b) ON COMMIT DROP AS EXECUTE P(1)",

@@ -34,7 +34,7 @@ pub(crate) struct Identity {
     user: Option<String>,
     database: Option<String>,
     attributes: Map<String, Value>,
-    pub(crate) source_app: Option<String>,
+    source_app: Option<String>,
     pub(crate) server_version: Option<String>,
     pub(crate) server_pid: Option<u32>,
     pub(crate) auth_method: Option<&'static str>,
@@ -74,7 +74,7 @@ impl Identity {
         match name {
             "user" => self.user = Some(value.clone()),
             "database" => self.database = Some(value.clone()),
-            "application_name" => self.source_app = Some(value.clone()).filter(|name| !name.is_empty()),
+            "application_name" => self.call_app(value.clone()),
             _ => {}
         }
         if !SHOWN_ELSEWHERE.contains(&name) {
@@ -86,6 +86,12 @@ impl Identity {
             };
             self.attributes.insert(name.to_owned(), Value::String(shown.unwrap_or(value)));
         }
+    }
+
+    /// What the client calls itself, less a password that somebody put there.
+    pub(crate) fn call_app(&mut self, name: String) {
+        let shown = sql::redact_value(&name, Dialect::POSTGRES).unwrap_or(name);
+        self.source_app = Some(shown).filter(|name| !name.is_empty());
     }
 
     /// What is known of the session changed.

@@ -4,12 +4,13 @@ use std::{borrow::Cow, ops::Range, rc::Rc};
 
 use panoptes_parser::{
     postgres::tag_rows,
-    sql::{Dialect, split},
+    sql::{Dialect, redact, split},
     wire::{Answer, Settled},
 };
 
 use super::{
     Tools,
+    secret::Secrets,
     session::Session,
     statement::{Statement, What, contradicts},
     text::{Cut, Operated, Text, Texts},
@@ -95,10 +96,22 @@ impl Query {
         self.pieces.as_ref().is_some_and(|pieces| self.answered < pieces.len())
     }
 
-    /// The whole text, read once.
+    /// The whole text, read once. What each EXECUTE in it runs is not looked for: all their arguments go.
     pub(crate) fn whole(&mut self, texts: &mut Texts) -> Rc<Text> {
-        let read = || texts.read(self.text.trim(), self.cut, self.dialect);
+        let read = || {
+            let text = texts.read(self.text.trim(), self.cut, self.dialect);
+            let resolved = !self.doubted && single(&self.text).is_some();
+            let hidden = if resolved { None } else { text.without_arguments(None, self.dialect) };
+            hidden.map_or(text, Rc::new)
+        };
         Rc::clone(self.whole.get_or_insert_with(read))
+    }
+
+    /// What is hidden of several statements, and what is shown of them: which of them an error quotes is not certain.
+    fn secrets(&self) -> Option<(Secrets, Cow<'_, str>)> {
+        let redacted = redact(&self.text, self.dialect).filter(|_| !self.is_single())?;
+        let hidden = redacted.hidden.iter().filter_map(|range| self.text.get(range.clone()));
+        Some((hidden.collect(), redacted.text))
     }
 
     /// The statements that no answer will come for.
@@ -213,6 +226,12 @@ impl Session {
         statement.commits &= query.is_single();
         // A rule may add rows to those of the statement itself, which the tag counts.
         statement.end.rows = tag_rows(tag).or(statement.end.rows);
+        if let Some(error) = &statement.end.error
+            && let Some((secrets, shown)) = query.secrets()
+        {
+            let hidden = error.without([Some(&secrets), None], &shown);
+            statement.end.error = hidden.or(statement.end.error);
+        }
         query.last = query.is_unfinished().then(|| Box::new(statement.clone()));
         self.hold(statement, &settled.answer, tools);
     }

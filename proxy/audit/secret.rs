@@ -22,9 +22,12 @@ impl Secrets {
         if hidden.iter().all(Option::is_none) {
             return None;
         }
-        let secrets: Vec<&str> =
-            hidden.iter().flatten().flat_map(|secrets| secrets.0.iter()).map(AsRef::as_ref).collect();
+        let secrets: Vec<&str> = hidden.into_iter().flatten().flat_map(Self::iter).collect();
         sql::redact_message(message, shown, &secrets)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
     }
 
     /// What they take in memory.

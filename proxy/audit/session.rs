@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub(super) replication: bool,
     pub(super) names: Names,
     pub(super) limits: NameLimits,
+    /// A routine prepared statements that nobody here saw: any name may be another's now.
+    prepares_unseen: bool,
     pub(super) query: Option<Query>,
     /// Of the text that is told next, where it was cut.
     hashed: Option<Digest>,
@@ -60,6 +62,7 @@ impl Session {
             replication: false,
             names: Names::new(limits),
             limits,
+            prepares_unseen: false,
             query: None,
             hashed: None,
             passed_over: None,
@@ -131,7 +134,7 @@ impl Session {
             b"standard_conforming_strings" => {
                 self.dialect = Dialect::Postgres { standard_conforming_strings: value != b"off" };
             }
-            b"application_name" => self.identity.source_app = Some(text()).filter(|name| !name.is_empty()),
+            b"application_name" => self.identity.call_app(text()),
             b"server_version" => self.identity.server_version = Some(text()),
             _ => return,
         }
@@ -230,6 +233,9 @@ impl Session {
                 self.apply(&text, tools);
             }
         }
+        if let What::Sql(text) = &statement.what {
+            self.prepares_unseen |= text.prepares_unseen();
+        }
         statement.hide();
         if let Answer::Failed(Failure { fatal: true, .. }) = answer {
             self.identity.ended_by.clone_from(&statement.end.error);
@@ -244,15 +250,25 @@ impl Session {
         }
     }
 
-    /// `EXECUTE name` has the tables of what it runs.
+    /// `EXECUTE name` has the tables of what it runs, and its secrets. Where it is not known, or never ran and so may have
+    /// been meant for another one, any argument may be a secret.
     fn resolve(&self, text: &Text, statement: &mut Statement) {
-        let Effect::Execute(name) = &text.effect else { return };
-        if let Some(prepared) = self.names.statement(name.as_bytes()) {
-            if let Some(body) = &prepared.text {
-                statement.what = What::Sql(Rc::new(text.executing(body, self.dialect)));
-            }
-            statement.prepared = Some(Rc::clone(prepared));
+        let (name, runs) = match &text.effect {
+            Effect::Execute(name) => (name, true),
+            Effect::Explain(name) => (name, false),
+            _ => return,
+        };
+        let prepared = self.names.statement(name.as_bytes());
+        let body = prepared.and_then(|prepared| prepared.text.as_ref());
+        let resolved = match body.filter(|_| statement.end.was_run() && !self.prepares_unseen) {
+            Some(body) if runs => Some(text.executing(body, self.dialect)),
+            Some(body) => Some(text.explaining(body, self.dialect)),
+            None => text.without_arguments(None, self.dialect),
+        };
+        if let Some(resolved) = resolved {
+            statement.what = What::Sql(Rc::new(resolved));
         }
+        statement.prepared = prepared.filter(|_| runs).map(Rc::clone);
     }
 
     /// What a statement changes for those that follow.
@@ -265,8 +281,12 @@ impl Session {
                 _ = self.prepare(Rc::new(prepared), tools);
             }
             Effect::Deallocate(name) => self.names.deallocate(name.as_bytes()),
-            Effect::DeallocateAll => self.names.deallocate_all(),
+            Effect::DeallocateAll => {
+                self.prepares_unseen = false;
+                self.names.deallocate_all();
+            }
             Effect::DiscardAll => {
+                self.prepares_unseen = false;
                 self.names.deallocate_all();
                 self.names.close_all_portals();
             }

@@ -74,8 +74,8 @@ impl Statement {
         let text = if let What::Sql(text) = &self.what { Some(text) } else { None };
         let secrets = [text.and_then(|text| text.secrets()), self.secrets.as_ref()];
         let shown = text.and_then(|text| str::from_utf8(&text.raw).ok()).unwrap_or_default();
-        if let Some(message) = Secrets::hide(secrets, &error.message, shown) {
-            self.end.error = Some(Rc::new(Error { sql_state: error.sql_state.clone(), message }));
+        if let Some(error) = error.without(secrets, shown) {
+            self.end.error = Some(error);
         }
     }
 
@@ -123,6 +123,12 @@ impl Error {
         Rc::new(Self { sql_state, message: text(failure.message) })
     }
 
+    /// The same without secrets; `None` where it has none. `shown` is the text as the event has it.
+    pub(crate) fn without(&self, secrets: [Option<&Secrets>; 2], shown: &str) -> Option<Rc<Self>> {
+        let message = Secrets::hide(secrets, &self.message, shown)?;
+        Some(Rc::new(Self { sql_state: self.sql_state.clone(), message }))
+    }
+
     /// `query_canceled` is said of a user's request and of a timeout alike, of a COPY that the client gave up, and by any
     /// function that raises it. So the server's own English words are looked for; in a message with letters of another
     /// language only those of the others are. A translation written in ASCII, or a function that repeats the server's
@@ -166,6 +172,11 @@ impl End {
     /// `skipped` or `lost`.
     pub(crate) fn without_answer(outcome: Outcome) -> Self {
         Self { outcome: Some(outcome), ..Self::default() }
+    }
+
+    /// Whether the server said anything of it.
+    pub(crate) fn was_run(&self) -> bool {
+        !matches!(self.outcome, Some(Outcome::Skipped | Outcome::Lost))
     }
 
     /// Whether it did what it should.

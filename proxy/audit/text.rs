@@ -216,7 +216,13 @@ impl Text {
         // CREATE TABLE … AS EXECUTE has one of its own.
         class.tables.extend(runs.tables.iter().filter(|one| !own.tables.contains(one)).cloned());
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
-        self.with(class).without_arguments(prepared.secret_parameters(), dialect)
+        self.with(class).explaining(prepared, dialect)
+    }
+
+    /// `EXPLAIN EXECUTE name` touches no table, but its arguments are those of what it explains.
+    pub(crate) fn explaining(&self, prepared: &Self, dialect: Dialect) -> Self {
+        let known = prepared.parameters_are_known().then(|| prepared.secret_parameters());
+        self.without_arguments(known, dialect).unwrap_or_else(|| self.with(self.form.class.clone()))
     }
 
     /// `EXECUTE IMMEDIATE 'text'` has the tables of what it runs at once.
@@ -246,21 +252,29 @@ impl Text {
         }
     }
 
-    fn without_arguments(self, secret: &[SecretParameter], dialect: Dialect) -> Self {
-        if secret.is_empty() {
-            return self;
+    /// The same text without the arguments of EXECUTE that are secret, or without any of them where `secret` is `None`:
+    /// nobody knows what it runs. `None` where nothing was to be hidden.
+    pub(crate) fn without_arguments(
+        &self,
+        secret: Option<&[SecretParameter]>,
+        dialect: Dialect,
+    ) -> Option<Self> {
+        if secret.is_some_and(<[_]>::is_empty) {
+            return None;
         }
         // What is encoded is all that is left of the text.
         let text: Option<String> =
             self.raw.get(RAW.len()..).and_then(|text| serde_json::from_slice(text).ok());
-        let text = text.unwrap_or_default();
-        match sql::redact_arguments(&text, dialect, secret) {
-            Some(redacted) => {
-                let raw = raw(&redacted.text);
-                Self { raw, redaction: Some(Rc::new(Redaction::of(redacted, &text))), ..self }
-            }
-            None => self,
-        }
+        let text = text?;
+        let redacted = sql::redact_arguments(&text, dialect, secret)?;
+        let raw = raw(&redacted.text);
+        let redaction = Redaction::of(redacted, &text).and(self.redaction.as_deref());
+        Some(Self { raw, redaction: Some(Rc::new(redaction)), ..self.with(self.form.class.clone()) })
+    }
+
+    /// Whether it could be read to its end, and so tells which of its parameters are secret.
+    fn parameters_are_known(&self) -> bool {
+        self.cut.is_none() && !self.rules().contains(&"uncertain")
     }
 
     /// The placeholders whose values are secret, by place.
@@ -281,6 +295,14 @@ impl Text {
         self.redaction.as_ref().map_or(&[], |redaction| &redaction.rules)
     }
 
+    /// Whether it may prepare statements, or forget them, out of sight: in a block that says so.
+    pub(crate) fn prepares_unseen(&self) -> bool {
+        let says = |word: &str| {
+            self.raw.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        self.form.operation.commits && (says("prepare") || says("deallocate") || says("discard"))
+    }
+
     /// `operation.type`.
     pub(crate) fn verb(&self) -> &'static str {
         self.form.class.verb
@@ -298,6 +320,17 @@ impl Redaction {
         let hidden = redacted.hidden.iter().filter_map(|range| text.get(range.clone()));
         let secrets = hidden.collect();
         Self { rules: redacted.rules, secrets, parameters: redacted.parameters }
+    }
+
+    /// What was hidden before goes along.
+    fn and(mut self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self };
+        self.rules.extend(before.rules.iter().filter(|rule| **rule != "arguments"));
+        self.rules.sort_unstable();
+        self.rules.dedup();
+        self.secrets = self.secrets.iter().chain(before.secrets.iter()).collect();
+        self.parameters.clone_from(&before.parameters);
+        self
     }
 }
 
@@ -357,6 +390,7 @@ fn owned(effect: Effect<'_>) -> Effect<'static> {
         Effect::None => Effect::None,
         Effect::Prepare { name, body } => Effect::Prepare { name: own(name), body },
         Effect::Execute(name) => Effect::Execute(own(name)),
+        Effect::Explain(name) => Effect::Explain(own(name)),
         Effect::ExecuteImmediate { body } => Effect::ExecuteImmediate { body },
         Effect::Deallocate(name) => Effect::Deallocate(own(name)),
         Effect::DeallocateAll => Effect::DeallocateAll,

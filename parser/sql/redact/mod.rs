@@ -47,7 +47,7 @@ pub struct Redacted<'a> {
     /// The text to keep: each secret became `'[REDACTED]'`, or `[REDACTED]` inside of a literal. Borrowed where only
     /// parameters are secret.
     pub text: Cow<'a, str>,
-    /// What was hidden of the text, each once: `password`, `identified` (IDENTIFIED BY and its like), `key` (of
+    /// What was hidden of the text, each once: `arguments` (of EXECUTE, where nobody knows what it runs), `password`, `identified` (IDENTIFIED BY and its like), `key` (of
     /// encryption), `options` (of servers and mappings), `connection` (strings, addresses, command lines), `nested` (a
     /// statement in a literal, hidden whole), `uncertain` (all of the text).
     pub rules: Vec<&'static str>,

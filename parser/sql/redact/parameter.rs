@@ -37,27 +37,34 @@ pub fn is_secret_setting(name: &str) -> bool {
     name::is_secret(name) || name::is_connection(name) || name::is_command(name)
 }
 
-/// Hides the arguments of `EXECUTE name (…)` at the places of the secret parameters of what it runs; `None` where there
-/// are none. `text` may say EXPLAIN before it; `secret` is in the order of places.
+/// Hides the arguments of `EXECUTE name (…)` and of MySQL's `EXECUTE name USING …` at the places of the secret parameters
+/// of what it runs, or all of them where `secret` is `None`: nobody knows what it runs. `None` where nothing is hidden.
+/// `text` may say EXPLAIN before it, and may be of several statements; `secret` is in the order of places.
 pub fn redact_arguments<'a>(
     text: &'a str,
     dialect: Dialect,
-    secret: &[SecretParameter],
+    secret: Option<&[SecretParameter]>,
 ) -> Option<Redacted<'a>> {
     let mut hidden = Hidden::default();
-    let is_secret = |place| secret.binary_search_by_key(&place, |secret| secret.place).is_ok();
+    let is_secret = |place| {
+        secret.is_none_or(|secret| secret.binary_search_by_key(&place, |secret| secret.place).is_ok())
+    };
+    let rule = if secret.is_some() { "password" } else { "arguments" };
     let (mut depth, mut place, mut executes) = (0u32, 0u16, false);
     for token in Lexer::new(text.as_bytes(), dialect) {
         match token.kind {
             Kind::Word => {
                 let word = text.get(token.start..token.end).unwrap_or_default();
+                let using = executes && depth == 0 && !dialect.is_postgres();
+                depth += u32::from(using && word.eq_ignore_ascii_case("using"));
                 executes |= word.eq_ignore_ascii_case("execute");
             }
-            Kind::Open if executes => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Semicolon => (depth, place, executes) = (0, 0, false),
+            Kind::Open | Kind::OpenBracket if executes => depth += 1,
+            Kind::Close | Kind::CloseBracket => depth = depth.saturating_sub(1),
             Kind::Comma if depth == 1 => place = place.saturating_add(1),
             Kind::String | Kind::Number if depth > 0 && is_secret(place) => {
-                hidden.hide(token.start..token.end, LITERAL, "password");
+                hidden.hide(token.start..token.end, LITERAL, rule);
             }
             _ => {}
         }

@@ -114,11 +114,26 @@ fn values_and_arguments() {
             "EXPLAIN ANALYZE EXECUTE p(f('[REDACTED]', '[REDACTED]'), 'b')",
         ),
         ("EXECUTE p(5::int, 'b')", &[0, 7], "EXECUTE p('[REDACTED]'::int, 'b')"),
+        (
+            "EXECUTE p(ARRAY['a', 'b'], 's3cr3tK3Y', 'c')",
+            &[1],
+            "EXECUTE p(ARRAY['a', 'b'], '[REDACTED]', 'c')",
+        ),
     ] {
-        let redacted = redact_arguments(sql, Dialect::POSTGRES, &secret(places)).unwrap();
+        let redacted = redact_arguments(sql, Dialect::POSTGRES, Some(&secret(places))).unwrap();
         assert_eq!(redacted.text, expected);
     }
-    assert_eq!(redact_arguments("EXECUTE p('a')", Dialect::POSTGRES, &secret(&[3])), None);
+    assert_eq!(redact_arguments("EXECUTE p('a')", Dialect::POSTGRES, Some(&secret(&[3]))), None);
+    let using = "EXECUTE s USING 'a', 's3cr3tK3Y', f('b')";
+    let redacted = redact_arguments(using, Dialect::MYSQL, Some(&secret(&[1]))).unwrap();
+    assert_eq!(redacted.text, "EXECUTE s USING 'a', '[REDACTED]', f('b')");
+    let several = "SELECT 'a'; EXECUTE p('s3cr3tK3Y', 5); SELECT ('b'); EXPLAIN EXECUTE q('s3cr3tK3Y')";
+    let redacted = redact_arguments(several, Dialect::POSTGRES, None).unwrap();
+    assert_eq!(
+        redacted.text,
+        "SELECT 'a'; EXECUTE p('[REDACTED]', '[REDACTED]'); SELECT ('b'); EXPLAIN EXECUTE q('[REDACTED]')"
+    );
+    assert_eq!(redacted.rules, ["arguments"]);
     assert!(is_secret_setting("my.Secret") && !is_secret_setting("search_path"));
 }
 

@@ -159,6 +159,77 @@ fn arguments_of_execute_are_hidden_where_they_are_secret() {
 }
 
 #[test]
+fn arguments_of_execute_are_hidden_where_nobody_knows_what_it_runs() {
+    let mut stage = Stage::new();
+    stage.query("prepare c(text) as select crypt($1, 'x')", done("PREPARE")).idle();
+    for text in [
+        "explain execute c('canary')",
+        "explain (analyze off) execute c('canary')",
+        "explain create table x as execute c('canary')",
+        "explain (\"analyze\") execute c('canary')",
+        "explain (analyze 0) execute c('canary')",
+    ] {
+        stage.query(text, done("EXPLAIN")).idle();
+        let raw = stage.last().sql.unwrap().raw.unwrap();
+        assert!(raw.ends_with("c('[REDACTED]')"), "{raw}");
+    }
+    // Refused as a whole, then too long, then of too many statements, then in an encoding that nobody knows.
+    stage.query("prepare p(text) as select crypt($1, 'x'); execute p('canary'); selct 1", refused(71)).idle();
+    stage.query("prepare d as select $1", done("PREPARE")).idle();
+    stage
+        .query("deallocate d; prepare d as select crypt($1); execute d('canary'); selct", refused(67))
+        .idle();
+    let cut = &b"select 'a'; execute c('canary'); select 'and so o"[..];
+    stage.settled(Ask::Query { text: Some(cut), length: 99_999 }, done("SELECT 1")).idle();
+    stage.query(&format!("{}execute c('canary')", "select 1;".repeat(10_001)), done("SELECT 1")).idle();
+    parameter(&mut stage, "client_encoding", "MULE_INTERNAL");
+    stage.bytes(b"execute c('canary\xe9')", done("SELECT 1")).idle();
+    parameter(&mut stage, "client_encoding", "UTF8");
+    stage.query(
+        "do $$ begin execute 'deallocate d'; execute 'prepare d as select crypt($1)'; end $$",
+        done("DO"),
+    );
+    stage.idle().query("execute d('canary')", done("SELECT 1")).idle();
+    let text = written(&mut stage);
+    assert!(!text.contains("canary"), "{text}");
+    // What is prepared from here on is seen again.
+    stage.query("deallocate all", done("DEALLOCATE ALL")).idle();
+    stage
+        .query("prepare d as select $1", done("PREPARE"))
+        .idle()
+        .query("execute d('a')", done("SELECT 1"))
+        .idle();
+    assert!(written(&mut stage).contains("execute d('a')"));
+}
+
+/// A syntax error at this character.
+fn refused(position: u32) -> Answer<&'static [u8]> {
+    let message = &b"syntax error at or near \"s3cr3tK3Y21\""[..];
+    Answer::Failed(panoptes_parser::wire::Failure { sql_state: b"42601", message, position, fatal: false })
+}
+
+#[test]
+fn an_error_gives_away_no_secret_of_another_statement() {
+    let mut stage = Stage::new();
+    let text = "select 'a'; alter role nobody password s3cr3tK3Y21; select 'b', 'c', 'd'";
+    for position in [0, 3, 40, 60] {
+        stage.query(text, refused(position)).idle();
+    }
+    assert!(!written(&mut stage).contains("s3cr3t"));
+}
+
+#[test]
+fn the_client_s_name_gives_away_no_password() {
+    let mut stage = Stage::new();
+    stage.observe(Observation::Startup { parameters: b"user\0ana\0application_name\0password=canary\0" });
+    stage.observe(Observation::LoggedIn { at: 9 });
+    parameter(&mut stage, "application_name", "postgres://ana:canary@h");
+    stage.query("select 1", done("SELECT 1")).idle();
+    let text = written(&mut stage);
+    assert!(!text.contains("canary") && text.contains("password=[REDACTED]"), "{text}");
+}
+
+#[test]
 fn what_events_share_follows_the_session() {
     let mut stage = Stage::new();
     let parameters =
