@@ -13,12 +13,15 @@ use panoptes_parser::{
     text::Encoding,
 };
 use serde::Deserialize;
+use serde_json::error::Category;
 
 use crate::audit::text::{Text, Texts};
 
 /// Longest input line, and longest text.
 const MAX_LINE_BYTES: usize = 16 << 20;
 const MAX_TEXT_BYTES: usize = 256 << 20;
+/// U+FEFF, which editors of some systems put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// What is remembered of texts seen before.
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -94,8 +97,9 @@ fn lines(mut input: BufReader<impl Read>, mut answers: Answers<impl Write>) -> R
         if length > MAX_LINE_BYTES {
             return Err(wrong(format!("longer than {} MiB", MAX_LINE_BYTES >> 20)));
         }
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            let Line { sql } = serde_json::from_slice(&line).map_err(|error| wrong(told(&error)))?;
+        let object = if number == 1 { unmarked(&line) } else { &line }.trim_ascii();
+        if !object.is_empty() {
+            let sql = text_of(object).map_err(wrong)?;
             answers.text(&sql, |_| number)?;
         }
         // Who asks line by line waits for the answer.
@@ -112,7 +116,7 @@ fn whole(input: impl Read, mut answers: Answers<impl Write>) -> Result<(), Class
     if bytes.len() > MAX_TEXT_BYTES {
         return Err(ClassifyError::Text);
     }
-    let text = Encoding::UTF8.decode(&bytes);
+    let text = Encoding::UTF8.decode(unmarked(&bytes));
     let (mut line, mut counted) = (1, 0);
     answers.text(&text, |start| {
         let passed = text.as_bytes().get(counted..start).unwrap_or_default();
@@ -122,15 +126,26 @@ fn whole(input: impl Read, mut answers: Answers<impl Write>) -> Result<(), Class
     answers.flush()
 }
 
+fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
 #[derive(Deserialize)]
 struct Line {
     sql: String,
 }
 
-/// What is wrong, less the place, which is always line 1 for the reader of one line.
-fn told(error: &serde_json::Error) -> String {
-    let told = error.to_string();
-    told.replace(&format!(" at line {} column {}", error.line(), error.column()), "")
+/// The text in one object, or what is wrong with it, in words that quote nothing: a secret may be anywhere in it.
+fn text_of(object: &[u8]) -> Result<String, String> {
+    if !object.starts_with(b"{") {
+        return Err("no JSON object".into());
+    }
+    let line: Result<Line, _> = serde_json::from_slice(object);
+    line.map(|line| line.sql).map_err(|error| match error.classify() {
+        Category::Data => "not one string of the name sql".into(),
+        // These speak of the grammar of JSON alone; the place in the line is the reader's, where that is always line 1.
+        _ => error.to_string().replace(&format!(" at line {} column {}", error.line(), error.column()), ""),
+    })
 }
 
 /// Where answers go.
@@ -149,12 +164,13 @@ impl<W: Write> Answers<W> {
 
     /// One answer for each statement of `text`; `line` is that of a place in it.
     fn text(&mut self, text: &str, mut line: impl FnMut(usize) -> usize) -> Result<(), ClassifyError> {
+        let uncertain = !is_certain(text, self.dialect);
         for place in sql::split(text.as_bytes(), self.dialect) {
             let line = line(place.start);
             let Some(statement) = text.get(place) else { continue };
             let read = self.texts.read(statement, None, self.dialect);
             self.encoded.clear();
-            encode(&mut self.encoded, line, &read);
+            encode(&mut self.encoded, line, &read, uncertain);
             self.output.write_all(&self.encoded).map_err(ClassifyError::Write)?;
         }
         Ok(())
@@ -165,13 +181,80 @@ impl<W: Write> Answers<W> {
     }
 }
 
-fn encode(out: &mut Vec<u8>, line: usize, text: &Text) {
+/// Only the end of a text tells whether its cuts are right; to read it twice costs less than to keep what was found in it.
+fn is_certain(text: &str, dialect: Dialect) -> bool {
+    let mut statements = sql::split(text.as_bytes(), dialect);
+    statements.by_ref().for_each(drop);
+    statements.certain()
+}
+
+fn encode(out: &mut Vec<u8>, line: usize, text: &Text, uncertain: bool) {
     let mut object = Object::begin(out);
     object.member("line", &line).encoded("operation", &text.form.operation.encoded);
     object.inline(&text.raw).inline(&text.form.normalized);
+    if uncertain {
+        object.plain("split", "uncertain");
+    }
     if !text.rules().is_empty() {
         object.member("redacted", text.rules());
     }
     object.end();
     out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &str) -> Result<String, ClassifyError> {
+        let mut out = Vec::new();
+        classify_lines(input.as_bytes(), &mut out, Dialect::POSTGRES)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    fn text(input: &str) -> String {
+        let mut out = Vec::new();
+        classify_text(input.as_bytes(), &mut out, Dialect::POSTGRES).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_error_quotes_nothing_of_the_input() {
+        for input in [
+            r#""ALTER ROLE a PASSWORD canary""#,
+            r#"["canary"]"#,
+            r#"[{"sql":"canary"}]"#,
+            r#"{"sql":{"canary":1}}"#,
+            r#"{"sql":["canary"]}"#,
+            r#"{"sql":41414141}"#,
+            r#"{"sql":"a","sql":"canary"}"#,
+            r#"{"canary":"a"}"#,
+            r#"{"sql":"canary"#,
+            r#"{"sql":"canary"} canary"#,
+            r#"{"sql":"canary\q"}"#,
+            r"canary",
+        ] {
+            let error = lines(&format!("\n{input}\n")).unwrap_err().to_string();
+            assert!(
+                error.starts_with("line 2: ") && error.ends_with(r#"; expected {"sql": "…"}"#),
+                "{error}"
+            );
+            assert!(!error.contains("canary") && !error.contains("4141"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_statement() {
+        assert!(lines("\u{feff}{\"sql\":\"SELECT 1\"}").unwrap().contains(r#""raw":"SELECT 1""#));
+        let told = text("\u{feff}DELETE FROM t");
+        assert!(told.contains(r#""type":"DELETE""#) && told.contains(r#""raw":"DELETE FROM t""#), "{told}");
+    }
+
+    #[test]
+    fn cuts_that_may_be_wrong_are_told() {
+        let told = text("SELECT 1; SELECT 'it's'; DROP TABLE t");
+        assert!(told.lines().count() > 0);
+        assert!(told.lines().all(|line| line.contains(r#""split":"uncertain""#)), "{told}");
+        assert!(!text("SELECT 1; DROP TABLE t").contains("uncertain"));
+    }
 }

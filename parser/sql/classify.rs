@@ -30,9 +30,9 @@ pub struct Class {
     pub main_table: Option<String>,
     /// Name of a DDL target that is no table.
     pub object_name: Option<String>,
-    /// That name (`'user'@'host'`) or a table's (`"t"` under ANSI_QUOTES) is a string in the text: the normalized text, where
-    /// literals are `?`, does not tell it, so the class may not be kept by it.
-    pub literal_name: bool,
+    /// A literal decides some of it (the name in `DROP USER 'ann'`, that of a table `"t"` under ANSI_QUOTES, the modes in
+    /// `EXPLAIN (ANALYZE 0)`): the normalized text, where literals are `?`, does not tell it, so the class may not be kept by it.
+    pub by_literal: bool,
     /// Every table named, in order of appearance, each once; at most 1,000.
     pub tables: Vec<Access>,
     /// How far the tables can be trusted.
@@ -110,7 +110,7 @@ pub fn classify(text: &str, dialect: Dialect) -> Class {
         object: target.object,
         main_table: main_table(&found),
         object_name: target.name,
-        literal_name: false,
+        by_literal: target.by_literal,
         tables: accesses(found, target.idle),
         parsed,
     }

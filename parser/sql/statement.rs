@@ -176,7 +176,7 @@ fn deallocate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
 }
 
 fn explain<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
-    let runs = explain_runs(cursor);
+    let runs = explain_options(cursor).runs;
     let explained = if cursor.eat("create") {
         create(cursor)?
     } else {
@@ -207,40 +207,60 @@ fn create<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     None
 }
 
-/// Takes the options of EXPLAIN, and says whether it runs what it explains: of options that come twice the last counts.
-pub(super) fn explain_runs(cursor: &mut Cursor<'_>) -> bool {
+/// What the options of EXPLAIN say.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Explain {
+    /// It runs what it explains.
+    pub(super) runs: bool,
+    /// A literal says whether it does, as in `(ANALYZE 0)`: the normalized text does not tell.
+    pub(super) by_literal: bool,
+}
+
+/// Takes the options of EXPLAIN. Of options that come twice the last counts.
+pub(super) fn explain_options(cursor: &mut Cursor<'_>) -> Explain {
     const QUERIES: [&str; 4] = ["select", "with", "table", "values"];
     let inner = |cursor: &Cursor<'_>| cursor.peek_at(1).is_some_and(|next| next.kind == Kind::Open);
     let query = |cursor: &Cursor<'_>| QUERIES.iter().any(|word| cursor.word_at(1).eq_ignore_ascii_case(word));
-    let mut runs = false;
+    let mut explain = Explain::default();
     if cursor.kind() == Some(Kind::Open) && !inner(cursor) && !query(cursor) {
         let mut options = cursor.clone();
         cursor.skip_parentheses();
         let end = cursor.peek().map_or(usize::MAX, |token| token.start);
         while options.take().is_some() && options.peek().is_some_and(|token| token.start < end) {
-            if options.at_any(&["analyze", "analyse"]) {
+            if is_analyze(&options) {
                 options.take();
-                runs = !is_off(&options);
+                explain.runs = !is_off(&options);
+                explain.by_literal |= matches!(options.kind(), Some(Kind::String | Kind::Number));
             }
         }
-        return runs;
+        return explain;
     }
     while cursor.at_any(&["analyze", "analyse", "verbose", "extended", "partitions", "format"]) {
-        runs |= cursor.at_any(&["analyze", "analyse"]);
+        explain.runs |= cursor.at_any(&["analyze", "analyse"]);
         if cursor.eat("format") {
             cursor.eat_kind(Kind::Operator);
         }
         cursor.take();
     }
-    runs
+    explain
+}
+
+/// The option's name is an identifier like another; ANALYSE is one to the grammar alone.
+fn is_analyze(cursor: &Cursor<'_>) -> bool {
+    let quoted = cursor.peek().filter(|token| token.kind == Kind::Quoted);
+    cursor.at_any(&["analyze", "analyse"])
+        || quoted.is_some_and(|token| folded(cursor.text, token, cursor.dialect) == "analyze")
 }
 
 /// The value of an option that the server reads as false.
 fn is_off(cursor: &Cursor<'_>) -> bool {
-    let Some(value) = cursor.peek() else { return false };
-    let value = cursor.spelling(value);
-    let value = value.trim_matches(['\'', '"']);
-    ["false", "off", "0"].iter().any(|off| value.eq_ignore_ascii_case(off))
+    let Some(token) = cursor.peek() else { return false };
+    let value = cursor.spelling(token);
+    if token.kind == Kind::Number {
+        return value.bytes().all(|digit| digit == b'0');
+    }
+    let value = value.trim_start_matches(['e', 'E']).trim_matches(['\'', '"', '$']);
+    ["false", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
 fn close<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
@@ -309,6 +329,17 @@ mod tests {
             ("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE p", Effect::Execute("p".into())),
             ("EXPLAIN (ANALYZE off, FORMAT json, ANALYZE 'on') EXECUTE p", Effect::Execute("p".into())),
             ("EXPLAIN (ANALYZE 'off') EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (ANALYZE 00) EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (ANALYZE $$off$$) EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (ANALYZE E'off') EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (ANALYZE 1) EXECUTE p", Effect::Execute("p".into())),
+            ("EXPLAIN (\"analyze\") EXECUTE p", Effect::Execute("p".into())),
+            ("EXPLAIN (\"analyze\" off) EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (U&\"\\0061nalyze\") EXECUTE p", Effect::Execute("p".into())),
+            // The server knows no option of these names.
+            ("EXPLAIN (\"ANALYZE\") EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (\"analyse\") EXECUTE p", Effect::Explain("p".into())),
+            ("EXPLAIN (VERBOSE) EXECUTE p", Effect::Explain("p".into())),
             ("EXPLAIN (VERBOSE) CREATE TABLE t AS EXECUTE p", Effect::Explain("p".into())),
             ("EXPLAIN ANALYZE CREATE TABLE t AS EXECUTE p", Effect::Execute("p".into())),
             (

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use panoptes_event::{Access, Operation, json};
 use panoptes_parser::{
-    sql::{self, Category, Class, Dialect, Effect, Parsed, SecretParameter},
+    sql::{self, Category, Class, Dialect, Effect, Parsed, SecretParameter, Server},
     text::write_json_string,
     wire::Digest,
 };
@@ -182,28 +182,50 @@ impl Texts {
         text_read
     }
 
-    /// The form of the text that was just normalized.
+    /// The form of the text that was just normalized. In another dialect the same form may be of another class, so the
+    /// dialect is the end of the key.
     fn form(&mut self, text: &str, dialect: Dialect) -> Rc<Form> {
-        if let Some(known) = self.forms.find(self.normalized.as_str()) {
-            return known;
-        }
+        let length = self.normalized.len();
+        mark(&mut self.normalized, dialect);
+        let known = self.forms.find(self.normalized.as_str());
+        let form = known.unwrap_or_else(|| self.new_form(text, length, dialect));
+        self.normalized.truncate(length);
+        form
+    }
+
+    /// `length` is that of the normalized text, less the mark of the dialect.
+    fn new_form(&mut self, text: &str, length: usize, dialect: Dialect) -> Rc<Form> {
+        let normalized = self.normalized.get(..length).unwrap_or_default();
         let class = sql::classify(text, dialect);
-        let fingerprint = sql::fingerprint(&self.normalized).to_string();
+        let fingerprint = sql::fingerprint(normalized).to_string();
         let form = Rc::new(Form {
-            normalized: json::members(&Normalized {
-                normalized: &self.normalized,
-                fingerprint: &fingerprint,
-            }),
+            normalized: json::members(&Normalized { normalized, fingerprint: &fingerprint }),
             operation: Operated::of(&class),
             class,
         });
-        if form.class.literal_name {
-            return form;
+        if !form.class.by_literal {
+            let size = 4 * length + ENTRY_BYTES;
+            self.forms.keep(self.normalized.as_str().into(), Rc::clone(&form), size);
         }
-        let size = 4 * self.normalized.len() + ENTRY_BYTES;
-        self.forms.keep(self.normalized.as_str().into(), Rc::clone(&form), size);
         form
     }
+}
+
+/// Writes a dialect behind a form. No two forms and dialects become one key: the last byte tells how long the mark is.
+fn mark(key: &mut String, dialect: Dialect) {
+    let settings = match dialect {
+        Dialect::Postgres { standard_conforming_strings } => u8::from(standard_conforming_strings) << 1,
+        Dialect::Mysql { ansi_quotes, no_backslash_escapes, server } => {
+            let (kind, version) = match server {
+                Server::Unknown => (0, 0),
+                Server::Mysql(version) => (1, version),
+                Server::Mariadb(version) => (2, version),
+            };
+            key.extend(version.to_be_bytes().map(char::from));
+            1 | u8::from(ansi_quotes) << 1 | u8::from(no_backslash_escapes) << 2 | kind << 3
+        }
+    };
+    key.push(char::from(settings));
 }
 
 impl Text {
@@ -422,6 +444,40 @@ mod tests {
         let begin = read(&mut texts, "begin");
         assert!(Rc::ptr_eq(&begin, &read(&mut texts, "begin")));
         assert_eq!(begin.effect, Effect::Begin);
+    }
+
+    #[test]
+    fn a_class_stays_in_its_dialect() {
+        let mut texts = Texts::new(1 << 20);
+        let mysql = |server| Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: false, server };
+        let dialects = [
+            Dialect::POSTGRES,
+            Dialect::Postgres { standard_conforming_strings: false },
+            Dialect::MYSQL,
+            Dialect::Mysql { ansi_quotes: true, no_backslash_escapes: false, server: Server::Unknown },
+            Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: true, server: Server::Unknown },
+            mysql(Server::Mysql(80403)),
+            mysql(Server::Mariadb(80403)),
+            mysql(Server::Mariadb(101106)),
+        ];
+        let mut read = |dialect| texts.read("RENAME TABLE a TO b", None, dialect).form.clone();
+        let forms = dialects.map(&mut read);
+        for (place, (dialect, form)) in dialects.into_iter().zip(&forms).enumerate() {
+            assert_eq!(form.normalized, forms[0].normalized, "the mark of the dialect is not told");
+            let same = forms.iter().position(|other| Rc::ptr_eq(other, form));
+            assert_eq!(same, Some(place), "{dialect:?}");
+            assert!(Rc::ptr_eq(&read(dialect), form), "kept: {dialect:?}");
+        }
+    }
+
+    #[test]
+    fn a_literal_that_decides_the_class_is_read_each_time() {
+        let mut texts = Texts::new(1 << 20);
+        for (value, mode) in [("0", "read"), ("1", "write"), ("'off'", "read"), ("'on'", "write")] {
+            let text = format!("EXPLAIN (ANALYZE {value}) DELETE FROM t");
+            let class = texts.read(&text, None, Dialect::POSTGRES).form.class.clone();
+            assert_eq!(class.tables.first().map(|access| access.mode.as_str()), Some(mode), "{text}");
+        }
     }
 
     #[test]

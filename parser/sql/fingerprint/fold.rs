@@ -73,7 +73,12 @@ impl Form<'_, '_> {
         let (Some(element), before) = (self.out.get(start..end), self.out.get(kept.0..kept.1)) else {
             return;
         };
-        if before.is_some_and(|before| alike(before, element, self.postgres)) {
+        let alike = |before| match fold {
+            // How many rows there are is data, whatever is in them.
+            Fold::Rows => before == element || same_less_numbers(before, element, self.postgres),
+            _ => alike(before, element, self.postgres),
+        };
+        if before.is_some_and(alike) {
             self.out.truncate(kept.1);
             self.parameters.drop_since(level.parameter);
         } else {
@@ -87,13 +92,16 @@ fn alike(before: &str, element: &str, numbered: bool) -> bool {
     if before == element && element.contains('?') {
         return true;
     }
-    // In a quoted name a `$1` may be part of the name.
-    numbered && element.contains('$') && !element.contains('"') && same_less_numbers(before, element)
+    same_less_numbers(before, element, numbered)
 }
 
-fn same_less_numbers(before: &str, element: &str) -> bool {
+fn same_less_numbers(before: &str, element: &str, numbered: bool) -> bool {
+    if !numbered || !element.contains('$') {
+        return false;
+    }
     let (mut before, mut element) = (before.bytes().peekable(), element.bytes().peekable());
     let (mut last, mut parameters) = (b' ', false);
+    let mut quoted = false;
     loop {
         let (Some(byte), Some(other)) = (before.next(), element.next()) else {
             return parameters && before.next().is_none() && element.next().is_none();
@@ -101,8 +109,9 @@ fn same_less_numbers(before: &str, element: &str) -> bool {
         if byte != other {
             return false;
         }
+        quoted ^= byte == b'"';
         // Elsewhere `$` is part of a name.
-        if byte == b'$' && !is_part(last) {
+        if byte == b'$' && !quoted && !is_part(last) {
             parameters = true;
             while before.next_if(u8::is_ascii_digit).is_some() {}
             while element.next_if(u8::is_ascii_digit).is_some() {}

@@ -1,10 +1,12 @@
 //! The normalized text of a statement and its fingerprint: equal for statements that differ in literals alone.
 //!
-//! Literals become `?`; a list of literals after `IN` or `ARRAY`, and the rows of `VALUES`, become one; comments go; white
-//! space becomes one space, none inside a bracket's edge, one after a comma; keywords become upper case. Identifiers and
-//! parameters stay as written; but a list of parameters, and rows of them, become one as those of literals do, and the
-//! parameters after it count on from there: `a IN ($1, $2) AND b = $3` is `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who keeps fingerprints
-//! over years compares them across versions.
+//! Literals become `?`; a list of literals after `IN` or `ARRAY` becomes one, and so do the rows of `VALUES`, equal ones
+//! without literals too; comments go; white space becomes one space, none inside a bracket's edge, one after a comma;
+//! keywords become upper case. NULL, TRUE and FALSE are literals where a value stands, not where they are the form of the
+//! statement (`IS NULL`, `NOT NULL`, `SET NULL`). Identifiers and parameters stay as written; but a list of parameters, and
+//! rows of them, become one as those of literals do, and the parameters after it in the text count on from there:
+//! `a IN ($1, $2) AND b = $3` is `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who
+//! keeps fingerprints over years compares them across versions.
 
 mod fold;
 mod parameter;
@@ -126,8 +128,8 @@ impl<'t, 'o> Form<'t, 'o> {
 
     fn word(&mut self, token: Token) {
         let spelling = self.text.as_bytes().get(token.start..token.end).unwrap_or_default();
-        let Some(word) = keyword(spelling) else { return self.write(token, Last::Operand) };
-        if matches!(word, "NULL" | "TRUE" | "FALSE") && self.wants_value() {
+        let Some(word) = keyword(spelling) else { return self.name(token, spelling) };
+        if matches!(word, "NULL" | "TRUE" | "FALSE") && self.wants_value(word) {
             return self.literal(token);
         }
         let last = if ends_value(word) { Last::Operand } else { Last::Keyword(word) };
@@ -135,17 +137,37 @@ impl<'t, 'o> Form<'t, 'o> {
             true => self.write(token, last),
             false => self.write_as(token, word, last),
         }
-        if word == "VALUES"
-            && let Some(level) = self.levels.get_mut(self.depth)
-        {
+        if word == "VALUES" {
+            self.rows();
+        }
+    }
+
+    /// What follows are rows.
+    fn rows(&mut self) {
+        if let Some(level) = self.levels.get_mut(self.depth) {
             *level = Level::of(Fold::Rows);
             self.folds = true;
         }
     }
 
-    /// Where NULL, TRUE and FALSE are values, unlike in `IS NULL`, `NOT NULL`, `SET NULL`, `ON true`.
-    fn wants_value(&self) -> bool {
+    #[inline(always)] // once per name
+    fn name(&mut self, token: Token, spelling: &[u8]) {
+        // `U&'…' UESCAPE '!'` is one literal: what follows is a part of it as a second string would be.
+        if self.last == Last::String && self.postgres && spelling.eq_ignore_ascii_case(b"UESCAPE") {
+            self.end = token.end;
+            return;
+        }
+        self.write(token, Last::Operand);
+    }
+
+    /// Where NULL, TRUE and FALSE are values, unlike in `IS NULL`, `IS NOT TRUE`, `NOT NULL`, `SET NULL`, `ABSENT ON NULL`.
+    fn wants_value(&mut self, value: &str) -> bool {
         match self.last {
+            Last::Keyword("ON") => value != "NULL",
+            Last::Keyword("NOT") => {
+                self.flush();
+                value != "NULL" && !self.out.ends_with("IS NOT")
+            }
             Last::Keyword(word) => matches!(
                 word,
                 "SELECT"
@@ -158,7 +180,27 @@ impl<'t, 'o> Form<'t, 'o> {
                     | "WHEN"
                     | "HAVING"
                     | "BETWEEN"
+                    | "SYMMETRIC"
                     | "RETURN"
+                    | "RETURNING"
+                    | "LIMIT"
+                    | "OFFSET"
+                    | "BY"
+                    | "DISTINCT"
+                    | "ALL"
+                    | "FROM"
+                    | "TO"
+                    | "LIKE"
+                    | "ILIKE"
+                    | "RLIKE"
+                    | "REGEXP"
+                    | "DIV"
+                    | "XOR"
+                    | "CASE"
+                    | "IF"
+                    | "WHILE"
+                    | "INTERVAL"
+                    | "USING"
             ),
             last => matches!(last, Last::Open | Last::Comma | Last::Other),
         }
@@ -188,8 +230,18 @@ impl<'t, 'o> Form<'t, 'o> {
     /// May `token` be the sign of a number after it?
     fn is_sign(&self, token: Token) -> bool {
         token.end - token.start == 1
-            && !matches!(self.last, Last::Operand | Last::String)
             && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'))
+            && (!matches!(self.last, Last::Operand | Last::String) || self.after(b"mod"))
+    }
+
+    /// Was the last token MySQL's `word`, which is no keyword here, since it is a name elsewhere?
+    fn after(&self, word: &[u8]) -> bool {
+        let before = self.text.as_bytes().get(..self.end).unwrap_or_default();
+        let (before, last) = before.split_at(before.len().saturating_sub(word.len()));
+        !self.postgres
+            && self.last == Last::Operand
+            && last.eq_ignore_ascii_case(word)
+            && before.last().is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b')')
     }
 
     /// It was no sign of a number.
@@ -203,6 +255,9 @@ impl<'t, 'o> Form<'t, 'o> {
     fn open(&mut self, token: Token) {
         let list = matches!(self.last, Last::Keyword("IN" | "ARRAY"))
             || (token.kind == Kind::OpenBracket && self.last != Last::Operand);
+        if self.after(b"value") {
+            self.rows();
+        }
         self.write(token, Last::Open);
         self.depth += 1;
         self.folds = list && self.depth < LEVELS;

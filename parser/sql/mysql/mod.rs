@@ -60,7 +60,7 @@ pub(super) fn classify(text: &str, dialect: Dialect) -> Class {
         object: reader.target.object,
         main_table,
         object_name: reader.target.name,
-        literal_name: reader.target.literal || reader.literal,
+        by_literal: reader.target.literal || reader.literal,
         tables: accesses(found, false),
         parsed,
     }

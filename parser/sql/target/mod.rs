@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub(super) name: Option<String>,
     /// The tables are only named: nothing of what follows runs (EXPLAIN, PREPARE).
     pub(super) idle: bool,
+    /// A literal says so.
+    pub(super) by_literal: bool,
 }
 
 /// Reads the statement of `verb`, which the cursor of `tables` stands behind, to its end.

@@ -1,7 +1,7 @@
 //! Work on tables (VACUUM, REINDEX, COPY, …), and statements about statements (DECLARE, PREPARE, EXPLAIN).
 
 use super::super::lexer::Kind;
-use super::super::statement::explain_runs;
+use super::super::statement::explain_options;
 use super::super::tables::{Mode, Tables};
 use super::super::verb;
 use super::object::object;
@@ -54,7 +54,7 @@ pub(super) fn prepare(verb: &str, tables: &mut Tables<'_>, target: &mut Target) 
 
 /// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (options) statement`.
 pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
-    let runs = explain_runs(&mut tables.cursor);
+    let explain = explain_options(&mut tables.cursor);
     let mut inner = tables.cursor.clone();
     match verb::read(&mut inner).0 {
         "CREATE" | "DECLARE" | "REFRESH" => {
@@ -64,5 +64,5 @@ pub(super) fn explain(tables: &mut Tables<'_>, target: &mut Target) {
         verb::UNKNOWN => _ = tables.table(Mode::Read, false),
         _ => tables.statement(),
     }
-    target.idle = !runs;
+    (target.idle, target.by_literal) = (!explain.runs, explain.by_literal);
 }
