@@ -3,6 +3,8 @@
 //! * [`wire`]: the one trait that a protocol implements, and what it observes.
 //! * [`reader`]: a bounded cursor over a frame.
 //! * [`inflight`]: what was asked and not yet answered.
+//! * `digest`: what a text that is too long to be kept can be known by.
+//! * `json`: values as JSON, whatever protocol they came by.
 //! * [`postgres`]: PostgreSQL's protocol.
 //! * [`sql`]: what a statement does, and to what.
 //! * [`text`]: bytes of a session's encoding as text.
@@ -11,7 +13,9 @@
 //! [`inflight`] for its answer, and both go out together as an observation. What the SQL says is found out later,
 //! away from the path of the bytes.
 
+mod digest;
 pub mod inflight;
+mod json;
 pub mod postgres;
 pub mod reader;
 pub mod sql;
