@@ -131,7 +131,7 @@ pub(crate) fn observe(pieces: &[Run]) -> String {
 }
 
 fn client(wire: &mut Postgres, bytes: &[u8], seen: &mut Seen) -> bool {
-    let end = wire.client(bytes, 0, &mut |observation: Observation<&[u8]>| seen.see(observation));
+    let end = wire.client(&mut bytes.to_vec(), 0, &mut |observation: Observation<&[u8]>| seen.see(observation));
     seen.passed += bytes.len();
     let Err(violation) = end else { return false };
     let passed = seen.passed - bytes.len() + violation.pass;
@@ -180,6 +180,8 @@ impl Seen {
             Observation::Described { statement, types } => {
                 format!("described {} {types:?}", quote(statement))
             }
+            Observation::Attributes { attributes } => format!("attributes {attributes:?}"),
+            Observation::File { name } => format!("file {}", quote(name)),
             Observation::Hashed { sha256 } => {
                 format!("hashed {}", sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }
@@ -206,7 +208,20 @@ fn settle(settled: &Settled<&[u8]>) -> String {
         Ask::Describe { target, name } => format!("Describe {} {}", kind(target), quote(name)),
         Ask::Execute { portal } => format!("Execute {}", quote(portal)),
         Ask::Close { target, name } => format!("Close {} {}", kind(target), quote(name)),
-        Ask::Command { name, object } => format!("{name} {object}"),
+        Ask::Run { statement, parameters: Some(parameters), length, bulk, .. } => {
+            let bulk = if bulk { " in bulk" } else { "" };
+            format!("Run {}{bulk}, parameters {parameters:?} ({length})", quote(statement))
+        }
+        Ask::Run { parameters: None, .. } => "Run, next".into(),
+        Ask::Append { statement, parameter, data, length } => {
+            format!("Append to {} parameter {parameter}: {} ({length})", quote(statement), quote(data))
+        }
+        Ask::Fetch { statement } => format!("Fetch {}", quote(statement)),
+        Ask::Reset { statement } => format!("Reset {}", quote(statement)),
+        Ask::Command { name, object, argument: b"" } => {
+            format!("{name}{}", object.map(|object| format!(" {object}")).unwrap_or_default())
+        }
+        Ask::Command { name, argument, .. } => format!("{name} {}", quote(argument)),
         Ask::Malformed => "malformed".into(),
     };
     let answer = match settled.answer {
@@ -214,6 +229,11 @@ fn settle(settled: &Settled<&[u8]>) -> String {
         Answer::Complete { tag, rows, bytes, sent } => {
             format!("{} rows={rows} bytes={bytes} sent={sent}", quote(tag))
         }
+        Answer::Affected { rows, insert_id, sent, info } => {
+            format!("affected={rows} id={insert_id} sent={sent} {}", quote(info))
+        }
+        Answer::Returned { rows, bytes } => format!("returned rows={rows} bytes={bytes}"),
+        Answer::Prepared { parameters } => format!("prepared, {parameters} parameters"),
         Answer::Suspended { rows, bytes } => format!("suspended rows={rows} bytes={bytes}"),
         Answer::Streaming => "streaming".into(),
         Answer::Empty => "empty".into(),
@@ -229,7 +249,8 @@ fn settle(settled: &Settled<&[u8]>) -> String {
 fn failed(failure: &Failure<&[u8]>) -> String {
     let fatal = if failure.fatal { " fatal" } else { "" };
     let position = if failure.position > 0 { format!(" at {}", failure.position) } else { String::new() };
-    format!("failed{fatal} {} {}{position}", show(failure.sql_state), quote(failure.message))
+    let code = if failure.code > 0 { format!("{} ", failure.code) } else { String::new() };
+    format!("failed{fatal} {code}{} {}{position}", show(failure.sql_state), quote(failure.message))
 }
 
 fn kind(target: Target) -> &'static str {

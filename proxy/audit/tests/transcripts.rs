@@ -54,13 +54,13 @@ fn replay(runs: &[Run]) -> String {
             Side::Client if open => match wire.open(&run.bytes) {
                 Opening::Dial => {
                     open = false;
-                    refused = wire.client(&run.bytes, 0, &mut stage).is_err();
+                    refused = wire.client(&mut run.bytes.clone(), 0, &mut stage).is_err();
                 }
                 Opening::Reply { .. } => {}
                 Opening::Refuse { .. } => return stage.told(),
                 other => panic!("{other:?}"),
             },
-            Side::Client if !refused => refused = wire.client(&run.bytes, 0, &mut stage).is_err(),
+            Side::Client if !refused => refused = wire.client(&mut run.bytes.clone(), 0, &mut stage).is_err(),
             Side::Client => {}
             // The proxy's own answer.
             Side::Server if open => {}
