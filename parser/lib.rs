@@ -5,7 +5,7 @@
 //! * [`inflight`]: what was asked and not yet answered.
 //! * `digest`: what a text that is too long to be kept can be known by.
 //! * `json`: values as JSON, whatever protocol they came by.
-//! * [`postgres`]: PostgreSQL's protocol.
+//! * [`postgres`]: PostgreSQL's protocol. [`mysql`]: MySQL's, and MariaDB's.
 //! * [`sql`]: what a statement does, and to what.
 //! * [`text`]: bytes of a session's encoding as text.
 //!
@@ -16,6 +16,7 @@
 mod digest;
 pub mod inflight;
 mod json;
+pub mod mysql;
 pub mod postgres;
 pub mod reader;
 pub mod sql;
