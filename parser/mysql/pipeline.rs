@@ -263,7 +263,8 @@ impl Pipeline {
         self.settle(answer, done.warnings.into(), at, out);
         self.change(&done, out);
         (self.rows, self.bytes) = (0, 0);
-        if done.status.has(Status::MORE_RESULTS) {
+        let several = self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Results);
+        if several && done.status.has(Status::MORE_RESULTS) {
             (self.stage, self.told) = (Stage::First, true);
         } else {
             self.finish(at, out);
