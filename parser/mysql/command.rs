@@ -90,6 +90,11 @@ impl Kind {
         }
     }
 
+    /// Whether what was prepared is forgotten with it: COM_RESET_CONNECTION.
+    pub(super) fn forgets_statements(self) -> bool {
+        self == Self::Other(Some(0x1f))
+    }
+
     /// Whether it takes its leave.
     pub(super) fn is_quit(self) -> bool {
         self == Self::Other(Some(0x01))

@@ -109,7 +109,7 @@ impl<'a> Login<'a> {
         let with_plugin = agreed.has(Capabilities::PLUGIN_AUTH);
         let plugin = if with_plugin { reader.cstr_or_rest() } else { b"" };
         let with_attributes = agreed.has(Capabilities::CONNECT_ATTRS);
-        let attributes = with_attributes.then(|| attributes(&mut reader)).unwrap_or_default();
+        let attributes = if with_attributes { attributes(&mut reader) } else { b"" };
         Self { collation: 0, user: b"", schema: b"", plugin, attributes }
     }
 }

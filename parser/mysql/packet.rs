@@ -56,13 +56,16 @@ pub(super) struct Head {
 /// How much of a packet is kept, or why it is refused.
 pub(super) type Rule = Result<Keep, &'static str>;
 
+/// Finds where a text begins in what is kept of its packet.
+pub(super) type FindText = fn(&[u8]) -> Option<usize>;
+
 /// How much of a packet is kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Keep {
     /// Bytes of its payload.
     pub(super) bytes: usize,
     /// Where its text begins, in what is kept of it; if it is not kept whole, it has a digest.
-    pub(super) text: Option<fn(&[u8]) -> Option<usize>>,
+    pub(super) text: Option<FindText>,
     /// What is changed as it passes.
     pub(super) rewrite: Option<Rewrite>,
 }
@@ -139,7 +142,7 @@ impl Framer {
         }
         if self.have == 0 && self.parts.is_none() {
             self.begun = at;
-            if let Some((head, keep, payload)) = whole(chunk, place, &rule)? {
+            if let Some(Whole { head, keep, payload }) = whole(chunk, place, &rule)? {
                 return Ok(Some(give(head, keep, chunk.get(payload).unwrap_or_default(), at)));
             }
         }
@@ -306,13 +309,20 @@ impl Parts {
     }
 }
 
-/// A packet that lies whole in the chunk, and is all that is said: its head, what is kept of it, and where its payload
-/// is, which is changed where it is to be.
+/// A packet that lies whole in the chunk, and is all that is said.
+struct Whole {
+    head: Head,
+    keep: Keep,
+    /// Where its payload is.
+    payload: Range<usize>,
+}
+
+/// Finds one, and changes its payload where it is to be.
 fn whole(
     chunk: &mut [u8],
     place: &mut usize,
     rule: impl Fn(Head) -> Rule,
-) -> Result<Option<(Head, Keep, Range<usize>)>, &'static str> {
+) -> Result<Option<Whole>, &'static str> {
     let Some((header, rest)) = chunk.get_mut(*place..).and_then(<[u8]>::split_first_chunk_mut) else {
         return Ok(None);
     };
@@ -326,7 +336,7 @@ fn whole(
         rewrite.pass(payload);
     }
     *place = start + payload.len();
-    Ok(Some((head, keep, start..*place)))
+    Ok(Some(Whole { head, keep, payload: start..*place }))
 }
 
 fn give(head: Head, keep: Keep, payload: &[u8], begun: Nanos) -> Packet<'_> {

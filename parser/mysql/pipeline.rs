@@ -221,8 +221,9 @@ impl Pipeline {
 
     /// Whether so much is unanswered that no more is to be asked.
     pub(super) fn is_full(&self, limits: &Limits) -> bool {
-        // The server answers each question as it comes, so there will be room.
-        self.asked.len() >= limits.pending || self.asked.size() >= limits.pending_bytes
+        // The server answers each question as it comes, so there will be room; but what it waits for must pass.
+        let awaited = self.upload == Upload::Running || self.logging_in;
+        !awaited && (self.asked.len() >= limits.pending || self.asked.size() >= limits.pending_bytes)
     }
 
     /// The session's transaction.
@@ -263,6 +264,9 @@ impl Pipeline {
         self.settle(answer, done.warnings.into(), at, out);
         self.change(&done, out);
         (self.rows, self.bytes) = (0, 0);
+        if self.asked.front_kind().is_some_and(Kind::forgets_statements) {
+            self.last_prepared = None;
+        }
         let several = self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Results);
         if several && done.status.has(Status::MORE_RESULTS) {
             (self.stage, self.told) = (Stage::First, true);
@@ -313,7 +317,18 @@ impl Pipeline {
     fn pass_silent(&mut self, at: Nanos, out: &mut impl Observer) {
         while self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Silent) {
             self.settle(Answer::Complete { tag: b"", rows: 0, bytes: 0, sent: 0 }, 0, at, out);
+            self.forget_closed();
             self.next();
+        }
+    }
+
+    /// The statement that was prepared last may be the one that is closed.
+    fn forget_closed(&mut self) {
+        if let Some((entry, body, _)) = self.asked.front()
+            && entry.kind == Kind::CloseStatement
+            && self.last_prepared.is_some_and(|last| body == last || body == [0xff; 4])
+        {
+            self.last_prepared = None;
         }
     }
 

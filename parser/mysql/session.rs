@@ -203,11 +203,15 @@ impl State {
     }
 
     fn asked(&mut self, packet: &Packet<'_>, at: Nanos, out: &mut impl Observer) -> Result<(), &'static str> {
-        self.next_number = packet.last.wrapping_add(1);
+        // While an answer is on its way, the next packet of the server belongs to that.
+        let part = self.part(packet.first);
+        if part != Part::Command || self.pipeline.is_empty() {
+            self.next_number = packet.last.wrapping_add(1);
+        }
         if self.phase == Phase::Greeted {
             return self.respond(packet, out);
         }
-        match self.part(packet.first) {
+        match part {
             Part::Proof => self.rounds += 1,
             Part::File => self.pipeline.uploaded(packet),
             Part::Command => self.command(packet, at, out),

@@ -232,7 +232,7 @@ fn a_greeting_and_a_login_lose_what_is_not_followed() {
     let changed: Vec<_> =
         sent.iter().zip(greeting()).filter(|(a, b)| **a != *b).map(|(a, b)| (b, *a)).collect();
     assert_eq!(changed, [(0xff, 0xdf), (0xff, 0xf7), (0xff, 0xdb)]);
-    let mut asked = response(u32::MAX & !(1 << 19 | 1 << 20 | 1 << 21));
+    let mut asked = response(!(1 << 19 | 1 << 20 | 1 << 21));
     wire.client(&mut asked, 0, &mut ignore).unwrap();
     assert_eq!(asked[4..8], [0xdf, 0xf7, 0xc7, 0xdb]);
 }
@@ -329,4 +329,21 @@ fn a_row_of_16_mib_is_one_row() {
     }
     assert_eq!(told, [format!("Returned {{ rows: 1, bytes: {} }}", row.len() + 8)]);
     assert_eq!(wire.rest(), Rest::Idle);
+}
+
+#[test]
+fn our_own_words_have_the_number_that_the_client_awaits() {
+    let number = |wire: &Mysql| wire.farewell(panoptes_parser::wire::Farewell::Shutdown)[3];
+    let mut wire = Mysql::new(Limits::default());
+    assert_eq!(number(&wire), 0);
+    wire.server(&mut greeting(), 0, &mut ignore).unwrap();
+    wire.client(&mut response(PROTOCOL_41), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 2);
+    wire.server(&mut OK.to_vec(), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 0, "nothing is asked");
+    wire.client(&mut question(0x03, 1), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 1);
+    wire.server(&mut packet(7, b"\x01"), 0, &mut ignore).unwrap();
+    wire.client(&mut question(0x03, 2), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 8, "in the middle of an answer");
 }

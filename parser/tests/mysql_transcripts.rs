@@ -9,6 +9,14 @@ mod transcript;
 
 use std::{fs, path::PathBuf};
 
+use panoptes_parser::{
+    mysql::{
+        Mysql,
+        values::{Parameter, Parameters, write_json},
+    },
+    text::Encoding,
+    wire::{Ask, Limits, Observation, Settled, Wire},
+};
 use proptest::prelude::*;
 use transcript::{Protocol, Run, Side, Transcript};
 
@@ -75,6 +83,35 @@ proptest! {
             prop_assert_eq!(observe(&pieces), observe(&runs), "{}", path.display());
         }
     }
+}
+
+#[test]
+fn parameters_are_read_as_they_were_meant() {
+    let all = transcripts();
+    let (_, transcript) =
+        all.iter().find(|(path, _)| path.ends_with("b5-all-types.txt")).expect("a transcript");
+    let (mut wire, mut json) = (Mysql::new(Limits::default()), Vec::new());
+    let mut read = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask: Ask::Run { parameters: Some(body), .. }, .. }) =
+            observation
+        {
+            for Parameter { kind, value, .. } in Parameters::new(body, 21, false, &[], &[]) {
+                write_json(&mut json, kind, value, &Encoding::UTF8);
+                json.push(b' ');
+            }
+        }
+    };
+    for run in transcript.runs(PROTOCOL) {
+        let mut bytes = run.bytes.clone();
+        match run.side {
+            Side::Client => wire.client(&mut bytes, 0, &mut read).expect("to follow"),
+            Side::Server => wire.server(&mut bytes, 0, &mut read).expect("to follow"),
+        }
+    }
+    let expected = "-1 255 -2 2026 -3 4294967293 9 -9223372036854775808 18446744073709551615 1.5 0.1 123.4500 \
+        \"2026-11-22\" \"2026-11-22 09:14:03\" \"2026-11-22 09:14:03.123456\" \"-26:03:04.000001\" \"text\" \"char\" \
+        {\"type\":\"blob\",\"hex\":\"00ff\"} null null ";
+    assert_eq!(String::from_utf8(json).expect("UTF-8"), expected);
 }
 
 #[test]

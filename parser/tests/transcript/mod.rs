@@ -1,5 +1,7 @@
 //! Transcripts: reading them, playing them to a wire, and writing down what it saw.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::{
     fmt::Write,
     fs,
