@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Records what a real MariaDB says: one transcript for each scene of scenes.py, into transcripts/.
 
-    record.py [scene ...]     record (all of them)
+    record.py [scene ...]     record (all of them; PyMySQL is needed for its own)
 
-A line is a packet: `>` from the client, `<` from the server, in hexadecimal, in an order that keeps causes before
+A line is a packet, or of a real client a piece of the stream: `>` from the client, `<` from the server, in hexadecimal, in an order that keeps causes before
 effects; `end` is the end of that side's bytes. What a reader wants to know of it is behind `#`. Beside it,
 `scene.expected` is what an observer must see.
 """

@@ -1,10 +1,12 @@
 """What is said in each transcript. A scene's name begins with its row in the catalogue: connection phase (b1), packets
-(b2), commands (b4), parameters, transactions and kills (b5)."""
+(b2), commands (b4), parameters, transactions and kills (b5); c is for clients as they are."""
 
 import struct
+import subprocess
+import tempfile
 
 import wire
-from wire import BASE, CONNECT_ATTRS, DEPRECATE_EOF, LOCAL_FILES, MARIADB, MULTI_STATEMENTS, SESSION_TRACK, Talk, run, string
+from wire import BASE, CONNECT_ATTRS, DEPRECATE_EOF, LOCAL_FILES, MARIADB, MULTI_STATEMENTS, SESSION_TRACK, Talk, Tap, run, string
 
 SCENES = {}
 UNSIGNED = 0x8000
@@ -544,3 +546,53 @@ def b5_timeout(talk, _):
 def b5_client_gone(talk, _):
     """The client leaves while its statement runs."""
     talk.command(3, b"select sleep(0.2)")
+
+
+# Clients as they are: what passes between them and the server, piece by piece.
+
+
+@scene(login=False)
+def c_mariadb_client(talk, server):
+    """The `mariadb` client: several results, LOAD DATA LOCAL, a procedure, errors, a change of user."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file, Tap(server.port, talk.log) as tap:
+        file.write("wheel\nlever\n")
+        file.flush()
+        sql = f"""
+            select * from items; call several(); show warnings;
+            load data local infile '{file.name}' into table items (name);
+            delete from items where id > 3; selct 1; show tables; use mysql; select database();
+            prepare p from 'select ? + 1'; set @a = 1; execute p using @a; deallocate prepare p; insert into shop.items (name) values ('x'), ('y');
+            begin; delete from shop.items where id > 3; commit; create temporary table t (a int); drop table t;
+        """
+        subprocess.run(
+            ["mariadb", "--no-defaults", "-hlocalhost", "--protocol=tcp", f"-P{tap.port}", "-uana", f"-p{wire.PASSWORD}", "--local-infile=1", "--force", "shop"],
+            input=sql.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+
+
+@scene(login=False)
+def c_pymysql(talk, server):
+    """PyMySQL: transactions, many rows, unbuffered rows, a procedure, errors."""
+    import pymysql
+
+    with Tap(server.port, talk.log) as tap:
+        link = pymysql.connect(host="127.0.0.1", port=tap.port, user="ana", password=wire.PASSWORD, database="shop", program_name="scenes")
+        with link.cursor() as cursor:
+            cursor.execute("select id, name from items where id < %s", (3,))
+            cursor.executemany("insert into items (name, price) values (%s, %s)", [("a", 1), ("b", None)])
+            cursor.execute("delete from items where id > 3")
+            cursor.callproc("several")
+            while cursor.nextset():
+                pass
+            try:
+                cursor.execute("select * from nowhere")
+            except pymysql.Error:
+                pass
+        link.commit()
+        with link.cursor(pymysql.cursors.SSCursor) as cursor:
+            cursor.execute("select seq, repeat('x', 30) from seq_1_to_30")
+            cursor.fetchall()
+        link.ping()
+        link.select_db("mysql")
+        link.rollback()
+        link.close()

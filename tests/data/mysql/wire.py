@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import select
 import shutil
 import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -288,6 +290,44 @@ class Talk:
     def fetch(self, number, rows):
         self.command(0x1C, struct.pack("<II", number, rows))
         return self.rows([])[0]
+
+
+class Tap:
+    """A man in the middle of one connection of a real client. What passes goes to `log` as (direction, bytes)."""
+
+    def __init__(self, port, log):
+        self.upstream, self.log = port, log
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.pass_on)
+        self.thread.start()
+
+    def pass_on(self):
+        client, _ = self.listener.accept()
+        server = socket.create_connection(("127.0.0.1", self.upstream))
+        other = {client: (server, ">"), server: (client, "<")}
+        while other:
+            for side in select.select(list(other), [], [])[0]:
+                to, direction = other[side]
+                got = side.recv(65536)
+                self.log.append((direction, got or None))
+                if not got:
+                    del other[side]
+                    try:
+                        to.shutdown(socket.SHUT_WR)
+                    except OSError:
+                        pass
+                else:
+                    to.sendall(got)
+        client.close()
+        server.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join()
+        self.listener.close()
 
 
 def run(number, values=(), flags=0, types=True):
