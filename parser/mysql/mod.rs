@@ -2,7 +2,7 @@
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>,
 //! <https://mariadb.com/docs/server/reference/clientserver-protocol>
 //!
-//! * `packet`: length, sequence number, payload; any cut of the stream.
+//! * `packet`: length, sequence number, payload. `framer`: packets, of any cut of the stream.
 //! * `capability`: what both sides may agree on, and what of it is followed here.
 //! * `rewrite`: the few bytes that are changed as they pass: capabilities, and a redirection around the proxy.
 //! * `greeting`, `login`: the connection phase, a direction each.
@@ -15,6 +15,7 @@ mod answer;
 mod capability;
 mod command;
 mod field;
+mod framer;
 mod greeting;
 mod login;
 mod packet;
