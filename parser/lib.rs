@@ -3,7 +3,9 @@
 //! * [`wire`]: the one trait that a protocol implements, and what it observes.
 //! * [`reader`]: a bounded cursor over a frame.
 //! * [`inflight`]: what was asked and not yet answered.
-//! * [`postgres`]: PostgreSQL's protocol.
+//! * `digest`: what a text that is too long to be kept can be known by.
+//! * `json`: values as JSON, whatever protocol they came by.
+//! * [`postgres`]: PostgreSQL's protocol. [`mysql`]: MySQL's, and MariaDB's.
 //! * [`sql`]: what a statement does, and to what.
 //! * [`text`]: bytes of a session's encoding as text.
 //!
@@ -11,7 +13,10 @@
 //! [`inflight`] for its answer, and both go out together as an observation. What the SQL says is found out later,
 //! away from the path of the bytes.
 
+mod digest;
 pub mod inflight;
+mod json;
+pub mod mysql;
 pub mod postgres;
 pub mod reader;
 pub mod sql;

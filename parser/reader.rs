@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-/// Reads big-endian fields one after the other.
+/// Reads fields one after the other: big-endian numbers, and little-endian ones by the methods of that name.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -37,6 +37,32 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
+    /// The next two bytes, little-endian.
+    pub fn u16_le(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// The next three bytes, little-endian.
+    pub fn u24_le(&mut self) -> Option<u32> {
+        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    /// The next four bytes, little-endian.
+    pub fn u32_le(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// The next eight bytes, little-endian.
+    pub fn u64_le(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The bytes up to the next NUL, which is passed over.
     pub fn cstr(&mut self) -> Option<&'a [u8]> {
         let end = memchr(0, self.rest)?;
@@ -55,7 +81,8 @@ impl<'a> Reader<'a> {
         std::mem::take(&mut self.rest)
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    /// The next bytes, as many as an array has.
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(*bytes)
@@ -77,5 +104,8 @@ mod tests {
         assert_eq!(reader.bytes(2), None);
         assert_eq!(reader.cstr_or_rest(), b"c");
         assert_eq!((reader.u8(), reader.u16(), reader.u32()), (None, None, None));
+        let mut reader = Reader::new(&[1, 0, 2, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!((reader.u16_le(), reader.u24_le(), reader.u32_le()), (Some(1), Some(2), Some(3)));
+        assert_eq!((reader.left(), reader.u64_le(), reader.u64_le()), (8, Some(4), None));
     }
 }

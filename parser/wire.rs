@@ -17,11 +17,12 @@ pub trait Wire {
     /// Looks at what a client sent first, before there is a connection to the server. `bytes` is all that came so far.
     fn open(&mut self, bytes: &[u8]) -> Opening;
 
-    /// Looks at bytes on their way to the server. `chunk` follows directly on the chunk before.
+    /// Looks at bytes on their way to the server, and replaces in them what must not be passed on (what we cannot
+    /// follow). `chunk` follows directly on the chunk before.
     ///
     /// # Errors
     /// A frame that the server itself would refuse: see [`Violation`].
-    fn client(&mut self, chunk: &[u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation>;
+    fn client(&mut self, chunk: &mut [u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation>;
 
     /// Looks at bytes on their way to the client, and replaces in them what must not be passed on (a cancel key).
     ///
@@ -48,17 +49,21 @@ pub trait Wire {
     /// Whether the client has said goodbye.
     fn is_terminated(&self) -> bool;
 
-    /// The message that cancels a statement, as the server wants it.
-    fn cancel_request(&self, key: &CancelKey) -> Vec<u8>;
+    /// The message that cancels a statement, as the server wants it, where the protocol has one.
+    fn cancel_request(&self, _key: &CancelKey) -> Vec<u8> {
+        Vec::new()
+    }
 
-    /// The cancel key, once, when the server has sent it.
-    fn take_cancel_key(&mut self) -> Option<KeyPair>;
+    /// The cancel key, once, when the server has sent it, where the protocol has one.
+    fn take_cancel_key(&mut self) -> Option<KeyPair> {
+        None
+    }
 
     /// A message that ends the session, in the protocol's own form.
     fn farewell(&self, farewell: Farewell<'_>) -> Vec<u8>;
 }
 
-/// What to do with the first bytes of a client.
+/// What to do with the first bytes of a client; where the server speaks first, with none.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opening {
     /// Not enough yet: read on.
@@ -151,9 +156,10 @@ impl<F: FnMut(Observation<&[u8]>)> Observer for F {
 /// Something seen on the wire. `B` is how bytes are held: borrowed from the wire, or a place in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation<B> {
-    /// The client's first message: its parameters, as the protocol encodes them.
+    /// The client's first message, or a new login within a session: until that is complete, and where it fails, the
+    /// one before it stands.
     Startup {
-        /// The encoded parameters.
+        /// The parameters, less any proof of who the client is: `postgres::pairs` or `mysql::Login` read them.
         parameters: B,
     },
     /// How the server wants the login to be proved.
@@ -193,6 +199,16 @@ pub enum Observation<B> {
         statement: B,
         /// Encoded as the protocol does.
         types: B,
+    },
+    /// What the client said about the question that is settled next: names and values, as the protocol encodes them.
+    Attributes {
+        /// The encoded attributes.
+        attributes: B,
+    },
+    /// The server asked for a file of the client, for the sake of the question that is settled next.
+    File {
+        /// Its name.
+        name: B,
     },
     /// The text of the question that is settled next is longer than what is told of it.
     Hashed {
@@ -244,7 +260,7 @@ pub enum Ask<B> {
     },
     /// Prepare a statement.
     Parse {
-        /// Name; empty for the unnamed one.
+        /// Name; empty for the unnamed one. Where the server numbers statements, the number as it is sent.
         statement: B,
         /// The text, cut at its cap.
         text: B,
@@ -276,6 +292,40 @@ pub enum Ask<B> {
         /// Its name.
         portal: B,
     },
+    /// Run a prepared statement with its parameters. It may have several answers.
+    Run {
+        /// Its name.
+        statement: B,
+        /// Types and values, encoded as the protocol does, cut at their cap; with the first answer only.
+        parameters: Option<B>,
+        /// Their whole length in bytes.
+        length: u64,
+        /// Whether there are many rows of parameters.
+        bulk: bool,
+        /// Whether parameters may have names.
+        named: bool,
+    },
+    /// Add to one parameter of a prepared statement, for its next run.
+    Append {
+        /// The statement's name.
+        statement: B,
+        /// The parameter's place, from 0.
+        parameter: u16,
+        /// What is added, cut at the cap of parameters.
+        data: B,
+        /// Its whole length in bytes.
+        length: u64,
+    },
+    /// Give more rows of a prepared statement that was run.
+    Fetch {
+        /// Its name.
+        statement: B,
+    },
+    /// Forget what was added to a prepared statement's parameters, and the rows that it still has.
+    Reset {
+        /// Its name.
+        statement: B,
+    },
     /// Forget a statement or a portal.
     Close {
         /// Which of both.
@@ -287,8 +337,10 @@ pub enum Ask<B> {
     Command {
         /// The protocol's name of it.
         name: &'static str,
-        /// The number of the object that it is about: a function's OID.
-        object: u32,
+        /// The number of the object that it is about: a function's OID, a session's id.
+        object: Option<u32>,
+        /// The name of what it is about: a schema, a table; else empty.
+        argument: B,
     },
     /// Something that cannot be read: the server refuses it as well.
     Malformed,
@@ -316,6 +368,29 @@ pub enum Answer<B> {
         bytes: u64,
         /// Size of the COPY data that the client sent.
         sent: u64,
+    },
+    /// Done, without rows.
+    Affected {
+        /// Rows that the server says were changed.
+        rows: u64,
+        /// The first number that it gave to a new row; 0 for none.
+        insert_id: u64,
+        /// Size of the file that the client sent.
+        sent: u64,
+        /// The server's remark.
+        info: B,
+    },
+    /// Done, with rows.
+    Returned {
+        /// Rows that were seen passing, but for one of OUT parameters.
+        rows: u64,
+        /// Their size on the wire.
+        bytes: u64,
+    },
+    /// The statement is prepared.
+    Prepared {
+        /// How many parameters it has.
+        parameters: u16,
     },
     /// Some rows came, more are to be had.
     Suspended {
@@ -345,6 +420,8 @@ pub struct Failure<B> {
     pub message: B,
     /// Where in the text, in characters from 1; 0 where it was not said.
     pub position: u32,
+    /// The server's own number of the error; 0 where it has none.
+    pub code: u16,
     /// Whether it ends the session.
     pub fatal: bool,
 }
@@ -375,6 +452,8 @@ impl<B> Observation<B> {
                 Observation::Described { statement: f(statement), types: f(types) }
             }
             Self::CommitFailed(failure) => Observation::CommitFailed(failure.map(f)),
+            Self::Attributes { attributes } => Observation::Attributes { attributes: f(attributes) },
+            Self::File { name } => Observation::File { name: f(name) },
             Self::Hashed { sha256 } => Observation::Hashed { sha256: f(sha256) },
             Self::Ready(status) => Observation::Ready(status),
             Self::Ended(failure) => Observation::Ended(failure.map(f)),
@@ -396,14 +475,28 @@ impl<B> Settled<B> {
             }
             Ask::Describe { target, name } => Ask::Describe { target, name: f(name) },
             Ask::Execute { portal } => Ask::Execute { portal: f(portal) },
+            Ask::Run { statement, parameters, length, bulk, named } => {
+                let (statement, parameters) = (f(statement), parameters.map(&mut f));
+                Ask::Run { statement, parameters, length, bulk, named }
+            }
+            Ask::Append { statement, parameter, data, length } => {
+                Ask::Append { statement: f(statement), parameter, data: f(data), length }
+            }
+            Ask::Fetch { statement } => Ask::Fetch { statement: f(statement) },
+            Ask::Reset { statement } => Ask::Reset { statement: f(statement) },
             Ask::Close { target, name } => Ask::Close { target, name: f(name) },
-            Ask::Command { name, object } => Ask::Command { name, object },
+            Ask::Command { name, object, argument } => Ask::Command { name, object, argument: f(argument) },
             Ask::Malformed => Ask::Malformed,
         };
         let answer = match self.answer {
             Answer::Complete { tag, rows, bytes, sent } => {
                 Answer::Complete { tag: f(tag), rows, bytes, sent }
             }
+            Answer::Affected { rows, insert_id, sent, info } => {
+                Answer::Affected { rows, insert_id, sent, info: f(info) }
+            }
+            Answer::Returned { rows, bytes } => Answer::Returned { rows, bytes },
+            Answer::Prepared { parameters } => Answer::Prepared { parameters },
             Answer::Suspended { rows, bytes } => Answer::Suspended { rows, bytes },
             Answer::Streaming => Answer::Streaming,
             Answer::Empty => Answer::Empty,
@@ -421,6 +514,7 @@ impl<B> Failure<B> {
             sql_state: f(self.sql_state),
             message: f(self.message),
             position: self.position,
+            code: self.code,
             fatal: self.fatal,
         }
     }

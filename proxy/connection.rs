@@ -135,10 +135,10 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    async fn session(mut self, mut client: Stream, first: Vec<u8>) {
+    async fn session(mut self, mut client: Stream, mut first: Vec<u8>) {
         let mut recorder = self.begin();
-        // What comes first is the StartupMessage, perhaps with statements behind it.
-        let begun = self.wire.client(&first, clock::now(), &mut recorder);
+        // The client's first message, perhaps with statements behind it; nothing where the server speaks first.
+        let begun = self.wire.client(&mut first, clock::now(), &mut recorder);
         let dialled = match begun {
             Ok(()) if self.worker.is_crowded() => Err(Ending::TooMany),
             Ok(()) => {

@@ -39,7 +39,7 @@ impl Recorder {
             Ending::Shutdown => b"57P01",
             _ => b"08006",
         };
-        let failure = Failure { sql_state, message: message.as_bytes(), position: 0, fatal: true };
+        let failure = Failure { sql_state, message: message.as_bytes(), position: 0, code: 0, fatal: true };
         self.observe(Observation::LoginFailed { at: clock::now(), failure });
     }
 
@@ -49,12 +49,12 @@ impl Recorder {
         let Observation::Settled(settled) = observation else { return false };
         let no_room = self.capture.is_dropping();
         match settled.ask {
-            Ask::Query { text: Some(_), .. } => {
+            Ask::Query { text: Some(_), .. } | Ask::Run { parameters: Some(_), .. } => {
                 self.leaving_out = no_room;
                 no_room
             }
-            Ask::Query { text: None, .. } => self.leaving_out,
-            Ask::Execute { .. } | Ask::Command { .. } => no_room,
+            Ask::Query { text: None, .. } | Ask::Run { parameters: None, .. } => self.leaving_out,
+            Ask::Execute { .. } | Ask::Fetch { .. } | Ask::Command { .. } => no_room,
             _ => false,
         }
     }

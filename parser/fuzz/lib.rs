@@ -40,7 +40,9 @@ pub fn session(out: &mut impl Observer) -> Postgres {
 
 /// Whether the client is heard on.
 pub fn client(wire: &mut Postgres, bytes: &[u8], at: Nanos, out: &mut impl Observer) -> bool {
-    let end = wire.client(bytes, at, out);
+    let mut chunk = bytes.to_vec();
+    let end = wire.client(&mut chunk, at, out);
+    assert_eq!(chunk, bytes, "changed");
     end.inspect_err(|violation| assert!(violation.pass <= bytes.len())).is_ok()
 }
 

@@ -50,6 +50,7 @@ impl<'a> Report<'a> {
             sql_state: self.sql_state,
             message: self.message,
             position: self.position,
+            code: 0,
             fatal: self.is_fatal(),
         }
     }
@@ -123,8 +124,13 @@ mod tests {
     #[test]
     fn a_report_is_read_whatever_it_lacks() {
         let report = Report::parse(b"SFEHLER\0VERROR\0C42601\0Msyntax error\0P12\0\0");
-        let failure =
-            Failure { sql_state: &b"42601"[..], message: &b"syntax error"[..], position: 12, fatal: false };
+        let failure = Failure {
+            sql_state: &b"42601"[..],
+            message: &b"syntax error"[..],
+            position: 12,
+            code: 0,
+            fatal: false,
+        };
         assert_eq!(report.failure(), failure);
         assert!(Report::parse(b"SFATAL\0C57P01\0").is_fatal());
         assert!(Report::parse(b"VWARNING\0SWARNUNG\0").is_warning());

@@ -5,8 +5,10 @@
 //! chunk is read in place. Of one that does not, as much is kept as its rule says; a body that nobody wants is passed
 //! over by its header.
 
-use super::digest::TextDigest;
-use crate::wire::{Digest, Nanos};
+use crate::{
+    digest::TextDigest,
+    wire::{Digest, Nanos},
+};
 
 /// Type and length.
 const HEADER: usize = 5;

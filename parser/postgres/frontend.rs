@@ -104,7 +104,7 @@ pub(super) fn ask(kind: Kind, body: &[u8], length: u64) -> Ask<&[u8]> {
         Kind::Describe => target(&mut reader).map(|(target, name)| Ask::Describe { target, name }),
         Kind::Close => target(&mut reader).map(|(target, name)| Ask::Close { target, name }),
         Kind::Execute => reader.cstr().map(|portal| Ask::Execute { portal: name(portal) }),
-        Kind::Function => reader.u32().map(|object| Ask::Command { name: "FunctionCall", object }),
+        Kind::Function => reader.u32().map(|object| function(Some(object))),
         Kind::Sync | Kind::CopyEnd | Kind::BadFlush => None,
     };
     ask.unwrap_or(Ask::Malformed)
@@ -135,6 +135,10 @@ fn bind(mut reader: Reader<'_>, length: u64, cut: bool) -> Option<Ask<&[u8]>> {
 /// A string that ends in the frame, or with it where the frame was cut.
 fn whole_or_cut<'a>(reader: &mut Reader<'a>, cut: bool) -> Option<&'a [u8]> {
     if cut { Some(reader.cstr_or_rest()) } else { reader.cstr() }
+}
+
+fn function(object: Option<u32>) -> Ask<&'static [u8]> {
+    Ask::Command { name: "FunctionCall", object, argument: b"" }
 }
 
 fn target<'a>(reader: &mut Reader<'a>) -> Option<(Target, &'a [u8])> {
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(asked(Kind::Execute, b"p\0\0\0\0\0"), Ask::Execute { portal: b("p") });
         assert_eq!(asked(Kind::Describe, b"S\0"), Ask::Describe { target: Target::Statement, name: b("") });
         assert_eq!(asked(Kind::Close, b"Pp\0"), Ask::Close { target: Target::Portal, name: b("p") });
-        assert_eq!(asked(Kind::Function, b"\0\0\0\x09"), Ask::Command { name: "FunctionCall", object: 9 });
+        assert_eq!(asked(Kind::Function, b"\0\0\0\x09"), function(Some(9)));
         assert_eq!(type_oids(types).collect::<Vec<_>>(), [23]);
     }
 

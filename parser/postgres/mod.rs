@@ -10,7 +10,6 @@
 //! * [`values`]: bound parameters as JSON.
 
 mod backend;
-mod digest;
 mod frame;
 mod frontend;
 mod key;

@@ -8,13 +8,13 @@
 //!   what was asked behind it.
 
 use crate::{
+    digest::TextDigest,
     inflight::Inflight,
     wire::{Answer, Ask, Digest, Nanos, Observation, Observer, Settled},
 };
 
 use super::{
     backend::Report,
-    digest::TextDigest,
     frame::Frame,
     frontend::{self, Kind},
 };

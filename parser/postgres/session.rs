@@ -76,7 +76,7 @@ impl Wire for Postgres {
         self.requests.open(bytes)
     }
 
-    fn client(&mut self, chunk: &[u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation> {
+    fn client(&mut self, chunk: &mut [u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation> {
         let mut place = if self.phase == Phase::New { self.start(chunk, out) } else { 0 };
         let authenticating = self.phase == Phase::Authenticating;
         let limits = self.limits;

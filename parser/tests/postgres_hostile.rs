@@ -63,8 +63,8 @@ fn number(ask: &Ask<&[u8]>) -> Option<usize> {
         | Ask::Bind { portal: name, .. }
         | Ask::Close { name, .. }
         | Ask::Execute { portal: name } => name,
-        Ask::Command { object, .. } => return usize::try_from(*object).ok(),
-        Ask::Describe { .. } | Ask::Malformed => return None,
+        Ask::Command { object, .. } => return usize::try_from((*object)?).ok(),
+        _ => return None,
     };
     std::str::from_utf8(name).ok()?.parse().ok()
 }
@@ -101,7 +101,7 @@ fn play(steps: &[Step], size: usize) -> (Vec<String>, Vec<usize>) {
         seen.push(format!("{observation:?}"));
     };
     assert_eq!(wire.open(STARTUP), Opening::Dial);
-    wire.client(STARTUP, 0, &mut observer).unwrap();
+    wire.client(&mut STARTUP.to_vec(), 0, &mut observer).unwrap();
     wire.server(&mut LOGIN.to_vec(), 0, &mut observer).unwrap();
     // A peer that was refused is heard no more.
     let mut refused = [false; 2];
@@ -118,7 +118,7 @@ fn play(steps: &[Step], size: usize) -> (Vec<String>, Vec<usize>) {
             }
             let mut copy = chunk.to_vec();
             let end = if client {
-                wire.client(chunk, 0, &mut observer)
+                wire.client(&mut copy, 0, &mut observer)
             } else {
                 wire.server(&mut copy, 0, &mut observer)
             };
@@ -164,7 +164,7 @@ proptest! {
         let mut wire = Postgres::new(Limits::default(), [7; 32]);
         let mut ignore = |_: Observation<&[u8]>| {};
         let _ = wire.open(&bytes);
-        let _ = wire.client(&bytes, 0, &mut ignore);
+        let _ = wire.client(&mut bytes.clone(), 0, &mut ignore);
         let start = if key { &b"K\0\0\0\x0c\0\0\0\x01"[..] } else { b"" };
         let sent = [start, &bytes].concat();
         let mut passed = sent.clone();
@@ -188,11 +188,11 @@ fn a_header_is_all_of_what_is_refused_that_passes() {
         for size in 1..=frame.len() {
             let mut wire = Postgres::new(Limits::default(), [7; 32]);
             let mut ignore = |_: Observation<&[u8]>| {};
-            wire.client(STARTUP, 0, &mut ignore).unwrap();
+            wire.client(&mut STARTUP.to_vec(), 0, &mut ignore).unwrap();
             wire.server(&mut LOGIN.to_vec(), 0, &mut ignore).unwrap();
             let mut passed = 0;
             for chunk in frame.chunks(size) {
-                match wire.client(chunk, 0, &mut ignore) {
+                match wire.client(&mut chunk.to_vec(), 0, &mut ignore) {
                     Ok(()) => passed += chunk.len(),
                     Err(violation) => {
                         passed += violation.pass;
@@ -212,11 +212,11 @@ fn a_pipeline_is_read_on_however_much_it_asks_and_keeps_no_more_than_it_may() {
     let limits = Limits { pending_bytes: 10_000, ..Limits::default() };
     let mut wire = Postgres::new(limits, [7; 32]);
     let mut ignore = |_: Observation<&[u8]>| {};
-    wire.client(STARTUP, 0, &mut ignore).unwrap();
+    wire.client(&mut STARTUP.to_vec(), 0, &mut ignore).unwrap();
     wire.server(&mut LOGIN.to_vec(), 0, &mut ignore).unwrap();
     let text = "x".repeat(6_000);
     for _ in 0..100 {
-        wire.client(&frame(b'P', format!("\0{text}\0\0\0").as_bytes()), 0, &mut ignore).unwrap();
+        wire.client(&mut frame(b'P', format!("\0{text}\0\0\0").as_bytes()), 0, &mut ignore).unwrap();
         assert!(!wire.is_full());
     }
     let sha256 = Sha256::digest(&text);
@@ -254,11 +254,11 @@ fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
             Observation::Settled(_) => told.push(true),
             _ => {}
         };
-        wire.client(STARTUP, 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+        wire.client(&mut STARTUP.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
         wire.server(&mut LOGIN.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
         let (a, b) = question.split_at(cut);
-        wire.client(a, 0, &mut note).unwrap();
-        wire.client(b, 0, &mut note).unwrap();
+        wire.client(&mut a.to_vec(), 0, &mut note).unwrap();
+        wire.client(&mut b.to_vec(), 0, &mut note).unwrap();
         wire.server(&mut [&b"1\0\0\0\x04"[..], &frame(b'C', b"SELECT 1\0")].concat(), 0, &mut note).unwrap();
         assert_eq!(told, [true; 4], "cut at {cut}");
     }

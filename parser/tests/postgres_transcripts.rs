@@ -10,25 +10,24 @@ mod transcript;
 use std::{fs, path::PathBuf};
 
 use proptest::prelude::*;
-use transcript::{Side, Transcript, observe};
+use transcript::{Protocol, Run, Side, Transcript};
 
-/// Fewer files than these are a mistake of this test.
+const PROTOCOL: Protocol = Protocol::Postgres;
 const AT_LEAST: usize = 100;
 
 fn transcripts() -> Vec<(PathBuf, Transcript)> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/postgres/transcripts");
-    let entries = fs::read_dir(&dir).expect("the transcripts").map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
-    paths.sort();
-    assert!(paths.len() > AT_LEAST, "{} transcripts", paths.len());
-    paths.into_iter().map(|path| (path.clone(), Transcript::read(&path))).collect()
+    transcript::transcripts("postgres", AT_LEAST)
+}
+
+fn observe(runs: &[Run]) -> String {
+    transcript::observe(PROTOCOL, runs)
 }
 
 #[test]
 fn each_transcript_is_seen_as_expected() {
     let mut wrong = Vec::new();
     for (path, transcript) in transcripts() {
-        let seen = observe(&transcript.runs());
+        let seen = observe(&transcript.runs(PROTOCOL));
         let expected = path.with_extension("expected");
         if !expected.exists() && std::env::var_os("BLESS").is_some() {
             fs::write(&expected, &seen).expect("to write");
@@ -44,7 +43,7 @@ fn each_transcript_is_seen_as_expected() {
 #[test]
 fn a_cut_anywhere_changes_nothing() {
     for (path, transcript) in transcripts() {
-        let runs = transcript.runs();
+        let runs = transcript.runs(PROTOCOL);
         let whole = observe(&runs);
         for (place, run) in runs.iter().enumerate() {
             for cut in run.first_cut()..run.bytes.len() {
@@ -60,7 +59,7 @@ fn a_cut_anywhere_changes_nothing() {
 #[test]
 fn byte_by_byte_changes_nothing() {
     for (path, transcript) in transcripts() {
-        let runs = transcript.runs();
+        let runs = transcript.runs(PROTOCOL);
         let bytes: Vec<_> = runs.iter().flat_map(|run| run.pieces(|_| 1)).collect();
         assert_eq!(observe(&bytes), observe(&runs), "{}", path.display());
     }
@@ -71,7 +70,7 @@ proptest! {
     #[test]
     fn pieces_of_any_size_change_nothing(sizes in prop::collection::vec(1..300_usize, 1..50)) {
         for (path, transcript) in transcripts() {
-            let runs = transcript.runs();
+            let runs = transcript.runs(PROTOCOL);
             let pieces: Vec<_> = runs.iter().flat_map(|run| run.pieces(|n| sizes[n % sizes.len()])).collect();
             prop_assert_eq!(observe(&pieces), observe(&runs), "{}", path.display());
         }
@@ -81,7 +80,8 @@ proptest! {
 #[test]
 fn every_side_speaks_somewhere() {
     let all = transcripts();
-    let spoken = |side| all.iter().filter(|(_, t)| t.runs().iter().any(|run| run.side == side)).count();
+    let spoken =
+        |side| all.iter().filter(|(_, t)| t.runs(PROTOCOL).iter().any(|run| run.side == side)).count();
     assert_eq!(spoken(Side::Client), all.len());
     assert!(spoken(Side::Server) > AT_LEAST);
 }

@@ -86,6 +86,8 @@ impl Session {
             Observation::Parameter { name, value } => self.parameter(name, value),
             Observation::LoggedIn { at } => self.login(at, None, tools),
             Observation::LoginFailed { at, failure } => self.login(at, Some(&failure), tools),
+            // Of a protocol that the configuration still refuses.
+            Observation::Attributes { .. } | Observation::File { .. } => {}
             Observation::Hashed { sha256 } => self.hashed = sha256.try_into().ok(),
             Observation::CommitFailed(failure) => {
                 let error = self.error(&failure);
@@ -168,10 +170,14 @@ impl Session {
             }
             Ask::Describe { target, name } => self.describe(target, name, settled, tools),
             Ask::Close { target, name } => self.close(target, name, settled, tools),
-            Ask::Command { name, object } => {
-                let what = What::Command(Operated::command(name, Some(object.to_string())));
+            Ask::Command { name, object, argument } => {
+                let named = (!argument.is_empty()).then(|| self.encoding.decode(argument).into_owned());
+                let object = named.or_else(|| object.map(|object| object.to_string()));
+                let what = What::Command(Operated::command(name, object));
                 self.settle_one(what, settled, tools);
             }
+            // Of a protocol that the configuration still refuses.
+            Ask::Run { .. } | Ask::Append { .. } | Ask::Fetch { .. } | Ask::Reset { .. } => {}
             Ask::Malformed => {
                 let what = What::Command(Operated::command("malformed message", None));
                 self.settle_one(what, settled, tools);

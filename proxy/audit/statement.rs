@@ -153,14 +153,17 @@ impl End {
                 let rows = if rows > 0 { Some(rows) } else { tag_rows(tag) };
                 Self { outcome: Some(done), rows, bytes, sent, warnings, error: None }
             }
-            Answer::Suspended { rows, bytes } => {
+            Answer::Affected { rows, sent, .. } => {
+                Self { outcome: Some(done), rows: Some(rows), sent, warnings, ..Self::default() }
+            }
+            Answer::Returned { rows, bytes } | Answer::Suspended { rows, bytes } => {
                 Self { outcome: Some(done), rows: Some(rows), bytes, warnings, ..Self::default() }
             }
             Answer::Streaming => Self { outcome: Some(done), warnings, ..Self::default() },
             Answer::Failed(failure) => Self { warnings, ..Self::failed(Error::of(&failure, text)) },
             Answer::Skipped => Self::without_answer(Outcome::Skipped),
             Answer::Lost => Self::without_answer(Outcome::Lost),
-            Answer::Empty => return None,
+            Answer::Empty | Answer::Prepared { .. } => return None,
         })
     }
 
@@ -214,7 +217,7 @@ mod tests {
 
     fn failed<'a>(sql_state: &'a str, message: &'a str) -> Answer<&'a [u8]> {
         let (sql_state, message) = (sql_state.as_bytes(), message.as_bytes());
-        Answer::Failed(Failure { sql_state, message, position: 0, fatal: false })
+        Answer::Failed(Failure { sql_state, message, position: 0, code: 0, fatal: false })
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::types::Kind;
-use super::{array, datetime, json, numeric, write_digits, write_hex};
+use super::{array, datetime, numeric};
+use crate::json::{write_digits, write_document, write_float, write_hex, write_integer};
 use crate::text::{Encoding, write_json_string};
 
 /// Writes a value; None where the type has no such value or is not read here. `out` may then hold a part of it.
@@ -20,8 +21,8 @@ pub(super) fn write(out: &mut Vec<u8>, kind: Kind, bytes: &[u8], encoding: &Enco
         Kind::Float4 => write_float(out, f32::from_be_bytes(bytes.try_into().ok()?))?,
         Kind::Float8 => write_float(out, f64::from_be_bytes(bytes.try_into().ok()?))?,
         Kind::Numeric => numeric::write_binary(out, bytes)?,
-        Kind::Json => json::write(out, &encoding.decode_exact(bytes)?),
-        Kind::Jsonb => json::write(out, &encoding.decode_exact(bytes.strip_prefix(&[1])?)?),
+        Kind::Json => write_document(out, &encoding.decode_exact(bytes)?),
+        Kind::Jsonb => write_document(out, &encoding.decode_exact(bytes.strip_prefix(&[1])?)?),
         Kind::Array(element) => array::write_binary(out, element, bytes, encoding)?,
         Kind::Opaque => return None,
         _ => {
@@ -73,33 +74,6 @@ fn write_char(out: &mut Vec<u8>, bytes: &[u8], encoding: &Encoding) -> Option<()
     let text = if one(bytes)? == 0 { b"" } else { bytes };
     write_json_string(out, &encoding.decode(text));
     Some(())
-}
-
-fn write_integer(out: &mut Vec<u8>, number: i64) {
-    out.extend((number < 0).then_some(b'-'));
-    write_digits(out, number.unsigned_abs(), 1);
-}
-
-/// The shortest digits that give this very float again.
-fn write_float<F: Copy + Into<f64> + serde::Serialize>(out: &mut Vec<u8>, float: F) -> Option<()> {
-    match name_of(float.into()) {
-        Some(name) => out.extend_from_slice(name),
-        None => serde_json::to_writer(out, &float).ok()?,
-    }
-    Some(())
-}
-
-/// What a float is called that is no JSON number.
-fn name_of(float: f64) -> Option<&'static [u8]> {
-    if float.is_finite() {
-        None
-    } else if float.is_nan() {
-        Some(b"\"NaN\"")
-    } else if float > 0.0 {
-        Some(b"\"Infinity\"")
-    } else {
-        Some(b"\"-Infinity\"")
-    }
 }
 
 fn write_uuid(out: &mut Vec<u8>, bytes: &[u8; 16]) {

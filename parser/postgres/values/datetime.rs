@@ -1,7 +1,7 @@
 //! Dates, times and intervals from their binary form, printed as the server does: `DateStyle` ISO, time zone UTC,
 //! `IntervalStyle` postgres. Each writes the bare characters, without quotes.
 
-use super::write_digits;
+use crate::json::write_digits;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;

@@ -2,7 +2,7 @@
 //!
 //! [`Parameters`] walks the raw values of a Bind; [`write_json`] writes one of them:
 //! `types` knows the built-in types by OID, `text` and `binary` read the two formats a value can be sent
-//! in, and `numeric`, `datetime`, `array` and `json` the types that need more than a line.
+//! in, and `numeric`, `datetime` and `array` the types that need more than a line.
 //! All is written straight into the buffer of the event's JSON.
 //!
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html>; the binary forms are documented only by the
@@ -11,7 +11,6 @@
 mod array;
 mod binary;
 mod datetime;
-mod json;
 mod numeric;
 mod parameters;
 mod text;
@@ -20,7 +19,10 @@ mod types;
 pub use parameters::Parameters;
 
 use self::types::Type;
-use crate::text::{Encoding, hex_digits, write_json_string};
+use crate::{
+    json::{write_digits, write_hex},
+    text::{Encoding, write_json_string},
+};
 
 /// Appends one parameter as a JSON value.
 ///
@@ -70,28 +72,6 @@ fn write_opaque(out: &mut Vec<u8>, oid: u32, format: i16, bytes: &[u8], encoding
         write_json_string(out, &text);
     }
     out.push(b'}');
-}
-
-fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len() * 2);
-    for byte in bytes {
-        out.extend_from_slice(&hex_digits(*byte));
-    }
-}
-
-/// Appends `number` in decimal, with zeros before it up to `width`, which is 20 at most.
-fn write_digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        if number == 0 && count >= width {
-            break;
-        }
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-        count += 1;
-    }
-    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
 }
 
 #[cfg(test)]

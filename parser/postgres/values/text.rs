@@ -1,8 +1,9 @@
 //! Values in text format, as clients send them: what the server's input functions take, which is
 //! more than what it prints.
 
+use super::array;
 use super::types::Kind;
-use super::{array, json, numeric, write_hex};
+use crate::json::{is_json_integer, is_json_number, write_document, write_hex};
 use crate::text::{Encoding, write_json_string};
 
 /// Writes a value; None where the type is known by name alone. What is not well formed, or not of the
@@ -31,14 +32,14 @@ pub(super) fn write_str(out: &mut Vec<u8>, kind: Kind, text: &str) {
     let written = match kind {
         Kind::Bool => boolean(text).map(|name| out.extend_from_slice(name)),
         Kind::Int2 | Kind::Int4 | Kind::Int8 | Kind::Oid | Kind::Xid8 => {
-            numeric::is_json_integer(text).then(|| out.extend_from_slice(text.as_bytes()))
+            is_json_integer(text).then(|| out.extend_from_slice(text.as_bytes()))
         }
         Kind::Float4 | Kind::Float8 | Kind::Numeric => {
-            numeric::is_json_number(text).then(|| out.extend_from_slice(text.as_bytes()))
+            is_json_number(text).then(|| out.extend_from_slice(text.as_bytes()))
         }
         Kind::Bytea => write_bytea(out, text.as_bytes()),
         Kind::Json | Kind::Jsonb => {
-            json::write(out, text);
+            write_document(out, text);
             Some(())
         }
         Kind::Array(element) => array::write_text(out, element, text),

@@ -1,8 +1,15 @@
 //! Transcripts: reading them, playing them to a wire, and writing down what it saw.
 
-use std::{fmt::Write, fs, path::Path};
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use panoptes_parser::{
+    mysql::{Login, Mysql},
     postgres::{Postgres, pairs},
     wire::{Answer, Ask, Failure, Limits, Observation, Opening, Settled, Target, Wire},
 };
@@ -68,10 +75,10 @@ impl Transcript {
     }
 
     /// Its bytes, as few pieces as there can be.
-    pub(crate) fn runs(&self) -> Vec<Run> {
+    pub(crate) fn runs(&self, protocol: Protocol) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         // The client's packets have no type up to the StartupMessage, which the server answers by one that has.
-        let mut opening = true;
+        let mut opening = protocol == Protocol::Postgres;
         for (side, bytes) in &self.frames {
             let untyped = opening && *side == Side::Client;
             opening &= *side == Side::Client || bytes == b"N";
@@ -92,11 +99,38 @@ fn unhex(hex: &str) -> Vec<u8> {
     hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
+/// Whose transcripts they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Postgres,
+    Mysql,
+}
+
+/// All transcripts of a protocol, more than `at_least`: fewer are a mistake of the test.
+pub(crate) fn transcripts(folder: &str, at_least: usize) -> Vec<(PathBuf, Transcript)> {
+    let dir =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(folder).join("transcripts");
+    let entries = fs::read_dir(&dir).expect("the transcripts").map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    paths.sort();
+    assert!(paths.len() > at_least, "{} transcripts", paths.len());
+    paths.into_iter().map(|path| (path.clone(), Transcript::read(&path))).collect()
+}
+
 /// What a new session sees of these pieces, a line each.
-pub(crate) fn observe(pieces: &[Run]) -> String {
-    let mut wire = Postgres::new(Limits::default(), [7; 32]);
-    let mut seen = Seen::default();
-    let mut open = true;
+pub(crate) fn observe(protocol: Protocol, pieces: &[Run]) -> String {
+    match protocol {
+        Protocol::Postgres => play(Postgres::new(Limits::default(), [7; 32]), protocol, pieces),
+        Protocol::Mysql => play(Mysql::new(Limits::default()), protocol, pieces),
+    }
+}
+
+fn play(mut wire: impl Wire, protocol: Protocol, pieces: &[Run]) -> String {
+    let mut seen = Seen { protocol, text: String::new(), passed: 0, key: 0, logged_in: false };
+    let mut open = protocol == Protocol::Postgres;
+    if !open {
+        assert_eq!(wire.open(b""), Opening::Dial, "the server speaks first");
+    }
     // Refused: the peer gets what `pass` says, and nothing behind it.
     let mut refused = false;
     let mut declined = 0;
@@ -130,8 +164,9 @@ pub(crate) fn observe(pieces: &[Run]) -> String {
     seen.text
 }
 
-fn client(wire: &mut Postgres, bytes: &[u8], seen: &mut Seen) -> bool {
-    let end = wire.client(bytes, 0, &mut |observation: Observation<&[u8]>| seen.see(observation));
+fn client(wire: &mut impl Wire, bytes: &[u8], seen: &mut Seen) -> bool {
+    let end =
+        wire.client(&mut bytes.to_vec(), 0, &mut |observation: Observation<&[u8]>| seen.see(observation));
     seen.passed += bytes.len();
     let Err(violation) = end else { return false };
     let passed = seen.passed - bytes.len() + violation.pass;
@@ -139,7 +174,7 @@ fn client(wire: &mut Postgres, bytes: &[u8], seen: &mut Seen) -> bool {
     true
 }
 
-fn server(wire: &mut Postgres, bytes: &[u8], seen: &mut Seen) {
+fn server(wire: &mut impl Wire, bytes: &[u8], seen: &mut Seen) {
     let mut chunk = bytes.to_vec();
     let end = wire.server(&mut chunk, 0, &mut |observation: Observation<&[u8]>| seen.see(observation));
     if let Err(violation) = end {
@@ -151,8 +186,8 @@ fn server(wire: &mut Postgres, bytes: &[u8], seen: &mut Seen) {
     }
 }
 
-#[derive(Default)]
 struct Seen {
+    protocol: Protocol,
     text: String,
     passed: usize,
     /// Bytes of the cancel key.
@@ -167,8 +202,11 @@ impl Seen {
             // The same for all: the expected files would say nothing else.
             Observation::Parameter { .. } if !self.logged_in => return,
             Observation::Startup { parameters } => {
-                let pairs: Vec<_> =
-                    pairs(parameters).map(|(k, v)| format!("{}={}", show(k), show(v))).collect();
+                let show_pair = |(k, v): (&[u8], &[u8])| format!("{}={}", show(k), show(v));
+                let pairs: Vec<_> = match self.protocol {
+                    Protocol::Postgres => pairs(parameters).map(show_pair).collect(),
+                    Protocol::Mysql => return self.login(Login::decode(parameters)),
+                };
                 format!("startup {}", pairs.join(" "))
             }
             Observation::Authentication { method } => format!("authentication {method}"),
@@ -180,6 +218,8 @@ impl Seen {
             Observation::Described { statement, types } => {
                 format!("described {} {types:?}", quote(statement))
             }
+            Observation::Attributes { attributes } => format!("attributes {attributes:?}"),
+            Observation::File { name } => format!("file {}", quote(name)),
             Observation::Hashed { sha256 } => {
                 format!("hashed {}", sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }
@@ -190,6 +230,16 @@ impl Seen {
             Observation::Closed { unanswered } => format!("closed, unanswered={unanswered}"),
         };
         writeln!(self.text, "{line}").expect("a line");
+    }
+}
+
+impl Seen {
+    fn login(&mut self, login: Login<'_>) {
+        let Login { collation, user, schema, plugin, .. } = login;
+        let attributes: Vec<_> =
+            login.attributes().map(|(k, v)| format!(" {}={}", show(k), show(v))).collect();
+        let names = [user, schema, plugin].map(quote).join(" ");
+        writeln!(self.text, "startup {names}, collation {collation}{}", attributes.concat()).expect("a line");
     }
 }
 
@@ -206,7 +256,20 @@ fn settle(settled: &Settled<&[u8]>) -> String {
         Ask::Describe { target, name } => format!("Describe {} {}", kind(target), quote(name)),
         Ask::Execute { portal } => format!("Execute {}", quote(portal)),
         Ask::Close { target, name } => format!("Close {} {}", kind(target), quote(name)),
-        Ask::Command { name, object } => format!("{name} {object}"),
+        Ask::Run { statement, parameters: Some(parameters), length, bulk, .. } => {
+            let bulk = if bulk { " in bulk" } else { "" };
+            format!("Run {}{bulk}, parameters {parameters:?} ({length})", quote(statement))
+        }
+        Ask::Run { parameters: None, .. } => "Run, next".into(),
+        Ask::Append { statement, parameter, data, length } => {
+            format!("Append to {} parameter {parameter}: {} ({length})", quote(statement), quote(data))
+        }
+        Ask::Fetch { statement } => format!("Fetch {}", quote(statement)),
+        Ask::Reset { statement } => format!("Reset {}", quote(statement)),
+        Ask::Command { name, object, argument: b"" } => {
+            format!("{name}{}", object.map(|object| format!(" {object}")).unwrap_or_default())
+        }
+        Ask::Command { name, argument, .. } => format!("{name} {}", quote(argument)),
         Ask::Malformed => "malformed".into(),
     };
     let answer = match settled.answer {
@@ -214,6 +277,11 @@ fn settle(settled: &Settled<&[u8]>) -> String {
         Answer::Complete { tag, rows, bytes, sent } => {
             format!("{} rows={rows} bytes={bytes} sent={sent}", quote(tag))
         }
+        Answer::Affected { rows, insert_id, sent, info } => {
+            format!("affected={rows} id={insert_id} sent={sent} {}", quote(info))
+        }
+        Answer::Returned { rows, bytes } => format!("returned rows={rows} bytes={bytes}"),
+        Answer::Prepared { parameters } => format!("prepared, {parameters} parameters"),
         Answer::Suspended { rows, bytes } => format!("suspended rows={rows} bytes={bytes}"),
         Answer::Streaming => "streaming".into(),
         Answer::Empty => "empty".into(),
@@ -229,7 +297,8 @@ fn settle(settled: &Settled<&[u8]>) -> String {
 fn failed(failure: &Failure<&[u8]>) -> String {
     let fatal = if failure.fatal { " fatal" } else { "" };
     let position = if failure.position > 0 { format!(" at {}", failure.position) } else { String::new() };
-    format!("failed{fatal} {} {}{position}", show(failure.sql_state), quote(failure.message))
+    let code = if failure.code > 0 { format!("{} ", failure.code) } else { String::new() };
+    format!("failed{fatal} {code}{} {}{position}", show(failure.sql_state), quote(failure.message))
 }
 
 fn kind(target: Target) -> &'static str {

@@ -177,7 +177,7 @@ fn failed_at<'a>(position: u32, sql_state: &'a str, message: &'a str) -> Answer<
 }
 
 fn failure<'a>(position: u32, sql_state: &'a str, message: &'a str) -> Failure<&'a [u8]> {
-    Failure { sql_state: sql_state.as_bytes(), message: message.as_bytes(), position, fatal: false }
+    Failure { sql_state: sql_state.as_bytes(), message: message.as_bytes(), position, code: 0, fatal: false }
 }
 
 /// `seq kind type(tables) "text" [params] name rows … outcome … | block status verdict`.

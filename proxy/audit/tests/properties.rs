@@ -53,8 +53,9 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn failure() -> impl Strategy<Value = Failure<Vec<u8>>> {
-    (word(), word(), prop_oneof![Just(0), 1..30_u32, any::<u32>()], any::<bool>())
-        .prop_map(|(sql_state, message, position, fatal)| Failure { sql_state, message, position, fatal })
+    (word(), word(), prop_oneof![Just(0), 1..30_u32, any::<u32>()], any::<bool>()).prop_map(
+        |(sql_state, message, position, fatal)| Failure { sql_state, message, position, code: 0, fatal },
+    )
 }
 
 fn target() -> impl Strategy<Value = Target> {
@@ -78,7 +79,7 @@ fn ask() -> impl Strategy<Value = Ask<Vec<u8>>> {
         4 => word().prop_map(|portal| Ask::Execute { portal }),
         1 => (target(), word()).prop_map(|(target, name)| Ask::Describe { target, name }),
         1 => (target(), word()).prop_map(|(target, name)| Ask::Close { target, name }),
-        1 => any::<u32>().prop_map(|object| Ask::Command { name: "FunctionCall", object }),
+        1 => any::<u32>().prop_map(|object| Ask::Command { name: "FunctionCall", object: Some(object), argument: Vec::new() }),
         1 => Just(Ask::Malformed),
     ]
 }

@@ -250,7 +250,7 @@ fn a_procedure_that_failed_may_have_committed_but_not_in_a_text_of_many() {
     }
     // A function that the protocol calls commits nothing.
     let mut stage = Stage::new();
-    stage.settled(Ask::Command { name: "FunctionCall", object: 154 }, failed).idle();
+    stage.settled(Ask::Command { name: "FunctionCall", object: Some(154), argument: b"" }, failed).idle();
     told(&mut stage, "1 CALL FunctionCall 154 error 22012 division by zero | idle rolledBack");
 }
 

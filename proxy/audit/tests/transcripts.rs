@@ -17,7 +17,7 @@ use crate::session::Ending;
 #[path = "../../../parser/tests/transcript/mod.rs"]
 mod transcript;
 
-use transcript::{Run, Side, Transcript};
+use transcript::{Protocol, Run, Side, Transcript};
 
 /// Fewer files than these are a mistake of this test.
 const AT_LEAST: usize = 100;
@@ -31,7 +31,7 @@ fn each_transcript_makes_the_events_that_it_should() {
     assert!(paths.len() > AT_LEAST, "{} transcripts", paths.len());
     let mut wrong = Vec::new();
     for path in paths {
-        let told = replay(&Transcript::read(&path).runs());
+        let told = replay(&Transcript::read(&path).runs(Protocol::Postgres));
         let expected = path.with_extension("events");
         if !expected.exists() && std::env::var_os("BLESS").is_some() {
             fs::write(&expected, &told).unwrap();
@@ -54,13 +54,13 @@ fn replay(runs: &[Run]) -> String {
             Side::Client if open => match wire.open(&run.bytes) {
                 Opening::Dial => {
                     open = false;
-                    refused = wire.client(&run.bytes, 0, &mut stage).is_err();
+                    refused = wire.client(&mut run.bytes.clone(), 0, &mut stage).is_err();
                 }
                 Opening::Reply { .. } => {}
                 Opening::Refuse { .. } => return stage.told(),
                 other => panic!("{other:?}"),
             },
-            Side::Client if !refused => refused = wire.client(&run.bytes, 0, &mut stage).is_err(),
+            Side::Client if !refused => refused = wire.client(&mut run.bytes.clone(), 0, &mut stage).is_err(),
             Side::Client => {}
             // The proxy's own answer.
             Side::Server if open => {}

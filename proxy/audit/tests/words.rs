@@ -35,6 +35,7 @@ fn a_text_is_read_in_the_encoding_of_its_session() {
         sql_state: &b"42P01"[..],
         message: b"relation \"caf\xe9\" does not exist",
         position: 0,
+        code: 0,
         fatal: false,
     });
     stage.query("select 1", message).idle();

@@ -1,4 +1,4 @@
-//! json and jsonb, embedded in the event.
+//! Documents, embedded in the event.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const LARGEST_DOCUMENT: usize = 256 * 1024;
 const DEEPEST: usize = 64;
 
 /// Writes a document on one line, or as a string where it is not one that every reader can take.
-pub(super) fn write(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn write(out: &mut Vec<u8>, text: &str) {
     if text.len() <= LARGEST_DOCUMENT && is_readable(text) {
         write_compact(out, text);
     } else {

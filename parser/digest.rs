@@ -6,44 +6,66 @@ use crate::wire::Digest;
 
 /// Of the text in a message's body: what follows a number of strings, up to its NUL or the end of the body.
 #[derive(Debug, Default)]
-pub(super) struct TextDigest {
+pub(crate) struct TextDigest {
     sha: Sha256,
     /// Strings that are still to be passed over.
     ahead: u8,
-    /// The text has ended.
-    over: bool,
+    /// What comes next.
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Part {
+    /// A text that ends with NUL.
+    #[default]
+    Text,
+    /// A text that ends with the body.
+    Rest,
+    /// Nothing that counts.
+    Behind,
 }
 
 impl TextDigest {
     /// Of a text behind so many strings.
-    pub(super) fn behind(strings: u8) -> Self {
+    pub(crate) fn behind(strings: u8) -> Self {
         Self { ahead: strings, ..Self::default() }
     }
 
+    /// Of a text that ends with the body, whatever is in it.
+    pub(crate) fn rest() -> Self {
+        Self { part: Part::Rest, ..Self::default() }
+    }
+
     /// Of a whole body.
-    pub(super) fn of(strings: u8, body: &[u8]) -> Digest {
+    pub(crate) fn of(strings: u8, body: &[u8]) -> Digest {
         let mut digest = Self::behind(strings);
         digest.add(body);
         digest.finish()
     }
 
     /// Takes the next piece of the body.
-    pub(super) fn add(&mut self, piece: &[u8]) {
+    pub(crate) fn add(&mut self, piece: &[u8]) {
         let mut rest = piece;
         while self.ahead > 0 {
             let Some(end) = memchr::memchr(0, rest) else { return };
             rest = rest.get(end + 1..).unwrap_or_default();
             self.ahead -= 1;
         }
-        if !self.over {
-            let end = memchr::memchr(0, rest);
-            self.sha.update(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
-            self.over = end.is_some();
+        match self.part {
+            Part::Text => {
+                let end = memchr::memchr(0, rest);
+                self.sha.update(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
+                if end.is_some() {
+                    self.part = Part::Behind;
+                }
+            }
+            Part::Rest => self.sha.update(rest),
+            Part::Behind => {}
         }
     }
 
     /// The digest of what was taken.
-    pub(super) fn finish(self) -> Digest {
+    pub(crate) fn finish(self) -> Digest {
         self.sha.finalize().into()
     }
 }
@@ -67,5 +89,13 @@ mod tests {
             }
             assert_eq!(TextDigest::of(strings, body), text);
         }
+    }
+
+    #[test]
+    fn a_text_that_ends_with_the_body_may_hold_anything() {
+        let mut digest = TextDigest::rest();
+        digest.add(b"a\0");
+        digest.add(b"b");
+        assert_eq!(digest.finish(), Digest::from(Sha256::digest(b"a\0b")));
     }
 }

@@ -1,0 +1,32 @@
+//! The parameters of an execution as JSON: whatever they are, JSON comes of them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use panoptes_parser::{
+    mysql::values::{Attributes, BulkParameters, Cell, Parameters, write_json},
+    text::Encoding,
+};
+
+fuzz_target!(|input: (u16, bool, Vec<u16>, Vec<u16>, &[u8])| {
+    let (declared, named, known, appended, body) = input;
+    let mut out = Vec::new();
+    let mut write = |kind, value: Option<&[u8]>| {
+        write_json(&mut out, kind, value, &Encoding::UTF8);
+        out.push(b'\n');
+    };
+    for parameter in Parameters::new(body, declared, named, &known, &appended) {
+        write(parameter.kind, parameter.value);
+    }
+    for parameter in Attributes::new(body) {
+        write(parameter.kind, parameter.value);
+    }
+    for (kind, cell) in BulkParameters::new(body, declared, &known) {
+        if let Cell::Value(value) = cell {
+            write(kind, Some(value));
+        }
+    }
+    write(declared, Some(body));
+    for line in std::str::from_utf8(&out).expect("UTF-8").lines() {
+        serde_json::from_str::<serde::de::IgnoredAny>(line).expect("JSON");
+    }
+});

@@ -1,0 +1,180 @@
+//! Packets: three bytes of length, a sequence number, a payload. A payload of 16 MiB less a byte goes on in the next
+//! packet, so what one side says ends with a shorter one, which may be empty.
+//! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>
+
+use super::rewrite::Rewrite;
+use crate::{
+    digest::TextDigest,
+    wire::{Digest, Nanos},
+};
+
+/// Length and sequence number.
+pub(super) const HEADER: usize = 4;
+/// The longest payload of one packet: another one follows.
+pub(super) const LONGEST: u64 = 0xff_ffff;
+
+/// What one side said at once: one packet, or several that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packet<'a> {
+    /// Sequence number of the first.
+    pub(super) first: u8,
+    /// Sequence number of the last.
+    pub(super) last: u8,
+    /// First byte of the payload, where there is one.
+    pub(super) head: Option<u8>,
+    /// The payload, as far as it was to be kept.
+    pub(super) body: &'a [u8],
+    /// Length of the whole payload.
+    pub(super) length: u64,
+    /// Size on the wire.
+    pub(super) size: u64,
+    /// Of its text, where it is one that was not kept whole.
+    pub(super) digest: Option<Digest>,
+    /// When its first byte was seen.
+    pub(super) begun: Nanos,
+}
+
+/// The head of a packet, by which it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Sequence number.
+    pub(super) number: u8,
+    /// First byte of the payload, where there is one.
+    pub(super) first: Option<u8>,
+    /// Length of the payload, of this packet alone.
+    pub(super) length: u64,
+}
+
+/// How much of a packet is kept, or why it is refused.
+pub(super) type Rule = Result<Keep, &'static str>;
+
+/// Finds where a text begins in what is kept of its packet.
+pub(super) type FindText = fn(&[u8]) -> Option<usize>;
+
+/// How much of a packet is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Keep {
+    /// Bytes of its payload.
+    pub(super) bytes: usize,
+    /// Where its text begins, in what is kept of it; if it is not kept whole, it has a digest.
+    pub(super) text: Option<FindText>,
+    /// What is changed as it passes.
+    pub(super) rewrite: Option<Rewrite>,
+}
+
+impl Keep {
+    /// Of a packet that is no text and is not changed.
+    pub(super) fn bytes(bytes: usize) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+}
+
+impl Head {
+    /// Of a header, and the byte behind it.
+    pub(super) fn of([a, b, c, number]: [u8; HEADER], first: Option<u8>) -> Self {
+        let length = u64::from(u32::from_le_bytes([a, b, c, 0]));
+        Self { number, first: first.filter(|_| length > 0), length }
+    }
+}
+
+impl<'a> Packet<'a> {
+    /// One that came whole, with its payload.
+    pub(super) fn whole(head: Head, keep: Keep, payload: &'a [u8], begun: Nanos) -> Self {
+        let Head { number, first, length } = head;
+        let body = payload.get(..keep.bytes).unwrap_or(payload);
+        let text = keep.text.filter(|_| body.len() < payload.len());
+        let digest = text.and_then(|text| payload.get(text(body)?..)).map(|text| {
+            let mut digest = TextDigest::rest();
+            digest.add(text);
+            digest.finish()
+        });
+        Self {
+            first: number,
+            last: number,
+            head: first,
+            body,
+            length,
+            size: length + HEADER as u64,
+            digest,
+            begun,
+        }
+    }
+}
+
+/// Packets that belong together, as far as they have come.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) keep: Keep,
+    digest: Digesting,
+    head: Option<u8>,
+    first: u8,
+    last: u8,
+    length: u64,
+    size: u64,
+    /// A payload is being read: bytes of it that are still to come.
+    pub(super) missing: Option<u64>,
+    /// It is as long as it can be: another packet follows.
+    pub(super) goes_on: bool,
+}
+
+#[derive(Debug, Default)]
+enum Digesting {
+    /// What is kept is all.
+    #[default]
+    Not,
+    /// The text goes on behind what is kept.
+    Text(Box<TextDigest>),
+    /// The same, but where it begins is not in what is kept.
+    Lost,
+}
+
+impl Parts {
+    /// None has come but the first's head.
+    pub(super) fn begin(head: Head, keep: Keep) -> Self {
+        Self {
+            keep,
+            digest: Digesting::Not,
+            head: head.first,
+            first: head.number,
+            last: head.number,
+            length: 0,
+            size: 0,
+            missing: None,
+            goes_on: false,
+        }
+    }
+
+    /// Another packet begins.
+    pub(super) fn open(&mut self, head: Head) {
+        self.last = head.number;
+        self.length += head.length;
+        self.size += head.length + HEADER as u64;
+        self.missing = Some(head.length);
+        self.goes_on = head.length == LONGEST;
+    }
+
+    /// Keeps what there is room for; a text that goes on behind that goes into its digest.
+    pub(super) fn keep_some(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
+        let room = self.keep.bytes - kept.len();
+        let (here, beyond) = piece.split_at_checked(room).unwrap_or((piece, &[]));
+        kept.extend_from_slice(here);
+        let (Some(text), [_, ..]) = (self.keep.text, beyond) else { return };
+        if matches!(self.digest, Digesting::Not) {
+            self.digest = text(kept).and_then(|start| kept.get(start..)).map_or(Digesting::Lost, |text| {
+                let mut digest = Box::new(TextDigest::rest());
+                digest.add(text);
+                Digesting::Text(digest)
+            });
+        }
+        if let Digesting::Text(digest) = &mut self.digest {
+            digest.add(beyond);
+        }
+    }
+
+    /// All have come.
+    pub(super) fn end(self, kept: &[u8], begun: Nanos) -> Packet<'_> {
+        let Self { head, first, last, length, size, digest, .. } = self;
+        let digest = if let Digesting::Text(digest) = digest { Some(digest.finish()) } else { None };
+        Packet { first, last, head, body: kept, length, size, digest, begun }
+    }
+}

@@ -1,0 +1,417 @@
+//! [`Pipeline`]: questions without an answer yet. Each is answered in its turn, by one result or several.
+
+use crate::{
+    digest::TextDigest,
+    inflight::Inflight,
+    wire::{Answer, Ask, Digest, Limits, Nanos, Observation, Observer, Settled, TransactionStatus},
+};
+
+use super::{
+    answer::{self, Done, ERR, Status},
+    capability::Capabilities,
+    command::{Kind, Shape},
+    login::{self, Login},
+    packet::{Head, Keep, Packet, Rule},
+    response::{STRANGE, Stage, Step},
+    rewrite::{Rewrite, Tracked},
+    values,
+};
+
+/// Questions in the order in which they were asked, and how far the answer to the first has come.
+#[derive(Debug, Default)]
+pub(super) struct Pipeline {
+    asked: Inflight<Kind>,
+    agreed: Capabilities,
+    stage: Stage,
+    /// A result of the question at the front was told.
+    told: bool,
+    /// Rows of the result at hand, and their size.
+    rows: u64,
+    bytes: u64,
+    upload: Upload,
+    /// Bytes of the file that the client sent.
+    sent: u64,
+    /// The login within the session that is at the front was begun to be told.
+    logging_in: bool,
+    /// The number of the statement that was prepared last.
+    last_prepared: Option<[u8; 4]>,
+    status: Status,
+}
+
+/// Whether the client sends a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Upload {
+    #[default]
+    No,
+    Running,
+    /// The server has answered before all of it came.
+    Late,
+}
+
+/// What the server says fits no question.
+pub(super) const ASTRAY: &str = "an answer of the server fits no question";
+
+impl Pipeline {
+    /// The login has told what both sides agree on.
+    pub(super) fn agree(&mut self, agreed: Capabilities) {
+        self.agreed = agreed;
+    }
+
+    /// What both sides agree on.
+    pub(super) fn agreed(&self) -> Capabilities {
+        self.agreed
+    }
+
+    /// Whether parameters may have names, and queries attributes.
+    pub(super) fn with_attributes(&self) -> bool {
+        self.agreed.has(Capabilities::QUERY_ATTRIBUTES)
+    }
+
+    /// Takes a question of the client.
+    pub(super) fn ask(&mut self, packet: &Packet<'_>, limits: &Limits, at: Nanos, out: &mut impl Observer) {
+        let kind = Kind::of(packet.head);
+        let behind = packet.body.get(1..).unwrap_or_default();
+        let length = packet.length.saturating_sub(1);
+        if kind == Kind::ChangeUser {
+            let mut parameters = Vec::new();
+            // One that cannot be read is refused by the server as well.
+            if let Some(login) = Login::change(behind, self.agreed) {
+                login.encode(&mut parameters);
+            }
+            return self.asked.push(kind, packet.begun, &parameters, length, None);
+        }
+        let (body, digest) = self.cut(kind, behind, packet, limits);
+        self.asked.push(kind, packet.begun, body, length, digest.as_ref());
+        self.pass_silent(at, out);
+    }
+
+    /// A text no longer than it may be, and its digest if it was.
+    fn cut<'a>(
+        &self,
+        kind: Kind,
+        behind: &'a [u8],
+        packet: &Packet<'_>,
+        limits: &Limits,
+    ) -> (&'a [u8], Option<Digest>) {
+        if !matches!(kind, Kind::Query | Kind::Prepare) {
+            return (behind, None);
+        }
+        let with_attributes = kind == Kind::Query && self.with_attributes();
+        let (ahead, text) = if with_attributes { values::split_query(behind) } else { (&b""[..], behind) };
+        let room = ahead.len().saturating_add(limits.sql);
+        match behind.split_at_checked(room) {
+            Some((body, [_, ..])) => (body, packet.digest.or_else(|| Some(digest(text)))),
+            _ => (behind, packet.digest),
+        }
+    }
+
+    /// What the client sends while the server wants a file.
+    pub(super) fn uploaded(&mut self, packet: &Packet<'_>) {
+        self.sent += packet.length;
+        if packet.length == 0 {
+            self.upload = Upload::No;
+        }
+    }
+
+    /// Whether the client sends a file.
+    pub(super) fn upload(&self) -> Upload {
+        self.upload
+    }
+
+    /// Whether the client proves who it is, for a login within the session.
+    pub(super) fn is_logging_in(&self) -> bool {
+        self.logging_in
+    }
+
+    /// Whether the server sends a stream.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.stage == Stage::Stream
+    }
+
+    /// Whether rows may come by the thousand.
+    pub(super) fn awaits_rows(&self) -> bool {
+        self.asked.front_kind().is_some_and(|kind| self.stage.is_rows(kind.shape()))
+    }
+
+    /// Counts rows, or packets of a stream.
+    pub(super) fn passed(&mut self, rows: u64, bytes: u64) {
+        if self.stage == Stage::First {
+            self.stage = Stage::Rows;
+        }
+        self.rows += rows;
+        self.bytes += bytes;
+    }
+
+    /// How much of the server's next packet is kept.
+    pub(super) fn rule(&self, head: Head) -> Rule {
+        let Some(kind) = self.asked.front_kind() else {
+            return if head.first == Some(ERR) { Ok(message(false)) } else { Err(ASTRAY) };
+        };
+        if kind.shape() == Shape::Login {
+            return Ok(message(
+                self.agreed.has(Capabilities::SESSION_TRACK) && head.first == Some(answer::OK),
+            ));
+        }
+        let (bytes, tracked) = self.stage.keep(kind.shape(), head, self.agreed);
+        let rewrite = (tracked && self.agreed.has(Capabilities::SESSION_TRACK)).then(tracked_rewrite);
+        Ok(Keep { bytes, text: None, rewrite })
+    }
+
+    /// Takes the server's next packet.
+    pub(super) fn answer(
+        &mut self,
+        packet: &Packet<'_>,
+        at: Nanos,
+        out: &mut impl Observer,
+    ) -> Result<(), &'static str> {
+        // The rule let pass only an error.
+        let Some(kind) = self.asked.front_kind() else {
+            let failure = crate::wire::Failure { fatal: true, ..answer::failure(packet.body) };
+            out.observe(Observation::Ended(failure));
+            return Ok(());
+        };
+        if kind.shape() == Shape::Login {
+            return self.log_in(packet, at, out);
+        }
+        match self.stage.take(kind.shape(), packet, self.agreed)? {
+            Step::On => {}
+            Step::Row => self.passed(1, packet.size),
+            Step::File(name) => {
+                self.upload = Upload::Running;
+                out.observe(Observation::File { name });
+            }
+            Step::Done(done) => {
+                let sent = self.end_upload();
+                let Done { rows, insert_id, info, .. } = done;
+                self.result(Answer::Affected { rows, insert_id, sent, info }, done, at, out);
+            }
+            Step::Rows(done) => self.result(self.returned(kind, done.status), done, at, out),
+            Step::Prepared { statement, parameters } => {
+                self.last_prepared = Some(statement);
+                self.settle(Answer::Prepared { parameters }, 0, at, out);
+                self.finish(at, out);
+            }
+            Step::Text => self.finish(at, out),
+            Step::Streaming => {
+                self.settle(Answer::Streaming, 0, at, out);
+                self.told = true;
+            }
+            Step::StreamEnd => self.finish(at, out),
+            Step::Failed => self.fail(kind, packet, at, out),
+        }
+        Ok(())
+    }
+
+    /// Settles everything that has no answer; whether there was something.
+    pub(super) fn abandon(&mut self, answer: Answer<&[u8]>, at: Nanos, out: &mut impl Observer) -> bool {
+        let unanswered = !self.asked.is_empty();
+        while !self.asked.is_empty() {
+            if !(self.told && self.is_streaming()) {
+                self.settle(answer, 0, at, out);
+            }
+            self.next();
+        }
+        unanswered
+    }
+
+    /// Whether nothing is unanswered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// Whether so much is unanswered that no more is to be asked.
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
+        // The server answers each question as it comes, so there will be room; but what it waits for must pass.
+        let awaited = self.upload == Upload::Running || self.logging_in;
+        !awaited && (self.asked.len() >= limits.pending || self.asked.size() >= limits.pending_bytes)
+    }
+
+    /// The session's transaction.
+    pub(super) fn transaction(&self) -> TransactionStatus {
+        transaction(self.status)
+    }
+
+    /// The server has told the session's status.
+    pub(super) fn turn(&mut self, status: Status, out: &mut impl Observer) {
+        if status.has(Status::NO_BACKSLASH_ESCAPES) != self.status.has(Status::NO_BACKSLASH_ESCAPES) {
+            let value: &[u8] = if status.has(Status::NO_BACKSLASH_ESCAPES) { b"on" } else { b"off" };
+            out.observe(Observation::Parameter { name: b"no_backslash_escapes", value });
+        }
+        self.status = status;
+    }
+
+    /// Tells what the server says has changed in the session.
+    pub(super) fn change(&mut self, done: &Done<'_>, out: &mut impl Observer) {
+        self.turn(done.status, out);
+        // What is torn at its end was cut: what is before it holds.
+        let _ = done.changes.each(|name, value| out.observe(Observation::Parameter { name, value }));
+    }
+
+    fn returned(&self, kind: Kind, status: Status) -> Answer<&'static [u8]> {
+        // The row of OUT parameters is none of the statement's.
+        let rows = if status.has(Status::OUT_PARAMETERS) { 0 } else { self.rows };
+        let bytes = self.bytes;
+        let runs = matches!(kind, Kind::Execute | Kind::Fetch);
+        if runs && status.has(Status::CURSOR) && !status.has(Status::LAST_ROW) {
+            Answer::Suspended { rows, bytes }
+        } else {
+            Answer::Returned { rows, bytes }
+        }
+    }
+
+    /// One of perhaps several results is complete.
+    fn result(&mut self, answer: Answer<&[u8]>, done: Done<'_>, at: Nanos, out: &mut impl Observer) {
+        self.settle(answer, done.warnings.into(), at, out);
+        self.change(&done, out);
+        (self.rows, self.bytes) = (0, 0);
+        if self.asked.front_kind().is_some_and(Kind::forgets_statements) {
+            self.last_prepared = None;
+        }
+        let several = self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Results);
+        if several && done.status.has(Status::MORE_RESULTS) {
+            (self.stage, self.told) = (Stage::First, true);
+        } else {
+            self.finish(at, out);
+        }
+    }
+
+    fn fail(&mut self, kind: Kind, packet: &Packet<'_>, at: Nanos, out: &mut impl Observer) {
+        if kind == Kind::Prepare {
+            self.last_prepared = None;
+        }
+        self.end_upload();
+        let failure = answer::failure(packet.body);
+        if self.is_streaming() {
+            // It was told when it began; why it ended is the session's end, most often.
+            out.observe(Observation::Ended(failure));
+        } else {
+            self.settle(Answer::Failed(failure), 0, at, out);
+        }
+        self.finish(at, out);
+    }
+
+    fn end_upload(&mut self) -> u64 {
+        if self.upload == Upload::Running {
+            self.upload = Upload::Late;
+        }
+        std::mem::take(&mut self.sent)
+    }
+
+    /// The question at the front is answered.
+    fn finish(&mut self, at: Nanos, out: &mut impl Observer) {
+        let told = self.asked.front_kind().is_some_and(|kind| !kind.is_idle_talk());
+        self.next();
+        if told {
+            out.observe(Observation::Ready(self.transaction()));
+        }
+        self.pass_silent(at, out);
+    }
+
+    fn next(&mut self) {
+        self.asked.pop();
+        (self.stage, self.told, self.logging_in) = (Stage::First, false, false);
+        (self.rows, self.bytes) = (0, 0);
+    }
+
+    /// What has come to the front and is not answered is done.
+    fn pass_silent(&mut self, at: Nanos, out: &mut impl Observer) {
+        while self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Silent) {
+            self.settle(Answer::Complete { tag: b"", rows: 0, bytes: 0, sent: 0 }, 0, at, out);
+            self.forget_closed();
+            self.next();
+        }
+    }
+
+    /// The statement that was prepared last may be the one that is closed.
+    fn forget_closed(&mut self) {
+        if let Some((entry, body, _)) = self.asked.front()
+            && entry.kind == Kind::CloseStatement
+            && self.last_prepared.is_some_and(|last| body == last || body == [0xff; 4])
+        {
+            self.last_prepared = None;
+        }
+    }
+
+    /// Tells the question at the front; its words only once.
+    fn settle(&self, answer: Answer<&[u8]>, warnings: u32, answered: Nanos, out: &mut impl Observer) {
+        let Some((entry, body, digest)) = self.asked.front() else { return };
+        if entry.kind.is_idle_talk() {
+            return;
+        }
+        let with_attributes = self.with_attributes();
+        let mut ask = entry.kind.ask(body, entry.length, self.last_prepared.as_ref(), with_attributes);
+        match &mut ask {
+            Ask::Query { text, .. } if self.told => *text = None,
+            Ask::Run { parameters, .. } if self.told => *parameters = None,
+            Ask::Query { .. } if with_attributes => {
+                let (attributes, _) = values::split_query(body);
+                // The number of attributes, and that of sets.
+                if attributes.len() > 2 {
+                    out.observe(Observation::Attributes { attributes });
+                }
+            }
+            Ask::Parse { statement, .. } if matches!(answer, Answer::Prepared { .. }) => {
+                *statement = self.last_prepared.as_ref().map_or(b"", <[u8; 4]>::as_slice);
+            }
+            _ => {}
+        }
+        if let Some(sha256) = digest.filter(|_| !self.told) {
+            out.observe(Observation::Hashed { sha256 });
+        }
+        out.observe(Observation::Settled(Settled { ask, answer, asked: entry.asked, answered, warnings }));
+    }
+
+    /// An answer to COM_CHANGE_USER: a login as the first one was.
+    fn log_in(
+        &mut self,
+        packet: &Packet<'_>,
+        at: Nanos,
+        out: &mut impl Observer,
+    ) -> Result<(), &'static str> {
+        if !self.logging_in {
+            self.logging_in = true;
+            let body = self.asked.front().map_or(&b""[..], |(_, body, _)| body);
+            out.observe(Observation::Startup { parameters: body });
+            let plugin = Login::decode(body).plugin;
+            if !plugin.is_empty() {
+                out.observe(Observation::Authentication { method: login::method(plugin) });
+            }
+        }
+        match login::step(packet, self.agreed).ok_or(STRANGE)? {
+            login::Step::On => {}
+            login::Step::Switch(method) => out.observe(Observation::Authentication { method }),
+            login::Step::Done(done) => {
+                self.last_prepared = None;
+                out.observe(Observation::LoggedIn { at });
+                self.change(&done, out);
+                self.finish(at, out);
+            }
+            login::Step::Failed(failure) => {
+                out.observe(Observation::LoginFailed { at, failure });
+                self.finish(at, out);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A packet of the server that is read, and told of.
+pub(super) fn message(tracked: bool) -> Keep {
+    /// How much of it is read.
+    const MAX_MESSAGE_BYTES: usize = 16 << 10;
+    Keep { bytes: MAX_MESSAGE_BYTES, text: None, rewrite: tracked.then(tracked_rewrite) }
+}
+
+fn tracked_rewrite() -> Rewrite {
+    Rewrite::Tracked(Tracked::default())
+}
+
+fn digest(text: &[u8]) -> Digest {
+    let mut digest = TextDigest::rest();
+    digest.add(text);
+    digest.finish()
+}
+
+fn transaction(status: Status) -> TransactionStatus {
+    if status.has(Status::IN_TRANSACTION) { TransactionStatus::Active } else { TransactionStatus::Idle }
+}

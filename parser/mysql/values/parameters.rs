@@ -1,0 +1,270 @@
+//! The parameters of one run, and the attributes of a query: both are sent alike.
+
+use std::iter;
+
+use super::{types::Type, value};
+use crate::{mysql::field, reader::Reader};
+
+/// Of COM_STMT_EXECUTE: the number of parameters is told, as there are some that have but a name.
+const COUNTED: u8 = 0x08;
+
+/// One parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter<'a> {
+    /// Its name; empty for none.
+    pub name: &'a [u8],
+    /// Its type, as the client sent it.
+    pub kind: u16,
+    /// Its bytes; `None` for NULL.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Reads the parameters of a run one by one. Allocates nothing.
+///
+/// The body may have been cut: the walk ends before the first value that is not all there, and
+/// [`truncated`](Self::truncated) then says so.
+#[derive(Clone, Debug)]
+pub struct Parameters<'a> {
+    count: usize,
+    seen: usize,
+    nulls: &'a [u8],
+    /// Types and names, where they were sent.
+    types: Option<Reader<'a>>,
+    /// Types that were sent with an earlier run.
+    known: &'a [u16],
+    /// Places of those whose values were sent ahead.
+    appended: &'a [u16],
+    named: bool,
+    values: Reader<'a>,
+    truncated: bool,
+}
+
+/// Types of parameters, with their names where there are any.
+fn types<'a>(reader: &mut Reader<'a>, count: usize, named: bool) -> Option<Reader<'a>> {
+    let start = *reader;
+    for _ in 0..count {
+        reader.u16_le()?;
+        if named {
+            field::string(reader)?;
+        }
+    }
+    Some(start)
+}
+
+impl<'a> Parameters<'a> {
+    /// Over [`Ask::Run`](crate::wire::Ask::Run)'s parameters. `declared` is how many the statement has, `named` whether
+    /// they may have names, `known` the types that were sent last (they need not be sent again), and `appended` the
+    /// places of parameters that were sent ahead by [`Ask::Append`](crate::wire::Ask::Append), which are passed over.
+    #[must_use]
+    pub fn new(body: &'a [u8], declared: u16, named: bool, known: &'a [u16], appended: &'a [u16]) -> Self {
+        let mut reader = Reader::new(body);
+        let count = || {
+            let flags = reader.u8()?;
+            // The number of iterations: one.
+            reader.u32_le()?;
+            let counted = named && flags & COUNTED != 0;
+            if counted { field::integer(&mut reader)?.try_into().ok() } else { Some(usize::from(declared)) }
+        };
+        let count = { count }();
+        let block = count.and_then(|count| Self::block(reader, count, named, known, appended));
+        block.unwrap_or(Self { truncated: true, ..Self::none() })
+    }
+
+    fn none() -> Self {
+        let values = Reader::new(b"");
+        let (count, seen, named, truncated) = (0, 0, false, false);
+        Self { count, seen, nulls: b"", types: None, known: &[], appended: &[], named, values, truncated }
+    }
+
+    /// A bitmap of those that are NULL, whether types follow, types and names, values.
+    fn block(
+        mut reader: Reader<'a>,
+        count: usize,
+        named: bool,
+        known: &'a [u16],
+        appended: &'a [u16],
+    ) -> Option<Self> {
+        if count == 0 {
+            return Some(Self { values: reader, ..Self::none() });
+        }
+        let nulls = reader.bytes(count.div_ceil(8))?;
+        let types = if reader.u8()? == 1 { Some(types(&mut reader, count, named)?) } else { None };
+        let (seen, truncated) = (0, false);
+        Some(Self { count, seen, nulls, types, known, appended, named, values: reader, truncated })
+    }
+
+    /// How many there are, those with but a name among them.
+    #[must_use]
+    pub fn declared(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the walk came to an end before all that was declared, because the rest is missing or malformed.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// The types of all, where they were sent: to be remembered for the next run.
+    pub fn sent_types(&self) -> Option<impl Iterator<Item = u16> + use<'a>> {
+        let (mut reader, named) = (self.types?, self.named);
+        Some(iter::from_fn(move || Some(kind_and_name(&mut reader, named)?.0)).take(self.count))
+    }
+
+    fn read(&mut self) -> Option<Parameter<'a>> {
+        let (kind, name) = match &mut self.types {
+            Some(types) => kind_and_name(types, self.named)?,
+            None => (*self.known.get(self.seen)?, &b""[..]),
+        };
+        let null = self.nulls.get(self.seen / 8)? >> (self.seen % 8) & 1 == 1;
+        let of = Type::of(kind);
+        let value = if null { None } else { Some(value::take(&mut self.values, of.kind())?) };
+        Some(Parameter { name, kind, value })
+    }
+
+    /// One whose value was sent ahead: of it there is but a type here, and a name.
+    fn appended(&mut self) -> Option<Parameter<'a>> {
+        let (kind, name) = match &mut self.types {
+            Some(types) => kind_and_name(types, self.named)?,
+            None => (*self.known.get(self.seen)?, &b""[..]),
+        };
+        Some(Parameter { name, kind, value: Some(b"") })
+    }
+}
+
+fn kind_and_name<'a>(types: &mut Reader<'a>, named: bool) -> Option<(u16, &'a [u8])> {
+    let kind = types.u16_le()?;
+    Some((kind, if named { field::string(types)? } else { b"" }))
+}
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = Parameter<'a>;
+
+    fn next(&mut self) -> Option<Parameter<'a>> {
+        if self.truncated || self.seen == self.count {
+            return None;
+        }
+        let is_appended = u16::try_from(self.seen).is_ok_and(|place| self.appended.contains(&place));
+        let parameter = if is_appended { self.appended() } else { self.read() };
+        self.truncated = parameter.is_none();
+        self.seen += 1;
+        parameter
+    }
+}
+
+/// The attributes of a query, or nothing where they cannot be read, and the text behind them.
+pub(in crate::mysql) fn split_query(body: &[u8]) -> (&[u8], &[u8]) {
+    let text = behind_attributes(body);
+    let ahead = text.map_or(body.len(), |text| body.len() - text.len());
+    body.split_at_checked(ahead).unwrap_or((body, b""))
+}
+
+fn behind_attributes(body: &[u8]) -> Option<&[u8]> {
+    let mut attributes = Attributes::open(body)?;
+    attributes.0.by_ref().for_each(drop);
+    (!attributes.0.truncated).then(|| attributes.0.values.rest())
+}
+
+/// Reads the attributes of a query one by one, as [`Attributes`](crate::wire::Observation::Attributes) tells them.
+/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query.html>
+#[derive(Clone, Debug)]
+pub struct Attributes<'a>(Parameters<'a>);
+
+impl<'a> Attributes<'a> {
+    /// Over all of them; what cannot be read has none.
+    #[must_use]
+    pub fn new(attributes: &'a [u8]) -> Self {
+        Self::open(attributes).unwrap_or(Self(Parameters::none()))
+    }
+
+    fn open(body: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let count = usize::try_from(field::integer(&mut reader)?).ok()?;
+        // The number of sets: one.
+        field::integer(&mut reader)?;
+        Parameters::block(reader, count, true, &[], &[]).map(Self)
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Parameter<'a>;
+
+    fn next(&mut self) -> Option<Parameter<'a>> {
+        self.0.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three parameters: a number, NULL, a text.
+    const RUN: &[u8] = b"\0\x01\0\0\0\x02\x01\x03\x80\xfd\0\xfd\0\x07\0\0\0\x02ab";
+
+    fn parameter<'a>(name: &'a str, kind: u16, value: Option<&'a [u8]>) -> Parameter<'a> {
+        Parameter { name: name.as_bytes(), kind, value }
+    }
+
+    #[test]
+    fn values_are_read_with_their_types() {
+        let mut parameters = Parameters::new(RUN, 3, false, &[], &[]);
+        assert_eq!(parameters.sent_types().unwrap().collect::<Vec<_>>(), [0x8003, 253, 253]);
+        let number = parameter("", 0x8003, Some(&[7, 0, 0, 0]));
+        let expected = [number, parameter("", 253, None), parameter("", 253, Some(b"ab"))];
+        assert_eq!(parameters.by_ref().collect::<Vec<_>>(), expected);
+        assert!(!parameters.truncated() && parameters.declared() == 3);
+    }
+
+    #[test]
+    fn types_that_are_not_sent_again_are_known() {
+        let again = b"\0\x01\0\0\0\0\0\x07\0\0\0\x01a";
+        let parameters = Parameters::new(again, 2, false, &[3, 253], &[]);
+        assert!(parameters.sent_types().is_none());
+        assert_eq!(parameters.map(|p| p.value.unwrap().len()).collect::<Vec<_>>(), [4, 1]);
+        let mut unknown = Parameters::new(again, 2, false, &[], &[]);
+        assert_eq!((unknown.next(), unknown.truncated()), (None, true));
+    }
+
+    #[test]
+    fn what_was_sent_ahead_is_passed_over() {
+        let run = b"\0\x01\0\0\0\0\x01\xfc\0\x01\0\x05";
+        let parameters: Vec<_> = Parameters::new(run, 2, false, &[], &[0]).collect();
+        assert_eq!(parameters, [parameter("", 252, Some(b"")), parameter("", 1, Some(b"\x05"))]);
+    }
+
+    #[test]
+    fn names_come_with_the_types() {
+        let run = b"\x08\x01\0\0\0\x02\0\x01\x01\0\0\xfd\0\x05trace\x09\x02t1";
+        let parameters = Parameters::new(run, 1, true, &[], &[]);
+        assert_eq!(parameters.declared(), 2);
+        let expected = [parameter("", 1, Some(b"\x09")), parameter("trace", 253, Some(b"t1"))];
+        assert_eq!(parameters.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn attributes_stand_before_their_query() {
+        let body = b"\x01\x01\0\x01\xfd\0\x05trace\x02t1select 1";
+        let (attributes, text) = split_query(body);
+        assert_eq!(text, b"select 1");
+        assert_eq!(Attributes::new(attributes).collect::<Vec<_>>(), [parameter("trace", 253, Some(b"t1"))]);
+        assert_eq!(split_query(b"\0\x01select 1"), (&b"\0\x01"[..], &b"select 1"[..]));
+        assert_eq!(split_query(&body[..12]), (&body[..12], &b""[..]));
+        assert_eq!(split_query(b""), (&b""[..], &b""[..]));
+    }
+
+    #[test]
+    fn a_cut_body_ends_early_and_says_so() {
+        for cut in 0..RUN.len() {
+            let mut parameters = Parameters::new(&RUN[..cut], 3, false, &[], &[]);
+            assert!(parameters.by_ref().count() < 3 && parameters.truncated(), "cut at {cut}");
+        }
+        assert_eq!(Parameters::new(b"\0\x01\0\0\0", 0, false, &[], &[]).count(), 0);
+    }
+
+    #[test]
+    fn a_count_reserves_nothing() {
+        let run = b"\x08\x01\0\0\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff\0\x01";
+        let mut parameters = Parameters::new(run, 0, true, &[], &[]);
+        assert_eq!((parameters.next(), parameters.truncated()), (None, true));
+    }
+}

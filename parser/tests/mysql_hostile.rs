@@ -1,0 +1,349 @@
+//! Any bytes of either peer, in any order: nothing panics, nothing is lost, and nothing is changed but capabilities.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use panoptes_parser::{
+    mysql::Mysql,
+    wire::{Ask, Limits, Observation, Opening, Rest, Settled, Wire},
+};
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Step {
+    Client(u8),
+    Server(u8),
+    Bytes { client: bool, bytes: Vec<u8> },
+}
+
+const PROTOCOL_41: u32 = 0x0000_8200;
+const DEPRECATE_EOF: u32 = 1 << 24;
+const QUERY_ATTRIBUTES: u32 = 1 << 27;
+const OK: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
+
+fn packet(number: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    [&length[..3], &[number], body].concat()
+}
+
+fn greeting() -> Vec<u8> {
+    let head = b"\x0a8.4.0\0\x07\0\0\0abcdefgh\0\xff\xff\x2d\x02\0\xff\xff\x15";
+    packet(0, &[&head[..], &[0; 10], b"ijklmnopqrst\0mysql_native_password\0"].concat())
+}
+
+fn response(capabilities: u32) -> Vec<u8> {
+    packet(1, &[&capabilities.to_le_bytes()[..], &[0, 0, 0, 1, 45], &[0; 23], b"ana\0\0"].concat())
+}
+
+fn ignore(_: Observation<&[u8]>) {}
+
+/// A session that has logged in, and agrees on these.
+fn session(limits: Limits, capabilities: u32) -> Mysql {
+    let mut wire = Mysql::new(limits);
+    assert_eq!(wire.open(b""), Opening::Dial);
+    wire.server(&mut greeting(), 0, &mut ignore).unwrap();
+    wire.client(&mut response(PROTOCOL_41 | capabilities), 0, &mut ignore).unwrap();
+    wire.server(&mut OK.to_vec(), 0, &mut ignore).unwrap();
+    assert!(wire.is_logged_in() && wire.rest() == Rest::Idle);
+    wire
+}
+
+/// A question that tells itself apart from all others by its number.
+fn question(command: u8, number: usize) -> Vec<u8> {
+    let id = u32::try_from(number).unwrap().to_le_bytes();
+    let body = match command {
+        0x03 | 0x16 | 0x02 | 0x04 => number.to_string().into_bytes(),
+        0x17 => [&id[..], b"\0\x01\0\0\0"].concat(),
+        0x18 => [&id[..], b"\0\0data"].concat(),
+        0x0c | 0x19 | 0x1a | 0x1c | 0xfa => id.to_vec(),
+        _ => Vec::new(),
+    };
+    packet(0, &[&[command][..], &body].concat())
+}
+
+fn answer(kind: u8) -> Vec<u8> {
+    packet(
+        1,
+        match kind {
+            b'O' => b"\0\0\0\x02\0\0\0",
+            // More results.
+            b'M' => b"\0\0\0\x0a\0\0\0",
+            b'X' => b"\xfe\0\0\x02\0",
+            b'E' => b"\xff\x28\x04#42000no",
+            b'1' => b"\x01",
+            b'C' => b"\x03def",
+            b'R' => b"\x01a",
+            b'P' => b"\0\x07\0\0\0\x01\0\x01\0\0\0\0",
+            b'F' => b"\xfbfile",
+            _ => b"",
+        },
+    )
+}
+
+fn number(ask: &Ask<&[u8]>) -> Option<usize> {
+    let name = match ask {
+        Ask::Query { text, .. } => (*text)?,
+        Ask::Parse { text, .. } => text,
+        Ask::Command { object: Some(object), .. } => return usize::try_from(*object).ok(),
+        Ask::Command { argument, .. } => argument,
+        Ask::Run { parameters: None, .. } => return None,
+        Ask::Run { statement, .. }
+        | Ask::Append { statement, .. }
+        | Ask::Reset { statement }
+        | Ask::Fetch { statement }
+        | Ask::Close { name: statement, .. } => {
+            return Some(u32::from_le_bytes((*statement).try_into().ok()?) as usize);
+        }
+        _ => return None,
+    };
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
+const COMMANDS: &[u8] = &[0x03, 0x03, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1c, 0xfa, 0x02, 0x04, 0x0c];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let client = prop::sample::select(COMMANDS).prop_map(Step::Client);
+    let server = prop::sample::select(&b"OOMXEE1CRPXF"[..]).prop_map(Step::Server);
+    prop::collection::vec(prop_oneof![client, server], 0..60)
+}
+
+fn noise() -> impl Strategy<Value = Vec<Step>> {
+    let bytes = prop::collection::vec(any::<u8>(), 0..40);
+    let noise = (any::<bool>(), bytes).prop_map(|(client, bytes)| Step::Bytes { client, bytes });
+    // A sound header, and any payload.
+    let bytes = prop::collection::vec(prop_oneof![any::<u8>(), Just(0), Just(0xfe), Just(0xff)], 0..20);
+    let near = (any::<bool>(), 0..3_u8, any::<u8>(), bytes).prop_map(|(client, number, first, rest)| {
+        Step::Bytes { client, bytes: packet(number, &[&[first][..], &rest].concat()) }
+    });
+    let known = steps().prop_map(|mut steps| steps.pop().unwrap_or(Step::Client(0x0e)));
+    prop::collection::vec(prop_oneof![1 => noise, 4 => near, 4 => known], 0..40)
+}
+
+/// Plays it in pieces of `size`, and gives what was seen, what was settled, and which questions were heard.
+fn play(steps: &[Step], size: usize, capabilities: u32) -> (Vec<String>, Vec<usize>, Vec<usize>) {
+    let mut wire = session(Limits::default(), capabilities);
+    let (mut seen, mut settled, mut heard) = (Vec::new(), Vec::new(), Vec::new());
+    let mut observer = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask, .. }) = &observation {
+            settled.extend(number(ask));
+        }
+        seen.push(format!("{observation:?}"));
+    };
+    // Once a peer was refused the session is over.
+    let mut refused = false;
+    for (place, step) in steps.iter().enumerate() {
+        let (client, bytes) = match step {
+            Step::Client(command) => (true, question(*command, place)),
+            Step::Server(kind) => (false, answer(*kind)),
+            Step::Bytes { client, bytes } => (*client, bytes.clone()),
+        };
+        for chunk in bytes.chunks(size) {
+            if refused {
+                break;
+            }
+            let mut copy = chunk.to_vec();
+            let end = if client {
+                wire.client(&mut copy, 0, &mut observer)
+            } else {
+                wire.server(&mut copy, 0, &mut observer)
+            };
+            assert_eq!(copy, chunk, "the login is over: nothing is changed");
+            if let Err(violation) = end {
+                assert!(violation.pass <= chunk.len());
+                refused = true;
+                observer(Observation::Blind { reason: violation.reason });
+            }
+        }
+        if client && !refused {
+            heard.push(place);
+        }
+    }
+    wire.end(0, &mut observer);
+    assert!(!wire.is_full());
+    settled.sort_unstable();
+    (seen, settled, heard)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whatever the server says, each question is told once, up to the end of the session.
+    #[test]
+    fn each_question_is_settled_once(steps in steps(), new in any::<bool>()) {
+        let capabilities = if new { DEPRECATE_EOF } else { 0 };
+        let (seen, settled, heard) = play(&steps, usize::MAX, capabilities);
+        // While a file is awaited, what the client sends is that file.
+        if !steps.iter().any(|step| matches!(step, Step::Server(b'F'))) {
+            prop_assert_eq!(settled, heard, "{:#?}", seen);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_taken_in_any_pieces(steps in noise(), size in 1..20_usize, all in any::<bool>()) {
+        let capabilities = if all { u32::MAX } else { 0 };
+        prop_assert_eq!(play(&steps, size, capabilities), play(&steps, usize::MAX, capabilities));
+    }
+
+    /// Before the login is over, too; however they are cut, the same is seen and passed on.
+    #[test]
+    fn any_bytes_before_the_login(bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1..50_usize, stage in 0..5) {
+        let play = |size: usize| {
+            let mut wire = Mysql::new(Limits::default());
+            let (mut seen, mut passed) = (Vec::new(), Vec::new());
+            let mut observer = |observation: Observation<&[u8]>| seen.push(format!("{observation:?}"));
+            if stage > 0 {
+                wire.server(&mut greeting(), 0, &mut observer).unwrap();
+            }
+            if stage > 2 {
+                wire.client(&mut response(PROTOCOL_41), 0, &mut observer).unwrap();
+            }
+            let sound = match stage {
+                0 => greeting(),
+                1 => response(u32::MAX),
+                3 => packet(2, b"\xfemysql_native_password\0abc"),
+                _ => Vec::new(),
+            };
+            let mut sent = [sound, bytes.clone()].concat();
+            for chunk in sent.chunks_mut(size) {
+                let end = match stage {
+                    0 | 3 => wire.server(chunk, 0, &mut observer),
+                    _ => wire.client(chunk, 0, &mut observer),
+                };
+                let pass = end.map_or_else(|violation| violation.pass, |()| chunk.len());
+                passed.extend_from_slice(&chunk[..pass]);
+                if pass < chunk.len() || end.is_err() {
+                    break;
+                }
+            }
+            wire.end(0, &mut observer);
+            (seen, passed)
+        };
+        prop_assert_eq!(play(size), play(usize::MAX));
+    }
+}
+
+#[test]
+fn a_greeting_and_a_login_lose_what_is_not_followed() {
+    let mut wire = Mysql::new(Limits::default());
+    let mut sent = greeting();
+    wire.server(&mut sent, 0, &mut ignore).unwrap();
+    // COMPRESS and SSL, ZSTD and what is to come.
+    let changed: Vec<_> =
+        sent.iter().zip(greeting()).filter(|(a, b)| **a != *b).map(|(a, b)| (b, *a)).collect();
+    assert_eq!(changed, [(0xff, 0xdf), (0xff, 0xf7), (0xff, 0xdb)]);
+    let mut asked = response(!(1 << 19 | 1 << 20 | 1 << 21));
+    wire.client(&mut asked, 0, &mut ignore).unwrap();
+    assert_eq!(asked[4..8], [0xdf, 0xf7, 0xc7, 0xdb]);
+}
+
+#[test]
+fn what_cannot_be_followed_is_refused() {
+    let refused =
+        |wire: &mut Mysql, bytes: &[u8]| wire.client(&mut bytes.to_vec(), 0, &mut ignore).unwrap_err();
+    let mut early = Mysql::new(Limits::default());
+    assert_eq!(refused(&mut early, b"\x01\0\0\0\x0e").reason, "the client spoke before the server");
+    let mut wants_tls = Mysql::new(Limits::default());
+    wants_tls.server(&mut greeting(), 0, &mut ignore).unwrap();
+    let request = packet(1, &[&0x8a00_u32.to_le_bytes()[..], &[0; 28]].concat());
+    assert_eq!(refused(&mut wants_tls, &request).reason, "a login that cannot be followed");
+    let mut clone = session(Limits::default(), 0);
+    assert_eq!(refused(&mut clone, b"\x01\0\0\0\x20").pass, 5);
+    let mut disorder = session(Limits::default(), 0);
+    assert_eq!(refused(&mut disorder, b"\x02\0\0\x01\x0ea").reason, "packets out of order");
+    let mut rounds = Mysql::new(Limits::default());
+    rounds.server(&mut greeting(), 0, &mut ignore).unwrap();
+    rounds.client(&mut response(PROTOCOL_41), 0, &mut ignore).unwrap();
+    let proofs: Vec<u8> = (0..32).flat_map(|n| packet(3 + 2 * n, b"proof")).collect();
+    rounds.client(&mut proofs.clone(), 0, &mut ignore).unwrap();
+    assert_eq!(refused(&mut rounds, &packet(67, b"proof")).reason, "too many rounds in a login");
+}
+
+#[test]
+fn a_pipeline_is_full_at_its_limits() {
+    let mut wire = session(Limits { pending: 3, ..Limits::default() }, 0);
+    for n in 0..3 {
+        assert!(!wire.is_full());
+        wire.client(&mut question(0x03, n), 0, &mut ignore).unwrap();
+    }
+    assert!(wire.is_full());
+    wire.server(&mut answer(b'O'), 0, &mut ignore).unwrap();
+    assert!(!wire.is_full());
+    let mut wire = session(Limits { pending_bytes: 1_000, ..Limits::default() }, 0);
+    wire.client(&mut packet(0, &[3; 1_100]), 0, &mut ignore).unwrap();
+    assert!(wire.is_full());
+}
+
+#[test]
+fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
+    let limits = Limits { sql: 10, parameters: 40, ..Limits::default() };
+    let (text, attributes) =
+        ("select 1 from a_table where 2 = 3 and 4 = 5", b"\x01\x01\0\x01\xfd\0\x05trace\x02t1");
+    for capabilities in [0, QUERY_ATTRIBUTES] {
+        let ahead = if capabilities > 0 { &attributes[..] } else { b"" };
+        let query = packet(0, &[&[3][..], ahead, text.as_bytes()].concat());
+        let question = [packet(0, format!("\x16{text}").as_bytes()), query].concat();
+        for cut in 0..=question.len() {
+            let mut wire = session(limits, capabilities);
+            let mut told = Vec::new();
+            let mut note = |observation: Observation<&[u8]>| match observation {
+                Observation::Hashed { sha256 } => told.push(sha256 == Sha256::digest(text).as_slice()),
+                Observation::Attributes { attributes: told_attributes } => {
+                    told.push(told_attributes == ahead)
+                }
+                Observation::Settled(Settled { ask, .. }) => match ask {
+                    Ask::Parse { text: head, length, .. } | Ask::Query { text: Some(head), length } => {
+                        told.push(head == &text.as_bytes()[..10] && length == text.len() as u64);
+                    }
+                    other => panic!("{other:?}"),
+                },
+                _ => {}
+            };
+            let (a, b) = question.split_at(cut);
+            wire.client(&mut a.to_vec(), 0, &mut note).unwrap();
+            wire.client(&mut b.to_vec(), 0, &mut note).unwrap();
+            wire.server(&mut answer(b'E'), 0, &mut note).unwrap();
+            wire.server(&mut answer(b'O'), 0, &mut note).unwrap();
+            let expected = if capabilities > 0 { 5 } else { 4 };
+            assert_eq!(told, vec![true; expected], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_row_of_16_mib_is_one_row() {
+    let mut wire = session(Limits::default(), 0);
+    wire.client(&mut question(0x03, 1), 0, &mut ignore).unwrap();
+    let row = vec![0xfe; 17 << 20];
+    let (first, rest) = row.split_at(0xff_ffff);
+    let stream =
+        [answer(b'1'), answer(b'C'), answer(b'X'), packet(4, first), packet(5, rest), answer(b'X')].concat();
+    let mut told = Vec::new();
+    let mut note = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { answer, .. }) = observation {
+            told.push(format!("{answer:?}"));
+        }
+    };
+    for chunk in stream.chunks(64 << 10) {
+        wire.server(&mut chunk.to_vec(), 0, &mut note).unwrap();
+    }
+    assert_eq!(told, [format!("Returned {{ rows: 1, bytes: {} }}", row.len() + 8)]);
+    assert_eq!(wire.rest(), Rest::Idle);
+}
+
+#[test]
+fn our_own_words_have_the_number_that_the_client_awaits() {
+    let number = |wire: &Mysql| wire.farewell(panoptes_parser::wire::Farewell::Shutdown)[3];
+    let mut wire = Mysql::new(Limits::default());
+    assert_eq!(number(&wire), 0);
+    wire.server(&mut greeting(), 0, &mut ignore).unwrap();
+    wire.client(&mut response(PROTOCOL_41), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 2);
+    wire.server(&mut OK.to_vec(), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 0, "nothing is asked");
+    wire.client(&mut question(0x03, 1), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 1);
+    wire.server(&mut packet(7, b"\x01"), 0, &mut ignore).unwrap();
+    wire.client(&mut question(0x03, 2), 0, &mut ignore).unwrap();
+    assert_eq!(number(&wire), 8, "in the middle of an answer");
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Records what a real MariaDB says: one transcript for each scene of scenes.py, into transcripts/.
+
+    record.py [scene ...]     record (all of them; PyMySQL is needed for its own)
+
+A line is a packet, or of a real client a piece of the stream: `>` from the client, `<` from the server, in hexadecimal, in an order that keeps causes before
+effects; `end` is the end of that side's bytes. What a reader wants to know of it is behind `#`. Beside it,
+`scene.expected` is what an observer must see.
+"""
+
+import os
+import string
+import sys
+
+import wire
+from scenes import SCENES
+
+TRANSCRIPTS = os.path.join(wire.HERE, "transcripts")
+
+
+def record(wanted):
+    os.makedirs(TRANSCRIPTS, exist_ok=True)
+    with wire.Server() as server:
+        for title, (play, login) in SCENES.items():
+            if not wanted or title in wanted:
+                write(title, play.__doc__, server.version(), tape(server, title, play, dict(login)))
+
+
+def tape(server, title, play, login):
+    with wire.Talk(server.port) as talk:
+        try:
+            if login.pop("login", True):
+                talk.login(**login)
+            play(talk, server)
+        except Exception:
+            print(f"{title}: {talk.log[-5:]}", file=sys.stderr)
+            raise
+        return talk.log
+
+
+def write(name, row, version, log):
+    with open(f"{TRANSCRIPTS}/{name}.txt", "w") as file:
+        file.write(f"# {' '.join(row.split())}\n# {version}\n")
+        for side, packet in log:
+            file.write(f"{side} end\n" if packet is None else f"{side} {packet.hex()} # {remark(packet)}\n")
+
+
+def remark(packet):
+    shown = "".join(c if c in string.printable[:95] else "." for c in packet.decode("latin-1"))
+    return shown[:100]
+
+
+if __name__ == "__main__":
+    record(set(sys.argv[1:]))
