@@ -31,9 +31,12 @@ fn native(flat: &str) -> Map<String, Value> {
             "meta",
             fields(
                 [
-                    ("timestamp", json!({"type": "date_nanos"})),
-                    ("timestampUnix", json!({"type": "date", "format": "epoch_second"})),
-                    ("date", json!({"type": "date", "format": "yyyy-MM-dd"})),
+                    ("timestamp", date()),
+                    (
+                        "timestampUnix",
+                        json!({"type": "date", "format": "epoch_second", "ignore_malformed": true}),
+                    ),
+                    ("date", json!({"type": "date", "format": "yyyy-MM-dd", "ignore_malformed": true})),
                     ("durationMs", json!({"type": "double"})),
                 ],
                 &["appName", "environment", "instance", "sourceApp", "time", "reason"],
@@ -162,7 +165,7 @@ fn ecs(flat: &str) -> Map<String, Value> {
 }
 
 fn ocsf(flat: &str) -> Map<String, Value> {
-    let time = || json!({"type": "date", "format": "epoch_millis"});
+    let time = || json!({"type": "date", "format": "epoch_millis", "ignore_malformed": true});
     let integers = [
         "category_uid",
         "class_uid",
@@ -247,8 +250,7 @@ fn cloudevents(flat: &str) -> Map<String, Value> {
         "partitionkey",
         "traceparent",
     ];
-    let mut all =
-        object([("time", json!({"type": "date_nanos"})), ("data", json!({"properties": native(flat)}))]);
+    let mut all = object([("time", date()), ("data", json!({"properties": native(flat)}))]);
     all.extend(keywords.map(|name| (name.to_owned(), keyword())));
     all
 }
@@ -262,8 +264,9 @@ fn text() -> Value {
     json!({"type": "text", "fields": {"keyword": keyword()}})
 }
 
+/// A date that is none is kept as it is, not a reason to refuse the event.
 fn date() -> Value {
-    json!({"type": "date_nanos"})
+    json!({"type": "date_nanos", "ignore_malformed": true})
 }
 
 /// An object of these fields, and of keywords.

@@ -194,7 +194,7 @@ impl Destination for OpenSearch {
     }
 
     fn poison(&self) -> Poison {
-        Poison::NoDate
+        Poison::WrongType
     }
 }
 

@@ -45,8 +45,8 @@ impl Got {
 pub enum Poison {
     /// So many characters of SQL.
     Large(usize),
-    /// A time that is none.
-    NoDate,
+    /// A text where an object belongs.
+    WrongType,
 }
 
 /// A journal, its sink, and the events that went in.
@@ -120,8 +120,8 @@ impl Run {
         let n = self.sent;
         self.sent += 1;
         let at = START + i64::try_from(n).unwrap() * 10_000;
-        let timestamp =
-            if matches!(poison, Some(Poison::NoDate)) { "never".into() } else { time::rfc3339(at) };
+        let timestamp = time::rfc3339(at);
+        let date = timestamp[..10].to_owned();
         let padding = if let Some(Poison::Large(size)) = poison { size } else { 10 };
         let id = Uuid::from_u128(1_000_000 + u128::from(n));
         if poison.is_some() {
@@ -139,7 +139,11 @@ impl Run {
         let operation = Operation { kind: "SELECT".into(), category: "DML".into(), ..Operation::default() };
         let session = Session { id: Uuid::from_u128(u128::from(n % SESSIONS) + 7), ..Session::default() };
         batch.event(id, Kind::Statement, at, |event| {
-            event.member("meta", &meta).member("db", &Db { engine: "postgres".into(), ..Db::default() });
+            match poison {
+                Some(Poison::WrongType) => event.member("meta", "none"),
+                _ => event.member("meta", &meta),
+            };
+            event.member("db", &Db { engine: "postgres".into(), ..Db::default() });
             event.member("operation", &operation).member("sql", &sql).member("session", &session);
         });
     }
@@ -169,6 +173,9 @@ impl Run {
 
     /// Each event is there, by its id; those of a session came in order; those refused are dead letters.
     pub fn check(&self, got: &[Got], ordered: bool) {
+        let dead = self.dead_letters();
+        let unexpected = dead.iter().find(|(id, _)| !self.poison.contains(*id));
+        assert!(unexpected.is_none(), "a dead letter: {unexpected:?}");
         assert!(self.sent > 0 && !got.is_empty());
         let mut seen = BTreeSet::new();
         let firsts: Vec<&Got> = got.iter().filter(|event| seen.insert(event.id.clone())).collect();
@@ -183,7 +190,7 @@ impl Run {
             let before = last.insert(&event.session, event.seq);
             assert!(before < Some(event.seq), "{event:?} came after {before:?}");
         }
-        assert_eq!(self.dead_letters(), self.poison);
+        assert_eq!(dead.into_keys().collect::<BTreeSet<_>>(), self.poison);
         eprintln!(
             "{} events sent, {} arrived, {} repeats",
             self.sent,
@@ -192,14 +199,16 @@ impl Run {
         );
     }
 
-    fn dead_letters(&self) -> BTreeSet<String> {
+    /// Ids with the reason.
+    fn dead_letters(&self) -> BTreeMap<String, String> {
         let file = self.dir.path().join(format!("dead-letters/{SINK}.jsonl"));
         let text = fs::read_to_string(file).unwrap_or_default();
         let letters = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         letters
             .map(|letter| {
-                assert!(!letter["reason"].as_str().unwrap().is_empty());
-                letter["event"]["id"].as_str().unwrap().to_owned()
+                let reason = letter["reason"].as_str().unwrap().to_owned();
+                assert!(!reason.is_empty());
+                (letter["event"]["id"].as_str().unwrap().to_owned(), reason)
             })
             .collect()
     }
