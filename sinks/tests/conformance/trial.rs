@@ -127,8 +127,13 @@ impl Run {
         if poison.is_some() {
             self.poison.insert(id.to_string());
         }
-        let meta =
-            Meta { app_name: "shop".into(), timestamp, timestamp_unix: at / 1_000_000, ..Meta::default() };
+        let meta = Meta {
+            app_name: "shop".into(),
+            timestamp,
+            timestamp_unix: at / 1_000_000,
+            date,
+            ..Meta::default()
+        };
         let sql = Sql {
             raw: Some(format!("SELECT '{}'", incompressible(padding))),
             outcome: Some(Outcome::Ok),
