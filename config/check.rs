@@ -1,16 +1,12 @@
 //! What no single value can tell: bounds, and options that contradict each other.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
 };
 
-use crate::{
-    Batch, ByteSize, Config, Journal, Listen, Protocol, Retry, Sink, SinkOptions, Upstream, key::Key,
-    load::Reader,
-};
+use crate::{ByteSize, Config, Journal, Listen, Protocol, Upstream, key::Key, load::Reader, sink};
 
 /// Names are in every event.
 const MAX_NAME_BYTES: usize = 128;
@@ -28,7 +24,7 @@ pub(crate) fn check(config: &mut Config, listeners: &[(Key, Listen)], reader: &m
     check_names(config, reader);
     check_listeners(listeners, config.admin.address, reader);
     check_journal(&config.journal, reader);
-    check_sinks(&config.sinks, reader);
+    sink::check(&config.sinks, reader);
     check_amounts(config, reader);
 }
 
@@ -146,28 +142,7 @@ fn check_journal(journal: &Journal, reader: &mut Reader) {
     }
 }
 
-fn check_sinks(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
-    let mut files: Vec<(&Path, &str)> = Vec::new();
-    for (name, sink) in sinks {
-        let key = Key::root().then("sinks").then(name);
-        let Retry { initial, max } = sink.retry;
-        let retry = key.then("retry");
-        if initial > max && !reader.refused(&retry.then("max")) {
-            reader.refuse(&retry.then("initial"), "is longer than the longest pause, retry.max; lower it");
-        }
-        let SinkOptions::File(file) = &sink.options else { continue };
-        check_path(&key.then("path").to_string(), &file.path, reader);
-        if let Some((_, other)) = files.iter().find(|(path, _)| *path == file.path) {
-            reader.refuse(
-                &key.then("path"),
-                format!("{:?} is already that of sinks.{other}; use another file", file.path),
-            );
-        }
-        files.push((&file.path, name));
-    }
-}
-
-fn check_path(key: &str, path: &Path, reader: &mut Reader) {
+pub(crate) fn check_path(key: &str, path: &Path, reader: &mut Reader) {
     if path.as_os_str().is_empty() || path.to_string_lossy().contains('\0') {
         reader.refuse(&Key::of(key), "is empty or no path; leave it out for the default");
     }
@@ -207,27 +182,15 @@ fn check_amounts(config: &Config, reader: &mut Reader) {
     ] {
         within_a_day(&Key::of(key), duration, reader);
     }
-    for (name, sink) in &config.sinks {
-        check_delivery(&Key::root().then("sinks").then(name), &sink.batch, &sink.retry, reader);
-    }
 }
 
-fn check_delivery(sink: &Key, batch: &Batch, retry: &Retry, reader: &mut Reader) {
-    let (batch_key, retry_key) = (sink.then("batch"), sink.then("retry"));
-    above_zero(&batch_key.then("max_events"), batch.max_events, reader);
-    above_zero(&batch_key.then("max_bytes"), batch.max_bytes.as_usize(), reader);
-    within_a_day(&batch_key.then("max_wait"), batch.max_wait, reader);
-    within_a_day(&retry_key.then("initial"), retry.initial, reader);
-    within_a_day(&retry_key.then("max"), retry.max, reader);
-}
-
-fn above_zero(key: &Key, amount: usize, reader: &mut Reader) {
+pub(crate) fn above_zero(key: &Key, amount: usize, reader: &mut Reader) {
     if amount == 0 {
         reader.refuse(key, "must be above 0; leave it out for the default");
     }
 }
 
-fn within_a_day(key: &Key, duration: Duration, reader: &mut Reader) {
+pub(crate) fn within_a_day(key: &Key, duration: Duration, reader: &mut Reader) {
     if duration.is_zero() || duration > MAX_DURATION {
         reader.refuse(key, "must be above 0 and at most a day; leave it out for the default");
     }

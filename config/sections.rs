@@ -79,8 +79,14 @@ impl Reader {
         let kind = self.kind(key, name, table.remove("kind"))?;
         let batch = table.remove("batch").and_then(|batch| self.read(&key.then("batch"), batch, &[]));
         let retry = table.remove("retry").and_then(|retry| self.read(&key.then("retry"), retry, &[]));
+        let filter = table.remove("filter").and_then(|filter| self.read(&key.then("filter"), filter, &[]));
         let options = self.options(key, &kind, table.into())?;
-        Some(Sink { options, batch: batch.unwrap_or_default(), retry: retry.unwrap_or_default() })
+        Some(Sink {
+            options,
+            filter: filter.unwrap_or_default(),
+            batch: batch.unwrap_or_default(),
+            retry: retry.unwrap_or_default(),
+        })
     }
 
     fn kind(&mut self, key: &Key, name: &str, given: Option<Value>) -> Option<String> {
@@ -103,10 +109,14 @@ impl Reader {
 
     /// The one place that knows a kind's own options: a new kind is a line here and in [`SinkOptions::KINDS`].
     fn options(&mut self, key: &Key, kind: &str, own: Value) -> Option<SinkOptions> {
-        let common = &["kind", "batch", "retry"];
+        let common = &["kind", "filter", "batch", "retry"];
         match kind {
             "console" => self.read(key, own, common).map(SinkOptions::Console),
             "file" => self.read(key, own, common).map(SinkOptions::File),
+            "http" => self.read(key, own, common).map(SinkOptions::Http),
+            "splunk" => self.read(key, own, common).map(SinkOptions::Splunk),
+            "elasticsearch" => self.read(key, own, common).map(SinkOptions::Elasticsearch),
+            "syslog" => self.read(key, own, common).map(SinkOptions::Syslog),
             _ => None,
         }
     }

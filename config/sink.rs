@@ -1,9 +1,29 @@
-//! The sinks: where events are delivered, how many at a time, and how failures are retried.
+//! The sinks: where events are delivered, which of them, how many at a time, and how failures are retried.
+//!
+//! A kind's own options: `file.rs`, `http.rs` (Splunk's too), `elasticsearch.rs`, `syslog.rs`; `filter.rs`: which events a
+//! sink gets; `secret.rs`: secrets, and how a sink proves who it is.
 
-use std::{path::PathBuf, time::Duration};
+mod check;
+mod elasticsearch;
+mod file;
+mod filter;
+mod http;
+mod secret;
+mod syslog;
+
+use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use self::check::check;
+pub use self::{
+    elasticsearch::{Elasticsearch, Install},
+    file::{File, Rotate},
+    filter::Filter,
+    http::{Compression, Http, HttpBody, Splunk},
+    secret::{Auth, Secret, Tls},
+    syslog::{Facility, Framing, Syslog, Transport},
+};
 use crate::{size::ByteSize, value};
 
 /// One sink. In the file it is flat: the keys of its kind beside `kind`, `batch` and `retry`.
@@ -18,6 +38,8 @@ use crate::{size::ByteSize, value};
 pub struct Sink {
     /// What kind of sink it is, and that kind's own options.
     pub options: SinkOptions,
+    /// Which events it gets.
+    pub filter: Filter,
     /// How many events are delivered at a time.
     pub batch: Batch,
     /// How failed deliveries are repeated.
@@ -31,11 +53,58 @@ pub enum SinkOptions {
     Console(Console),
     /// A file.
     File(File),
+    /// An HTTP endpoint.
+    Http(Http),
+    /// Splunk's HTTP Event Collector.
+    Splunk(Splunk),
+    /// Elasticsearch or OpenSearch.
+    Elasticsearch(Elasticsearch),
+    /// A syslog server.
+    Syslog(Syslog),
 }
 
 impl SinkOptions {
     /// The kinds that exist.
-    pub const KINDS: [&str; 2] = ["console", "file"];
+    pub const KINDS: [&str; 6] = ["console", "file", "http", "splunk", "elasticsearch", "syslog"];
+
+    /// Deliveries under way at once.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        match self {
+            Self::Console(_) | Self::File(_) | Self::Syslog(_) => 1,
+            Self::Http(http) => http.concurrency,
+            Self::Splunk(splunk) => splunk.concurrency,
+            Self::Elasticsearch(elasticsearch) => elasticsearch.concurrency,
+        }
+    }
+}
+
+/// How an event is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// As it is: Panoptes's own form.
+    #[default]
+    Native,
+    /// Elastic Common Schema.
+    Ecs,
+    /// Open Cybersecurity Schema Framework, Datastore Activity.
+    Ocsf,
+    /// CloudEvents, JSON.
+    Cloudevents,
+}
+
+impl Format {
+    /// Its own name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "the native form",
+            Self::Ecs => "ECS",
+            Self::Ocsf => "OCSF",
+            Self::Cloudevents => "CloudEvents",
+        }
+    }
 }
 
 /// Events on standard output.
@@ -60,14 +129,12 @@ pub enum ConsoleFormat {
     Json,
     /// For people.
     Pretty,
-}
-
-/// Events in a file, one JSON object a line.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct File {
-    /// The file; it and its directory are created where missing. Default `./logs/panoptes.log`.
-    pub path: PathBuf,
+    /// Elastic Common Schema, one JSON object a line.
+    Ecs,
+    /// OCSF, one JSON object a line.
+    Ocsf,
+    /// CloudEvents, one JSON object a line.
+    Cloudevents,
 }
 
 /// How many events are delivered at a time. The first bound that is reached ends the batch.
@@ -100,13 +167,7 @@ impl Default for Sink {
     /// The console.
     fn default() -> Self {
         let options = SinkOptions::Console(Console::default());
-        Self { options, batch: Batch::default(), retry: Retry::default() }
-    }
-}
-
-impl Default for File {
-    fn default() -> Self {
-        Self { path: PathBuf::from("./logs/panoptes.log") }
+        Self { options, filter: Filter::default(), batch: Batch::default(), retry: Retry::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each takes a text as well as the natural TOML type, since a variable of the environment is always a text,
 //! and each says what to write instead when it refuses.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{borrow::Cow, fmt, net::SocketAddr, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
@@ -14,6 +14,98 @@ use serde::{
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text: String = scalar(deserializer, "a duration: a number and a unit, e.g. \"5 s\"")?;
     parse_duration(&text).map_err(de::Error::custom)
+}
+
+/// A [`duration`] that may be missing.
+pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
+/// Any text; a number is its digits, as in a variable of the environment.
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(deserializer, "a text in quotes")
+}
+
+/// A [`text`] that may be missing.
+pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    text(deserializer).map(Some)
+}
+
+/// `true` or `false`.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text: String = scalar(deserializer, "true or false")?;
+    text.parse().map_err(|_| de::Error::custom(format_args!("{text:?} is neither true nor false")))
+}
+
+/// An array of texts, or in a variable one text with commas.
+pub(crate) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Visitor;
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of texts")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(item) = items.next_element()? {
+                list.push(item);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_any(Visitor)
+}
+
+/// The URL of an HTTP server: `https://host[:port][/path]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Url(String);
+
+impl Url {
+    /// As written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether none was given.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<&str> for Url {
+    type Error = String;
+
+    /// Nothing of a user or password in it is ever repeated in the error.
+    fn try_from(text: &str) -> Result<Self, String> {
+        const EXAMPLE: &str = "write e.g. \"https://collector.internal:8443/audit\"";
+        if text.contains('@') {
+            return Err(
+                "has a user; remove everything up to the @, and give auth.username and auth.password".into(),
+            );
+        }
+        let uri: http::Uri = text.trim().parse().map_err(|_| format!("{text:?} is no URL; {EXAMPLE}"))?;
+        match (uri.scheme_str(), uri.host()) {
+            (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self(text.trim().to_owned())),
+            _ => Err(format!("{text:?} is no URL of an HTTP server; {EXAMPLE}")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Url {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Self::try_from(text.as_ref()).map_err(de::Error::custom)
+    }
 }
 
 /// A whole number of 32 bits.
@@ -78,6 +170,10 @@ fn scalar<'de, D: Deserializer<'de>>(deserializer: D, expecting: &'static str) -
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(self.0)
+        }
+
+        fn visit_bool<E>(self, value: bool) -> Result<String, E> {
+            Ok(value.to_string())
         }
 
         fn visit_i64<E>(self, number: i64) -> Result<String, E> {

@@ -174,7 +174,7 @@ impl JournalMetrics {
             sinks: counters(
                 registry,
                 "panoptes_sink_events_total",
-                "What became of events at a sink: delivered, retried, dead_lettered; failures counts deliveries.",
+                "What became of events at a sink: delivered, filtered, retried, dead_lettered; failures counts deliveries.",
                 &["sink", "result"],
             )?,
             lag_events,
@@ -207,6 +207,7 @@ impl JournalMetrics {
         for sink in &stats.sinks {
             let results = [
                 ("delivered", sink.delivered),
+                ("filtered", sink.filtered),
                 ("retried", sink.retried),
                 ("dead_lettered", sink.dead_lettered),
                 ("failures", sink.failures),

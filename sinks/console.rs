@@ -5,10 +5,11 @@
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
-use panoptes_config::{self as config, ConsoleFormat};
+use panoptes_config::{self as config, ConsoleFormat, Format};
 use panoptes_event::Event;
 
 use crate::{
+    format,
     pretty::Pretty,
     sink::{Failure, Records, Sink},
 };
@@ -26,7 +27,7 @@ pub(crate) struct Console<W = Stdout> {
 /// How an event looks.
 enum Form {
     Lines,
-    Json,
+    Json(Format),
     Pretty(Pretty),
 }
 
@@ -37,7 +38,10 @@ impl Console {
         let form = match options.format {
             ConsoleFormat::Auto if terminal => Form::Pretty(Pretty::new(true)),
             ConsoleFormat::Auto | ConsoleFormat::Lines => Form::Lines,
-            ConsoleFormat::Json => Form::Json,
+            ConsoleFormat::Json => Form::Json(Format::Native),
+            ConsoleFormat::Ecs => Form::Json(Format::Ecs),
+            ConsoleFormat::Ocsf => Form::Json(Format::Ocsf),
+            ConsoleFormat::Cloudevents => Form::Json(Format::Cloudevents),
             ConsoleFormat::Pretty => Form::Pretty(Pretty::new(terminal)),
         };
         Self { form, lines: Vec::new(), out }
@@ -47,13 +51,15 @@ impl Console {
 impl<W: Write + Send + 'static> Sink for Console<W> {
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
         self.lines.clear();
+        let mut refused = Vec::new();
         match &self.form {
             Form::Lines => batch.write_lines(PREFIX, &mut self.lines),
-            Form::Json => batch.write_lines(b"", &mut self.lines),
+            Form::Json(format) => refused = format::write_lines(*format, batch, &mut self.lines),
             Form::Pretty(pretty) => write_pretty(pretty, batch, &mut self.lines),
         }
         let written = self.out.write_all(&self.lines).and_then(|()| self.out.flush());
-        written.map_err(|error| Failure::retry(format!("standard output: {error}")))
+        written.map_err(|error| Failure::retry(format!("standard output: {error}")))?;
+        Failure::partial(Vec::new(), refused, None)
     }
 }
 
@@ -87,7 +93,7 @@ mod tests {
     #[test]
     fn an_event_is_one_line_in_each_form() {
         assert_eq!(written(Form::Lines), "[Panoptes][audit-event] {\"kind\":\"later\",\"seq\":1}\n");
-        assert_eq!(written(Form::Json), "{\"kind\":\"later\",\"seq\":1}\n");
+        assert_eq!(written(Form::Json(Format::Native)), "{\"kind\":\"later\",\"seq\":1}\n");
         assert_eq!(written(Form::Pretty(Pretty::new(false))), "{\"kind\":\"later\",\"seq\":1}\n");
     }
 }

@@ -6,9 +6,12 @@
 //!
 //! * [`journal`]: the numbered log on disk; segments, cursors, recovery.
 //! * `sink`: [`Sink`], what a destination must do: take a batch of [`Records`] or say which [`Failure`] it is.
-//! * `driver`: follows the journal for one sink; `dead_letters`: what a destination will never take.
+//! * `driver`: follows the journal for one sink; `filter`: which events it gets; `lane`: sends again what failed;
+//!   `dead_letters`: what a destination will never take.
+//! * `format`: how an event is told: native, ECS, OCSF, CloudEvents.
 //! * `sinks`: [`Sinks`], all of them: the place where a new kind is registered.
-//! * `console` (with `pretty`), `file`: a sink each.
+//! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`: a sink each; `tls`: for all that
+//!   connect.
 //!
 //! A program opens the journal with the names of its sinks, starts [`Sinks`], and appends. It ends with
 //! [`Journal::close`], then [`Sinks::finish`].
@@ -18,10 +21,17 @@ pub mod journal;
 mod console;
 mod dead_letters;
 mod driver;
+mod elasticsearch;
 mod file;
+mod filter;
+mod format;
+mod http;
+mod lane;
 mod pretty;
 mod sink;
 mod sinks;
+mod syslog;
+mod tls;
 
 pub use journal::{AppendError, Appended, Journal, Origin};
 pub use sink::{Failure, Record, Records, Sink};

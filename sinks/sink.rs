@@ -9,6 +9,12 @@ use crate::journal::Span;
 ///
 /// A batch may come again after a failure or a crash: events have ids, which make the repeat harmless.
 pub trait Sink: Send + 'static {
+    /// Looks whether the destination can be delivered to, and prepares it. Called before the first batch, and again until
+    /// it succeeds.
+    fn open(&mut self) -> impl Future<Output = Result<(), Failure>> {
+        std::future::ready(Ok(()))
+    }
+
     /// Sends one batch. Runs on a thread of this sink's own, so it may block; but only an `await` can be cut short
     /// when the program ends.
     fn deliver(&mut self, batch: &Records<'_>) -> impl Future<Output = Result<(), Failure>>;
@@ -42,6 +48,34 @@ impl Failure {
     pub fn retry(reason: impl ToString) -> Self {
         Self::Retry { reason: reason.to_string(), after: None }
     }
+
+    /// Some were taken: none that is in `again` or `refused`.
+    pub(crate) fn partial(
+        again: Vec<usize>,
+        refused: Vec<(usize, String)>,
+        rest: Option<(String, Option<Duration>)>,
+    ) -> Result<(), Self> {
+        let (reason, after) = rest.unwrap_or_default();
+        match again.is_empty() && refused.is_empty() {
+            true => Ok(()),
+            false => Err(Self::Partial { again, refused, reason, after }),
+        }
+    }
+}
+
+/// Why a sink cannot be made of its options: found at the start, for a person to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OptionError {
+    /// The option, below the sink's own table.
+    pub(crate) option: String,
+    /// What is wrong with it, and what to do.
+    pub(crate) what: String,
+}
+
+impl OptionError {
+    pub(crate) fn new(option: impl Into<String>, what: impl ToString) -> Self {
+        Self { option: option.into(), what: what.to_string() }
+    }
 }
 
 /// A batch of events, in the order of their numbers.
@@ -65,6 +99,12 @@ pub struct Record<'a> {
 impl<'a> Records<'a> {
     pub(crate) fn new(block: &'a [u8], spans: &'a [Span]) -> Self {
         Self { block, spans }
+    }
+
+    /// Those at some places.
+    #[must_use]
+    pub fn slice(&self, places: std::ops::Range<usize>) -> Self {
+        Self { block: self.block, spans: self.spans.get(places).unwrap_or_default() }
     }
 
     /// How many.
@@ -97,7 +137,16 @@ impl<'a> Records<'a> {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// The event's id, from its place at the head of the JSON; empty for what is no event of ours.
+    #[must_use]
+    pub fn id(&self) -> &'a str {
+        const BEFORE: &[u8] = br#"{"id":""#;
+        let rest = self.json.strip_prefix(BEFORE).unwrap_or_default();
+        let id = rest.iter().position(|byte| *byte == b'"').and_then(|end| rest.get(..end));
+        id.and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default()
+    }
+
     /// Writes the event to `out`, behind `prefix` and on a line of its own.
     pub(crate) fn write_line(&self, prefix: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(prefix);

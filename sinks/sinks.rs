@@ -8,16 +8,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use panoptes_config as config;
+use panoptes_config::{self as config, SinkOptions};
 use tokio::{runtime, sync::watch};
 
 use crate::{
     console::Console,
     dead_letters::DeadLetters,
-    driver::{Backoff, Driver},
+    driver::Driver,
+    elasticsearch::Elasticsearch,
     file::File,
+    filter::Filter,
+    http::{Http, Splunk},
     journal::Journal,
-    sink::Sink,
+    lane::Lane,
+    sink::{OptionError, Sink},
+    syslog::Syslog,
 };
 
 /// How long a sink that is told to stop may take to save its cursor.
@@ -45,6 +50,14 @@ pub enum StartError {
     /// The journal keeps no cursor for it.
     #[error("sink {0:?} was not named to Journal::open")]
     Unknown(String),
+    /// What an option names cannot be used.
+    #[error("{option}: {what}")]
+    Option {
+        /// The option.
+        option: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// The system gives no thread.
     #[error("cannot start the thread of sink {name:?}: {source}")]
     Thread {
@@ -61,13 +74,34 @@ impl Sinks {
         let mut sinks = Self::none();
         for (name, sink) in config {
             match &sink.options {
-                config::SinkOptions::Console(options) => {
-                    sinks.add(name, sink, journal, Console::new(options))
+                SinkOptions::Console(options) => {
+                    sinks.start_one(name, sink, journal, || Ok(Console::new(options)))
                 }
-                config::SinkOptions::File(options) => sinks.add(name, sink, journal, File::new(options)),
+                SinkOptions::File(options) => sinks.start_one(name, sink, journal, || Ok(File::new(options))),
+                SinkOptions::Http(options) => sinks.start_one(name, sink, journal, || Http::new(options)),
+                SinkOptions::Splunk(options) => sinks.start_one(name, sink, journal, || Splunk::new(options)),
+                SinkOptions::Elasticsearch(options) => {
+                    sinks.start_one(name, sink, journal, || Elasticsearch::new(options))
+                }
+                SinkOptions::Syslog(options) => sinks.start_one(name, sink, journal, || Syslog::new(options)),
             }?;
         }
         Ok(sinks)
+    }
+
+    fn start_one<S: Sink>(
+        &mut self,
+        name: &str,
+        config: &config::Sink,
+        journal: &Journal,
+        new: impl Fn() -> Result<S, OptionError>,
+    ) -> Result<(), StartError> {
+        let lanes = (0..config.options.concurrency().max(1)).map(|_| new()).collect::<Result<_, _>>();
+        let wrong = |OptionError { option, what }| StartError::Option {
+            option: format!("sinks.{name}.{option}"),
+            what,
+        };
+        self.add_lanes(name, config, journal, lanes.map_err(wrong)?)
     }
 
     /// No sink yet.
@@ -85,14 +119,24 @@ impl Sinks {
         journal: &Journal,
         sink: S,
     ) -> Result<(), StartError> {
+        self.add_lanes(name, config, journal, vec![sink])
+    }
+
+    /// Starts one sink that delivers over several connections at once.
+    fn add_lanes<S: Sink>(
+        &mut self,
+        name: &str,
+        config: &config::Sink,
+        journal: &Journal,
+        sinks: Vec<S>,
+    ) -> Result<(), StartError> {
         let driver = Driver {
             name: name.to_owned(),
-            sink,
             follower: journal.follow(name).ok_or_else(|| StartError::Unknown(name.to_owned()))?,
-            batch: config.batch.clone(),
-            backoff: Backoff::new(&config.retry),
+            filter: Filter::new(&config.filter),
+            bounds: config.batch.clone(),
             dead_letters: DeadLetters::new(journal.dir(), name),
-            pending: Vec::new(),
+            lanes: sinks.into_iter().map(|sink| Lane::new(sink, &config.retry)).collect(),
         };
         let failed = |source| StartError::Thread { name: name.to_owned(), source };
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

@@ -113,7 +113,7 @@ fn an_unknown_option_names_the_nearest() {
             "[sinks.console]\nbach.max_wait = 1",
             r#"sinks.console.bach: no such option; did you mean "batch"?"#,
         ),
-        ("[sinks.file]\nformat = 1", "sinks.file.format: no such option; format belongs in [log]"),
+        ("[sinks.file]\nlevel = 1", "sinks.file.level: no such option; level belongs in [log]"),
         (
             "[sinks.file]\nbatch.max_event = 1",
             r#"sinks.file.batch.max_event: no such option; did you mean "max_events"?"#,
@@ -181,7 +181,7 @@ fn a_wrong_variable_or_flag_is_named() {
             &format!("--sink: \"kafka\" {sinks}"),
             &format!("--sink: \"file=\" {sinks}"),
             "--upstream: listen[0].upstream: TLS to the database is not there yet: use sslmode=disable",
-            "--sink: sinks.console.format: \"xml\" is none of auto, lines, json, pretty",
+            "--sink: sinks.console.format: \"xml\" is none of auto, lines, json, pretty, ecs, ocsf, cloudevents",
         ]
     );
 }
@@ -308,13 +308,22 @@ fn an_upstream_that_is_the_proxy_itself_is_refused() {
 #[test]
 fn sinks_must_be_of_a_kind_that_exists() {
     for (options, line) in [
-        ("[sinks.bus]\nkind = \"kafka\"", r#"sinks.bus.kind: "kafka" is none of console, file"#),
+        (
+            "[sinks.bus]\nkind = \"kafka\"",
+            r#"sinks.bus.kind: "kafka" is none of console, file, http, splunk, elasticsearch, syslog"#,
+        ),
         (
             "[sinks.bus]\nkind = \"fiel\"",
-            r#"sinks.bus.kind: "fiel" is none of console, file; did you mean "file"?"#,
+            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog; did you mean "file"?"#,
         ),
-        ("[sinks.bus]\nkind = 1", "sinks.bus.kind: is not a text; write one of console, file in quotes"),
-        ("[sinks.bus]", r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file"#),
+        (
+            "[sinks.bus]\nkind = 1",
+            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog in quotes",
+        ),
+        (
+            "[sinks.bus]",
+            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog"#,
+        ),
         ("[sinks]\nconsole = true", "sinks.console: is true; write a table"),
         (
             "[sinks.\"../x\"]\nkind = \"file\"",

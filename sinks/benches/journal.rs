@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         journal.append(&batch)?;
     }
     report("append to the journal", events, begin.elapsed());
-    let file = config::File { path: dir.path().join("events.jsonl") };
+    let file = config::File { path: dir.path().join("events.jsonl"), ..config::File::default() };
     let sink = config::Sink { options: config::SinkOptions::File(file), ..config::Sink::default() };
     journal.close()?;
     let begin = Instant::now();

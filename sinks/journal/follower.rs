@@ -1,6 +1,6 @@
 //! Reads the journal for one sink, from its cursor on.
 
-use std::{fs::File, io, ops::Range, sync::Arc};
+use std::{cell::Cell, fs::File, future, io, ops::Range, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -32,7 +32,7 @@ pub(crate) struct Follower {
     written: watch::Receiver<u64>,
     closed: watch::Receiver<bool>,
     /// When the cursor is saved next; none where it is saved.
-    save_at: Option<Instant>,
+    save_at: Cell<Option<Instant>>,
 }
 
 impl Follower {
@@ -46,7 +46,7 @@ impl Follower {
             hint,
             written: shared.written.subscribe(),
             closed: shared.closed.subscribe(),
-            save_at: None,
+            save_at: Cell::new(None),
         })
     }
 
@@ -73,6 +73,14 @@ impl Follower {
     /// Until nothing more will be written.
     pub(crate) async fn closed(&mut self) {
         let _ = self.closed.wait_for(|&closed| closed).await;
+    }
+
+    /// Until nothing more will be written, and all of it is read.
+    pub(crate) async fn ended(&self) {
+        let _ = self.closed.clone().wait_for(|&closed| closed).await;
+        if self.backlog() > 0 {
+            future::pending::<()>().await;
+        }
     }
 
     /// Reads the next batch: at most `max_events` in at most `max_bytes`, unless one alone is larger. `false` where
@@ -107,26 +115,36 @@ impl Follower {
         self.reader.as_ref().map_or((&[], &[]), |(_, reader)| (reader.block(), reader.spans()))
     }
 
-    /// The sink has what was read last.
-    pub(crate) fn acknowledge(&mut self) {
+    /// The sink has what was read last, less what it does not get.
+    pub(crate) fn acknowledge(&mut self, filtered: usize) {
         let Some((first, reader)) = &self.reader else { return };
         let cursor = Cursor { segment: *first, offset: reader.at().offset, seq: self.next.saturating_sub(1) };
-        let delivered = reader.spans().len() as u64;
+        let delivered = reader.spans().len().saturating_sub(filtered) as u64;
         if let Some(progress) = self.progress() {
             lock(&progress.cursors).acknowledged = cursor;
             count(&progress.delivered, delivered);
+            count(&progress.filtered, filtered as u64);
         }
-        self.save_at.get_or_insert_with(|| Instant::now() + SAVE_INTERVAL);
+        if self.save_at.get().is_none() {
+            self.save_at.set(Some(Instant::now() + SAVE_INTERVAL));
+        }
     }
 
     /// When [`Follower::save`] is due.
     pub(crate) fn save_at(&self) -> Option<Instant> {
-        self.save_at
+        self.save_at.get()
+    }
+
+    /// Saves where that is due.
+    pub(crate) fn save_if_due(&self) {
+        if self.save_at().is_some_and(|at| at <= Instant::now()) {
+            self.save();
+        }
     }
 
     /// Saves the cursor, and lets go of the segments that it has passed.
-    pub(crate) fn save(&mut self) {
-        self.save_at = None;
+    pub(crate) fn save(&self) {
+        self.save_at.set(None);
         let Some(progress) = self.progress() else { return };
         let cursor = lock(&progress.cursors).acknowledged;
         let saved = cursor.save(&self.shared.cursors, &progress.sink);

@@ -67,6 +67,12 @@ impl Span {
         block.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Part of a block.
+    #[cfg(test)]
+    pub(crate) fn part(seq: u64, start: usize, end: usize) -> Self {
+        Self { seq, unix_micros: 0, start, end }
+    }
+
     /// An event that is all of its block.
     #[cfg(test)]
     pub(crate) fn whole(seq: u64, json: &[u8]) -> Self {

@@ -48,6 +48,8 @@ pub struct SinkStats {
     pub name: String,
     /// Events that it acknowledged or that went to its dead letters.
     pub delivered: u64,
+    /// Events that its filter leaves out.
+    pub filtered: u64,
     /// Events that were sent again.
     pub retried: u64,
     /// Events that it can never take.
@@ -91,6 +93,7 @@ impl Shared {
         SinkStats {
             name: sink.sink.clone(),
             delivered: sink.delivered.load(Relaxed),
+            filtered: sink.filtered.load(Relaxed),
             retried: sink.retried.load(Relaxed),
             dead_lettered: sink.dead_lettered.load(Relaxed),
             failures: sink.failures.load(Relaxed),

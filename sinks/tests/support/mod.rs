@@ -63,7 +63,10 @@ pub fn eager() -> config::Sink {
 }
 
 pub fn file_sink(path: PathBuf) -> config::Sink {
-    config::Sink { options: config::SinkOptions::File(config::File { path }), ..eager() }
+    config::Sink {
+        options: config::SinkOptions::File(config::File { path, ..config::File::default() }),
+        ..eager()
+    }
 }
 
 /// What a sink has received, as a reader sees it.

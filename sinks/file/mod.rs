@@ -1,7 +1,10 @@
 //! Events in a file, one JSON object a line.
 //!
 //! A batch goes to the end of the file. What a failed write left of it is cut off again, and so is what a killed process
-//! left, so that no half line stays.
+//! left, so that no half line stays. A file that grows too large or too old is put aside (`rotation`), always between
+//! events. On SIGHUP the file is opened anew, for whoever has moved it away.
+
+mod rotation;
 
 use std::{
     fs::{self, DirBuilder},
@@ -10,9 +13,12 @@ use std::{
     path::PathBuf,
 };
 
-use panoptes_config as config;
+use panoptes_config::{self as config, Format};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::rotation::Rotation;
 use crate::{
+    format,
     journal::private,
     sink::{Failure, Records, Sink},
 };
@@ -24,40 +30,128 @@ const WRITE_BYTES: usize = 256 << 10;
 /// The file sink.
 pub(crate) struct File {
     path: PathBuf,
-    /// Opened with the first batch, and again after a failure.
+    format: Format,
+    rotation: Rotation,
+    /// Opened with the first batch, and again after a failure, a rotation or SIGHUP.
     file: Option<fs::File>,
+    /// Its size, where that counts.
+    size: u64,
     lines: Vec<u8>,
+    hangups: Option<Signal>,
+}
+
+/// How far a batch has come.
+#[derive(Default)]
+struct Progress {
+    /// What cannot be told in the format.
+    refused: Vec<(usize, String)>,
+    /// How many of its events are done with, in a file that was put aside.
+    settled: usize,
 }
 
 impl File {
     pub(crate) fn new(options: &config::File) -> Self {
-        Self { path: options.path.clone(), file: None, lines: Vec::new() }
+        Self {
+            path: options.path.clone(),
+            format: options.format,
+            rotation: Rotation::new(&options.path, &options.rotate),
+            file: None,
+            size: 0,
+            lines: Vec::new(),
+            hangups: None,
+        }
     }
 
-    fn write(&mut self, batch: &Records<'_>) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            empty => empty.insert(open(&self.path)?),
-        };
+    /// Writes a batch. On a failure nothing of it is in the file but what is settled.
+    fn write(&mut self, batch: &Records<'_>, progress: &mut Progress) -> io::Result<()> {
+        // Of the batch, in the file that is open.
         let mut written = 0;
         self.lines.clear();
-        for record in batch.iter() {
-            record.write_line(b"", &mut self.lines);
+        for (place, record) in batch.iter().enumerate() {
+            let start = self.lines.len();
+            match format::write(self.format, &record, &mut self.lines) {
+                Ok(()) => self.lines.push(b'\n'),
+                Err(reason) => progress.refused.push((place, reason)),
+            }
+            if self.rotation.is_on() {
+                let size = self.whole_size()?;
+                if self.rotation.is_due(size + start as u64, self.lines.len() - start) {
+                    self.rotate(written, start)?;
+                    (written, progress.settled) = (0, place);
+                }
+            }
             if self.lines.len() >= WRITE_BYTES {
-                written = append(file, written, &self.lines)?;
-                self.lines.clear();
+                written = self.append(written)?;
             }
         }
-        append(file, written, &self.lines).map(drop)
+        self.append(written).map(drop)
+    }
+
+    /// Puts the file aside with all lines up to `end`, and keeps the rest for the next one.
+    fn rotate(&mut self, written: usize, end: usize) -> io::Result<()> {
+        let rest = self.lines.split_off(end);
+        self.append(written)?;
+        self.rotation.put_aside()?;
+        self.file = None;
+        self.lines = rest;
+        Ok(())
+    }
+
+    /// Writes the lines in hand to the end of the file, of which `written` bytes are of this batch: how many are then.
+    fn append(&mut self, written: usize) -> io::Result<usize> {
+        self.whole_size()?;
+        let Some(file) = &mut self.file else { return Ok(written) };
+        let now = append(file, written, &self.lines)?;
+        self.size += self.lines.len() as u64;
+        self.lines.clear();
+        Ok(now)
+    }
+
+    /// The size of the file, which is opened where it is not.
+    fn whole_size(&mut self) -> io::Result<u64> {
+        if self.file.is_none() {
+            let file = open(&self.path)?;
+            self.rotation.opened(&file)?;
+            self.size = file.metadata()?.len();
+            self.file = Some(file);
+        }
+        Ok(self.size)
+    }
+
+    /// Lets go of the file where someone asked to.
+    fn heed_hangup(&mut self) {
+        let hangups = match &mut self.hangups {
+            Some(hangups) => hangups,
+            empty => match signal(SignalKind::hangup()) {
+                Ok(hangups) => empty.insert(hangups),
+                Err(_) => return,
+            },
+        };
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        if hangups.poll_recv(&mut context).is_ready() {
+            self.file = None;
+        }
     }
 }
 
 impl Sink for File {
+    async fn open(&mut self) -> Result<(), Failure> {
+        self.heed_hangup();
+        self.whole_size()
+            .map(drop)
+            .map_err(|error| Failure::retry(format!("{}: {error}", self.path.display())))
+    }
+
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        self.write(batch).map_err(|error| {
-            self.file = None;
-            Failure::retry(format!("{}: {error}", self.path.display()))
-        })
+        self.heed_hangup();
+        let mut progress = Progress::default();
+        let written = self.write(batch, &mut progress);
+        let Progress { mut refused, settled } = progress;
+        let Err(error) = written else { return Failure::partial(Vec::new(), refused, None) };
+        self.file = None;
+        refused.retain(|(place, _)| *place < settled);
+        let reason = format!("{}: {error}", self.path.display());
+        Failure::partial((settled..batch.len()).collect(), refused, Some((reason, None)))
     }
 }
 
@@ -142,8 +236,8 @@ mod tests {
 
     fn write(path: &Path, event: &str) -> io::Result<()> {
         let spans = [Span::whole(1, event.as_bytes())];
-        let mut sink = File { path: path.to_owned(), file: None, lines: Vec::new() };
-        sink.write(&Records::new(event.as_bytes(), &spans))
+        let mut sink = File::new(&config::File { path: path.to_owned(), ..config::File::default() });
+        sink.write(&Records::new(event.as_bytes(), &spans), &mut Progress::default())
     }
 
     #[test]

@@ -1,0 +1,273 @@
+//! What is wrong with a sink beyond its single values.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use super::{
+    Auth, Compression, Elasticsearch, File, Filter, Http, Retry, Secret, Sink, SinkOptions, Splunk, Syslog,
+    Tls, Transport,
+};
+use crate::{
+    check::{above_zero, check_path, within_a_day},
+    key::Key,
+    load::Reader,
+    remedy,
+    size::ByteSize,
+};
+
+/// More requests at once than any destination is helped by.
+const MAX_CONCURRENCY: usize = 64;
+/// What one datagram holds.
+const MAX_DATAGRAM: usize = 65_507;
+/// Files and indices are kept for years, not for centuries.
+const MAX_AGE: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+const MIN_ROTATION: Duration = Duration::from_secs(60);
+const MIN_FILE: ByteSize = ByteSize::kib(64);
+/// What an index's name cannot hold.
+const NOT_IN_INDEX: &str = "\\/*?\"<>| ,#:";
+
+/// Checks all sinks.
+pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
+    let mut files: Vec<(&Path, &str)> = Vec::new();
+    for (name, sink) in sinks {
+        let key = Key::root().then("sinks").then(name);
+        check_delivery(&key, sink, reader);
+        check_filter(&key.then("filter"), &sink.filter, reader);
+        match &sink.options {
+            SinkOptions::Console(_) => {}
+            SinkOptions::File(file) => {
+                if let Some((_, other)) = files.iter().find(|(path, _)| *path == file.path) {
+                    let what = format!("{:?} is already that of sinks.{other}; use another file", file.path);
+                    reader.refuse(&key.then("path"), what);
+                }
+                files.push((&file.path, name));
+                check_file(&key, file, reader);
+            }
+            SinkOptions::Http(http) => check_http(&key, http, reader),
+            SinkOptions::Splunk(splunk) => check_splunk(&key, splunk, reader),
+            SinkOptions::Elasticsearch(elasticsearch) => check_elasticsearch(&key, elasticsearch, reader),
+            SinkOptions::Syslog(syslog) => check_syslog(&key, syslog, reader),
+        }
+    }
+}
+
+fn check_delivery(key: &Key, sink: &Sink, reader: &mut Reader) {
+    let (batch, retry) = (key.then("batch"), key.then("retry"));
+    let Retry { initial, max } = sink.retry;
+    if initial > max && !reader.refused(&retry.then("max")) {
+        reader.refuse(&retry.then("initial"), "is longer than the longest pause, retry.max; lower it");
+    }
+    above_zero(&batch.then("max_events"), sink.batch.max_events, reader);
+    above_zero(&batch.then("max_bytes"), sink.batch.max_bytes.as_usize(), reader);
+    within_a_day(&batch.then("max_wait"), sink.batch.max_wait, reader);
+    within_a_day(&retry.then("initial"), initial, reader);
+    within_a_day(&retry.then("max"), max, reader);
+    let concurrency = sink.options.concurrency();
+    above_zero(&key.then("concurrency"), concurrency, reader);
+    if concurrency > MAX_CONCURRENCY {
+        reader.refuse(
+            &key.then("concurrency"),
+            format!("is above {MAX_CONCURRENCY}; raise batch.max_events instead"),
+        );
+    }
+}
+
+fn check_filter(key: &Key, filter: &Filter, reader: &mut Reader) {
+    for (list, items, words) in filter.vocabularies() {
+        let unknown = items.iter().map(|item| item.strip_prefix('!').unwrap_or(item).to_ascii_lowercase());
+        if let Some(item) = unknown.into_iter().find(|item| !words.contains(&item.as_str())) {
+            reader.refuse(&key.then(list), remedy::choose(&item, words));
+        }
+    }
+    if filter.tables.iter().any(|table| table.trim_start_matches('!').is_empty()) {
+        reader
+            .refuse(&key.then("tables"), "names an empty table; write e.g. [\"public.users\", \"!audit_*\"]");
+    }
+}
+
+fn check_file(key: &Key, file: &File, reader: &mut Reader) {
+    check_path(&key.then("path").to_string(), &file.path, reader);
+    let rotate = key.then("rotate");
+    if file.rotate.max_size.is_some_and(|size| size < MIN_FILE) {
+        reader.refuse(&rotate.then("max_size"), format!("is below {MIN_FILE}; leave it out for no limit"));
+    }
+    if file.rotate.every.is_some_and(|every| every < MIN_ROTATION || every > MAX_AGE) {
+        reader.refuse(&rotate.then("every"), "must be from a minute to 100 years; leave it out for never");
+    }
+    let never = file.rotate.max_size.is_none() && file.rotate.every.is_none();
+    if never && (file.rotate.max_files > 0 || file.rotate.compression != Compression::None) {
+        reader.refuse(
+            &rotate,
+            "says what becomes of old files, but not when there are any; add max_size or every",
+        );
+    }
+}
+
+fn check_http(key: &Key, http: &Http, reader: &mut Reader) {
+    check_url(key, http.url.is_missing(), reader);
+    check_auth(&key.then("auth"), &http.auth, reader);
+    check_tls(&key.then("tls"), &http.tls, reader);
+    within_a_day(&key.then("timeout"), http.timeout, reader);
+    for (name, value) in &http.headers {
+        let header = key.then("headers").then(name);
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            reader.refuse(&header, "is no name of a header");
+        } else if http::HeaderValue::from_str(value.reveal()).is_err() {
+            reader.refuse(&header, "has a value that no header can have");
+        }
+        if ["content-length", "content-encoding", "transfer-encoding", "host"]
+            .contains(&&*name.to_ascii_lowercase())
+        {
+            reader.refuse(&header, "is set by the sink itself; remove it");
+        }
+    }
+    let name = &http.idempotency_header;
+    if !name.is_empty() && http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+        reader.refuse(
+            &key.then("idempotency_header"),
+            format!("{name:?} is no name of a header; \"\" is none at all"),
+        );
+    }
+}
+
+fn check_splunk(key: &Key, splunk: &Splunk, reader: &mut Reader) {
+    check_url(key, splunk.url.is_missing(), reader);
+    check_tls(&key.then("tls"), &splunk.tls, reader);
+    within_a_day(&key.then("timeout"), splunk.timeout, reader);
+    within_a_day(&key.then("acknowledge_timeout"), splunk.acknowledge_timeout, reader);
+    if splunk.token.is_none() && splunk.token_file.is_none() {
+        reader.refuse(&key.then("token"), "is missing; give the collector's token, or token_file");
+    }
+    not_both(key, "token", &splunk.token, &splunk.token_file, reader);
+    no_zstd(key, splunk.compression, reader);
+}
+
+fn check_elasticsearch(key: &Key, elasticsearch: &Elasticsearch, reader: &mut Reader) {
+    if elasticsearch.urls.is_empty() {
+        reader.refuse(&key.then("urls"), "is missing; write e.g. [\"https://es-1.internal:9200\"]");
+    }
+    check_auth(&key.then("auth"), &elasticsearch.auth, reader);
+    check_tls(&key.then("tls"), &elasticsearch.tls, reader);
+    within_a_day(&key.then("timeout"), elasticsearch.timeout, reader);
+    no_zstd(key, elasticsearch.compression, reader);
+    check_index(&key.then("index"), elasticsearch, reader);
+    let install = key.then("install");
+    let ages = [
+        ("rollover_after", Some(elasticsearch.install.rollover_after)),
+        ("delete_after", elasticsearch.install.delete_after),
+    ];
+    for (name, age) in ages {
+        if age.is_some_and(|age| age < MIN_ROTATION || age > MAX_AGE) {
+            reader.refuse(
+                &install.then(name),
+                "must be from a minute to 100 years; leave it out for the default",
+            );
+        }
+    }
+    if elasticsearch.install.delete_after.is_some() && !elasticsearch.install.template {
+        reader.refuse(
+            &install.then("delete_after"),
+            "needs install.template, which ties the policy to the indices",
+        );
+    }
+}
+
+fn check_index(key: &Key, elasticsearch: &Elasticsearch, reader: &mut Reader) {
+    let index = &elasticsearch.index;
+    let plain = index.replace("%Y", "").replace("%m", "").replace("%d", "").replace("%H", "");
+    if plain.contains('%') {
+        reader.refuse(key, format!("{index:?} has a % that is none of %Y, %m, %d, %H"));
+    } else if plain.is_empty()
+        || plain.chars().any(|c| c.is_uppercase() || c.is_control() || NOT_IN_INDEX.contains(c))
+    {
+        reader
+            .refuse(key, format!("{index:?} is no name of an index; use a-z, 0-9, - and ., a letter first"));
+    } else if index.starts_with(['-', '_', '+', '.', '%']) || index.len() > 200 {
+        reader
+            .refuse(key, format!("{index:?} is no name of an index; begin with a letter, at most 200 bytes"));
+    } else if elasticsearch.data_stream && plain != *index {
+        reader.refuse(
+            key,
+            format!("{index:?} has a date, but a data stream has none; write e.g. \"logs-panoptes-default\""),
+        );
+    }
+}
+
+fn check_syslog(key: &Key, syslog: &Syslog, reader: &mut Reader) {
+    let (host, port) = syslog.address.rsplit_once(':').unwrap_or((&syslog.address, ""));
+    if host.is_empty() || port.parse::<u16>().is_ok_and(|port| port == 0) || port.parse::<u16>().is_err() {
+        let what = match syslog.address.as_str() {
+            "" => "is missing; write e.g. \"siem.internal:6514\"".to_owned(),
+            address => format!("{address:?} is no host and port; write e.g. \"siem.internal:6514\""),
+        };
+        reader.refuse(&key.then("address"), what);
+    }
+    check_tls(&key.then("tls"), &syslog.tls, reader);
+    within_a_day(&key.then("timeout"), syslog.timeout, reader);
+    above_zero(&key.then("max_message"), syslog.max_message.as_usize(), reader);
+    let has_tls = syslog.tls.ca_file.is_some() || syslog.tls.cert_file.is_some();
+    if has_tls && syslog.transport != Transport::Tls {
+        reader.refuse(&key.then("tls"), "is of no use without transport = \"tls\"");
+    }
+    let default = Syslog::default().max_message;
+    if syslog.transport == Transport::Udp
+        && syslog.max_message != default
+        && syslog.max_message.as_usize() > MAX_DATAGRAM
+    {
+        reader.refuse(
+            &key.then("max_message"),
+            format!("is more than a datagram holds, {MAX_DATAGRAM}; lower it"),
+        );
+    }
+}
+
+fn check_url(key: &Key, missing: bool, reader: &mut Reader) {
+    if missing {
+        reader.refuse(&key.then("url"), "is missing; write e.g. \"https://collector.internal:8443/audit\"");
+    }
+}
+
+fn check_auth(key: &Key, auth: &Auth, reader: &mut Reader) {
+    not_both(key, "bearer", &auth.bearer, &auth.bearer_file, reader);
+    not_both(key, "api_key", &auth.api_key, &auth.api_key_file, reader);
+    not_both(key, "password", &auth.password, &auth.password_file, reader);
+    let bearer = auth.bearer.is_some() || auth.bearer_file.is_some();
+    let api_key = auth.api_key.is_some() || auth.api_key_file.is_some();
+    let password = auth.password.is_some() || auth.password_file.is_some();
+    if [bearer, api_key, password || auth.username.is_some()].into_iter().filter(|given| *given).count() > 1 {
+        reader
+            .refuse(key, "proves itself in two ways; keep one of bearer, api_key, or username and password");
+    }
+    match (&auth.username, password) {
+        (Some(_), false) => {
+            reader.refuse(&key.then("password"), "is missing beside username; add it, or password_file")
+        }
+        (None, true) => reader.refuse(&key.then("username"), "is missing beside password; add it"),
+        _ => {}
+    }
+}
+
+fn check_tls(key: &Key, tls: &Tls, reader: &mut Reader) {
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(_), None) => reader.refuse(&key.then("key_file"), "is missing beside cert_file; add it"),
+        (None, Some(_)) => reader.refuse(&key.then("cert_file"), "is missing beside key_file; add it"),
+        _ => {}
+    }
+}
+
+fn not_both(
+    key: &Key,
+    name: &str,
+    secret: &Option<Secret>,
+    file: &Option<std::path::PathBuf>,
+    reader: &mut Reader,
+) {
+    if secret.is_some() && file.is_some() {
+        reader.refuse(&key.then(name), format!("is given twice, here and by {name}_file; keep one"));
+    }
+}
+
+fn no_zstd(key: &Key, compression: Compression, reader: &mut Reader) {
+    if compression == Compression::Zstd {
+        reader.refuse(&key.then("compression"), "\"zstd\" is not understood there; use gzip or none");
+    }
+}

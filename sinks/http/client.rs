@@ -1,0 +1,146 @@
+//! Requests with a time limit and bounded answers.
+//!
+//! The client is hyper-util's, which the HTTP endpoint of this program stands on already: pooled connections, HTTP/1.1,
+//! TLS by hyper-rustls; and nothing that would go on behind a sink's back: no redirects, no cookies, no proxies taken
+//! from the environment.
+
+use std::{error::Error, time::Duration};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Request, StatusCode, Uri,
+    body::{Bytes, Incoming},
+    header::{self, HeaderValue},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use panoptes_config as config;
+use tokio::time::timeout;
+
+use super::credentials::Credentials;
+use crate::{sink::OptionError, tls};
+
+const USER_AGENT: &str = concat!("panoptes/", env!("CARGO_PKG_VERSION"));
+/// Of an answer, what is shown in an error.
+const MAX_SHOWN: usize = 300;
+
+/// A client of one destination.
+pub(crate) struct Client {
+    inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    credentials: Credentials,
+    timeout: Duration,
+    /// What is read of an answer, in bytes.
+    max_answer: usize,
+}
+
+/// What a destination answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// How long it asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+    /// Its first bytes.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    /// `https` says whether any URL needs TLS.
+    pub(crate) fn new(
+        tls: &config::Tls,
+        https: bool,
+        credentials: Credentials,
+        timeout: Duration,
+        max_answer: usize,
+    ) -> Result<Self, OptionError> {
+        let tls = if https { tls::client(tls)? } else { tls::none()? };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(timeout));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        let inner = legacy::Client::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp));
+        Ok(Self { inner, credentials, timeout, max_answer })
+    }
+
+    /// Sends a request; an error says why there is no answer.
+    pub(crate) async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(value) = self.credentials.header()? {
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let exchange = async {
+            let answer = self.inner.request(request).await.map_err(|error| chain(&error))?;
+            let (head, body) = answer.into_parts();
+            let body = first_bytes(body, self.max_answer).await?;
+            Ok::<_, String>(Answer { status: head.status, retry_after: retry_after(&head.headers), body })
+        };
+        let answer = timeout(self.timeout, exchange)
+            .await
+            .map_err(|_| format!("no answer within {:?}", self.timeout))??;
+        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            // What a file says may have changed since.
+            self.credentials.forget();
+        }
+        Ok(answer)
+    }
+}
+
+impl Answer {
+    /// Status and the first words, for an error.
+    pub(crate) fn describe(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let shown: String =
+            text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_SHOWN).collect();
+        match shown.is_empty() {
+            true => self.status.to_string(),
+            false => format!("{}: {shown}", self.status),
+        }
+    }
+}
+
+/// A URL as requests need it.
+pub(crate) fn uri(url: &config::Url, option: &str) -> Result<Uri, OptionError> {
+    url.as_str().parse().map_err(|error| OptionError::new(option, error))
+}
+
+/// A URL with a path below its own.
+pub(crate) fn below(url: &config::Url, path: &str, option: &str) -> Result<Uri, OptionError> {
+    let whole = format!("{}/{path}", url.as_str().trim_end_matches('/'));
+    whole.parse().map_err(|error| OptionError::new(option, error))
+}
+
+/// Reads up to a limit; the rest, if any, goes with the connection.
+async fn first_bytes(mut body: Incoming, limit: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| chain(&error))?;
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        bytes.extend_from_slice(data.get(..limit.saturating_sub(bytes.len())).unwrap_or(data));
+        if bytes.len() >= limit {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let date = || httpdate::parse_http_date(value).ok()?.duration_since(std::time::SystemTime::now()).ok();
+    value.parse().ok().map(Duration::from_secs).or_else(date)
+}
+
+/// An error with its causes.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,205 @@
+//! OpenSearch, one node in a process of its own.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use libtest_mimic::Trial;
+use panoptes_config::{Compression, Elasticsearch, Install, SinkOptions, Url};
+use serde_json::{Value, json};
+
+use crate::{
+    named, program,
+    relay::Relay,
+    scenarios::{self, Destination, Refusal},
+    trial::{Got, Poison, Run, wait_for},
+};
+
+/// The runner takes ports up to 9299 only, and adds the number of the node.
+const PORTS: std::ops::Range<u16> = 9_210..9_299;
+const FIRST_DAY: &str = "trial-2026.11.22";
+
+struct OpenSearch {
+    dir: tempfile::TempDir,
+    port: u16,
+    relay: Relay,
+    process: Option<Child>,
+}
+
+fn jars() -> Option<PathBuf> {
+    let lib = PathBuf::from(std::env::var_os("PANOPTES_OPENSEARCH_LIB")?);
+    (lib.is_dir() && program("java").is_some()).then_some(lib)
+}
+
+pub fn trials() -> Vec<Trial> {
+    let there = jars().is_some();
+    let mut trials: Vec<Trial> = scenarios::ALL
+        .into_iter()
+        .map(|(name, scenario)| {
+            named(format!("elasticsearch to OpenSearch: {name}"), there, move || {
+                scenario(&mut OpenSearch::new())
+            })
+        })
+        .collect();
+    trials.push(named("elasticsearch to OpenSearch: the template and what it maps".into(), there, template));
+    trials.push(named("elasticsearch to OpenSearch: a data stream".into(), there, data_stream));
+    trials
+}
+
+fn template() {
+    let mut server = OpenSearch::new();
+    let mut run = Run::new(server.options());
+    run.start();
+    run.send(50);
+    run.finish();
+    run.check(&server.received(), false);
+    let mapping = server.ask("GET", &format!("/{FIRST_DAY}/_mapping"), None);
+    let properties = &mapping[FIRST_DAY]["mappings"]["properties"];
+    assert_eq!(properties["@timestamp"]["type"], "date_nanos");
+    assert_eq!(properties["meta"]["properties"]["timestamp"]["type"], "date_nanos");
+    assert_eq!(properties["meta"]["properties"]["appName"]["type"], "keyword");
+    assert_eq!(properties["sql"]["properties"]["raw"]["type"], "text");
+    assert_eq!(properties["session"]["properties"]["attributes"]["type"], "flat_object");
+    let found =
+        server.ask("GET", "/trial-*/_search", Some(&json!({"query": {"match": {"sql.raw": "select"}}})));
+    assert_eq!(found["hits"]["total"]["value"], 50);
+}
+
+fn data_stream() {
+    let server = OpenSearch::new();
+    let SinkOptions::Elasticsearch(options) = server.options() else { panic!() };
+    let options = Elasticsearch { index: "logs-trial-default".into(), data_stream: true, ..options };
+    for _ in 0..2 {
+        // The second time all of them are there already.
+        let mut run = Run::new(SinkOptions::Elasticsearch(options.clone()));
+        run.start();
+        run.send(60);
+        run.finish();
+        run.check(&server.search("logs-trial-default"), false);
+    }
+}
+
+impl OpenSearch {
+    fn new() -> Self {
+        let free = |port: &u16| TcpStream::connect(("127.0.0.1", port + 1)).is_err();
+        let port = PORTS.filter(|port| free(port)).nth(usize::from(crate::free_port()) % 20).unwrap() + 1;
+        let mut server =
+            Self { dir: tempfile::tempdir().unwrap(), port, relay: Relay::to(port), process: None };
+        server.start();
+        server
+    }
+
+    /// Asks the server itself, without the relay.
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        self.try_ask(method, path, body).unwrap_or_else(|| panic!("{method} {path}"))
+    }
+
+    fn try_ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let length = body.len();
+        // HTTP/1.0: the answer ends with the connection.
+        write!(stream, "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        assert!(head.contains(" 200 ") || head.contains(" 503 "), "{answer}");
+        serde_json::from_str(body).ok()
+    }
+
+    fn search(&self, index: &str) -> Vec<Got> {
+        self.ask("POST", &format!("/{index}/_refresh"), None);
+        let found = self.ask("GET", &format!("/{index}/_search?size=10000&sort=seq"), None);
+        let hits = found["hits"]["hits"].as_array().unwrap();
+        hits.iter()
+            .map(|hit| {
+                let got = Got::of(&hit["_source"]);
+                assert_eq!(hit["_id"], got.id.as_str());
+                got
+            })
+            .collect()
+    }
+}
+
+impl Destination for OpenSearch {
+    fn options(&self) -> SinkOptions {
+        let url = Url::try_from(format!("http://127.0.0.1:{}", self.relay.port).as_str()).unwrap();
+        SinkOptions::Elasticsearch(Elasticsearch {
+            urls: vec![url],
+            index: "trial-%Y.%m.%d".into(),
+            install: Install { template: true, replicas: 0, ..Install::default() },
+            compression: Compression::Gzip,
+            ..Elasticsearch::default()
+        })
+    }
+
+    fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    fn received(&mut self) -> Vec<Got> {
+        self.search("trial-*")
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    fn start(&mut self) {
+        let log = File::create(self.dir.path().join("log")).unwrap();
+        let process = Command::new("java")
+            .args(["-Xmx512m", "-cp"])
+            .arg(jars().unwrap().join("*"))
+            .arg("org.codelibs.opensearch.runner.OpenSearchRunner")
+            .args(["-numOfNode", "1", "-baseHttpPort", &(self.port - 1).to_string(), "-basePath"])
+            .arg(self.dir.path().join("node"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn();
+        self.process = Some(process.unwrap());
+        wait_for("OpenSearch to be ready", || {
+            let health = self.try_ask("GET", "/_cluster/health", None);
+            health.is_some_and(|health| matches!(health["status"].as_str(), Some("green" | "yellow")))
+        });
+    }
+
+    /// By what it does itself on a disk that is full: indices that take no writes.
+    fn refuse(&mut self, refusal: Refusal) {
+        if refusal == Refusal::Some {
+            let mapping = json!({"mappings": {"dynamic": false, "properties": {"seq": {"type": "long"}}}});
+            self.ask("PUT", &format!("/{FIRST_DAY}"), Some(&mapping));
+            self.ask("PUT", &format!("/{FIRST_DAY}/_settings"), Some(&json!({"index.blocks.write": true})));
+        } else if refusal == Refusal::None {
+            self.ask("PUT", "/trial-*/_settings", Some(&json!({"index.blocks.write": null})));
+        }
+        let all = if refusal == Refusal::All { json!(true) } else { Value::Null };
+        self.ask(
+            "PUT",
+            "/_cluster/settings",
+            Some(&json!({"persistent": {"cluster.blocks.read_only": all}})),
+        );
+    }
+
+    fn is_ordered(&self) -> bool {
+        // Sorted by us: only that each is there once.
+        false
+    }
+
+    fn poison(&self) -> Poison {
+        Poison::WrongType
+    }
+}
+
+impl Drop for OpenSearch {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,168 @@
+//! What happens to a destination while events come.
+
+use panoptes_config::SinkOptions;
+
+use crate::{
+    relay::{Relay, Weather},
+    trial::{Got, Poison, Run},
+};
+
+/// A server, and the way to it.
+pub trait Destination {
+    fn options(&self) -> SinkOptions;
+    fn relay(&self) -> &Relay;
+    /// What has arrived, in the order in which it did.
+    fn received(&mut self) -> Vec<Got>;
+    /// Whether that order is known.
+    fn is_ordered(&self) -> bool {
+        true
+    }
+    /// Ends the server at once.
+    fn kill(&mut self);
+    /// Starts it again, on the same port with the same data.
+    fn start(&mut self);
+    /// From now on it refuses what comes: all of it, or some.
+    fn refuse(&mut self, refusal: Refusal);
+    fn poison(&self) -> Poison;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    None,
+    Some,
+    All,
+}
+
+pub type Scenario = (&'static str, fn(&mut dyn Destination));
+
+pub const ALL: [Scenario; 9] = [
+    ("down at the start", down_at_the_start),
+    ("down in the middle", down_in_the_middle),
+    ("killed and started again", killed),
+    ("slow", slow),
+    ("deaf", deaf),
+    ("refusing some", refusing_some),
+    ("refusing all", refusing_all),
+    ("poison", poison),
+    ("restarts", restarts),
+];
+
+fn end(mut run: Run, destination: &mut dyn Destination) {
+    run.finish();
+    let ordered = destination.is_ordered();
+    run.check(&destination.received(), ordered);
+}
+
+fn down_at_the_start(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    destination.kill();
+    run.send(100);
+    run.start();
+    run.wait_for_failures(3);
+    run.send(50);
+    destination.start();
+    end(run, destination);
+}
+
+fn down_in_the_middle(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    run.start();
+    run.send(60);
+    crate::trial::wait_for("a delivery", || run.delivered() > 0);
+    for _ in 0..2 {
+        destination.relay().set(Weather::Down);
+        run.send(60);
+        run.wait_for_failures(3);
+        destination.relay().set(Weather::Fair);
+        run.send(60);
+    }
+    end(run, destination);
+}
+
+fn killed(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    run.start();
+    run.send(200);
+    crate::trial::wait_for("a delivery", || run.delivered() > 0);
+    destination.kill();
+    run.send(60);
+    run.wait_for_failures(2);
+    destination.start();
+    end(run, destination);
+}
+
+fn slow(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    destination.relay().set(Weather::Slow);
+    run.start();
+    for _ in 0..5 {
+        run.send(20);
+    }
+    end(run, destination);
+}
+
+fn deaf(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    run.start();
+    run.send(40);
+    crate::trial::wait_for("a delivery", || run.delivered() == 40);
+    destination.relay().set(Weather::Deaf);
+    run.send(60);
+    run.wait_for_failures(2);
+    destination.relay().set(Weather::Fair);
+    end(run, destination);
+}
+
+fn refusing_some(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    destination.refuse(Refusal::Some);
+    run.send(300);
+    run.start();
+    crate::trial::wait_for("deliveries to fail", || run.failures() >= 2);
+    run.send(40);
+    destination.refuse(Refusal::None);
+    end(run, destination);
+}
+
+fn refusing_all(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    run.start();
+    run.send(60);
+    crate::trial::wait_for("a delivery", || run.delivered() == 60);
+    destination.refuse(Refusal::All);
+    run.send(60);
+    run.wait_for_failures(5);
+    assert_eq!(run.delivered(), 60);
+    destination.refuse(Refusal::None);
+    end(run, destination);
+}
+
+fn poison(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    let poison = destination.poison();
+    run.send(33);
+    run.send_poison(poison);
+    run.send(9);
+    run.send_poison(poison);
+    run.send_poison(poison);
+    run.start();
+    run.send(30);
+    end(run, destination);
+}
+
+fn restarts(destination: &mut dyn Destination) {
+    let mut run = Run::new(destination.options());
+    let poison = destination.poison();
+    run.start();
+    for round in 0..6 {
+        run.send(50);
+        if round == 2 {
+            run.send_poison(poison);
+        }
+        destination.relay().set(if round % 2 == 0 { Weather::Fair } else { Weather::Down });
+        run.send(10);
+        run.restart();
+    }
+    destination.relay().set(Weather::Fair);
+    end(run, destination);
+}
