@@ -129,7 +129,7 @@ mod tests {
         let mut batch = Batch::default();
         let gap = event.gap.as_ref().unwrap();
         for at in [8, 9] {
-            batch.gap(event.id, at, gap, |object| drop(object.member("meta", &event.meta)));
+            batch.gap(event.id, at, gap, |object| _ = object.member("meta", &event.meta));
         }
         let read: Vec<(Event, i64)> = batch
             .iter()

@@ -206,7 +206,13 @@ fn arguments_of_execute_are_hidden_where_nobody_knows_what_it_runs() {
 /// A syntax error at this character.
 fn refused(position: u32) -> Answer<&'static [u8]> {
     let message = &b"syntax error at or near \"s3cr3tK3Y21\""[..];
-    Answer::Failed(panoptes_parser::wire::Failure { sql_state: b"42601", message, position, fatal: false })
+    Answer::Failed(panoptes_parser::wire::Failure {
+        sql_state: b"42601",
+        message,
+        position,
+        code: 0,
+        fatal: false,
+    })
 }
 
 #[test]
