@@ -111,8 +111,11 @@ impl About {
             return Some(Self::Role);
         }
         // `CREATE [PUBLIC] DATABASE LINK`, `CREATE DATABASE SCOPED CREDENTIAL`
-        let modifiers = ["public", "shared", "database", "scoped", "default", "external", "temporary"];
-        let noun = (0..2).find(|place| !is_any(word(*place), &modifiers)).unwrap_or(2);
+        #[rustfmt::skip]
+        const MODIFIERS: [&str; 11] = [
+            "database", "default", "exists", "external", "if", "not", "public", "scoped", "shared", "temporary", "tenant",
+        ];
+        let noun = (0..4).find(|place| !is_any(word(*place), &MODIFIERS)).unwrap_or(4);
         is_any(word(noun), &LOGINS).then_some(Self::Unknown)
     }
 

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use memchr::{memchr_iter, memmem};
+use memchr::memchr_iter;
 
 use super::name;
 
@@ -128,17 +128,9 @@ fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
 /// `scheme://user:password@host`: from the first `:` to the last `@`.
 fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
     let (mut end, mut open) = (0, false);
-    for found in memmem::find_iter(text.as_bytes(), b"://") {
-        let start = found + 3;
-        if start < end {
-            continue;
-        }
-        end = match form {
-            Form::Any => {
-                skip(text, start, |byte| !byte.is_ascii_whitespace() && byte != b'\'' && byte != b'"')
-            }
-            Form::Connection => text.len(),
-        };
+    for colon in memchr_iter(b':', text.as_bytes()) {
+        let Some(start) = slashes(text, colon).filter(|start| *start >= end) else { continue };
+        end = if form == Form::Any { address_end(text, start) } else { text.len() };
         let run = text.get(start..end).unwrap_or_default();
         match (run.find(':'), run.rfind('@')) {
             (Some(colon), Some(at)) if colon + 1 < at => {
@@ -155,9 +147,33 @@ fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
     open
 }
 
+/// Where the `//` behind this `:` ends; JSON may write it `\/\/`.
+fn slashes(text: &str, colon: usize) -> Option<usize> {
+    let after = text.as_bytes().get(colon + 1..)?;
+    let slashes: [&[u8]; 2] = [b"//", b"\\/\\/"];
+    slashes.iter().find(|slashes| after.starts_with(slashes)).map(|slashes| colon + 1 + slashes.len())
+}
+
+/// An address ends with white space, or with a quote; not with one that a letter of its password follows.
+fn address_end(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = start;
+    loop {
+        end = skip(text, end, |byte| !byte.is_ascii_whitespace() && byte != b'\'' && byte != b'"');
+        let quote = matches!(bytes.get(end), Some(b'\'' | b'"'));
+        if !quote || !bytes.get(end + 1).is_some_and(u8::is_ascii_alphanumeric) {
+            return end;
+        }
+        end += 1;
+    }
+}
+
 /// A command line that logs in somewhere: `-u user:password`, `-psecret`, a name or an address with a password.
 pub(super) fn logs_in(program: &str) -> bool {
-    const SIGNS: [&str; 9] = [
+    const SIGNS: [&str; 12] = [
+        "-key",
+        "cookie",
+        "x-auth",
         "passw",
         "passphrase",
         "secret",
@@ -170,7 +186,7 @@ pub(super) fn logs_in(program: &str) -> bool {
     ];
     let mut found = SIGNS.iter().any(|sign| name::contains(program, sign));
     found |= secrets(program, Form::Connection, |_| found = true);
-    found || user_option(program) || attached_option(program)
+    found || user_option(program) || attached_option(program) || spaced_option(program)
 }
 
 /// `-u a:b`, `-ua:b`, `-su a:b`, `--user=a:b`, `--proxy-user a:b`.
@@ -184,7 +200,7 @@ fn user_option(program: &str) -> bool {
         } else {
             word.starts_with("--") && name::contains(word, "user")
         };
-        (before || option) && word.contains(':') && !word.contains("://")
+        (before || option) && word.contains([':', '%']) && !word.contains("://")
     })
 }
 
@@ -192,6 +208,13 @@ fn user_option(program: &str) -> bool {
 fn attached_option(program: &str) -> bool {
     let client = name::contains(program, "mysql") || name::contains(program, "mariadb");
     client && program.split_ascii_whitespace().any(|word| word.starts_with("-p") && word.len() > 2)
+}
+
+/// `redis-cli -a secret`, `mongo -p secret`
+fn spaced_option(program: &str) -> bool {
+    let option =
+        [("redis", "-a"), ("mongo", "-p")].into_iter().find(|(client, _)| name::contains(program, client));
+    option.is_some_and(|(_, option)| program.split_ascii_whitespace().any(|word| word.starts_with(option)))
 }
 
 /// Where a word stands, in any case.
@@ -258,6 +281,7 @@ mod tests {
             ("postgres://u:CAN:AR@Y@h,i/d", "postgres://u:*@h,i/d"),
             ("see https://example.org/a@b, c=d", "see https://example.org/a@b, c=d"),
             ("host \"h\", password \"CANARY\", user \"u\"", "host \"h\", password \"*\", user \"u\""),
+            (r#"{"url":"postgres:\/\/u:CANARY@h"}"#, r#"{"url":"postgres:\/\/u:*@h"}"#),
             ("password: CANARY, x", "password: *, x"),
             ("postgres://h/d?%70ass%77ord=CANARY&user=u", "postgres://h/d?%70ass%77ord=*&user=u"),
             ("jdbc:sqlserver://h;user=u;password=CANARY;x=y", "jdbc:sqlserver://h;user=u;password=*;x=y"),

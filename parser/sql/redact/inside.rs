@@ -61,11 +61,17 @@ impl Walk<'_, '_> {
         }
         let range = token.start..token.end;
         match self.verdict() {
-            Verdict::Goes(rule) => self.hidden.hide(range, LITERAL, rule),
+            Verdict::Goes(rule) => {
+                self.hidden.hide(range, LITERAL, rule);
+                if self.is_touched(token) {
+                    return self.unquoted(token);
+                }
+            }
             Verdict::Setting(_) => self.hidden.hide(range, LITERAL, "password"),
             Verdict::Program if connection::logs_in(&self.value(token).text) => {
                 self.hidden.hide(range, LITERAL, "connection");
             }
+            Verdict::Connection if self.is_piece(token) => self.hidden.hide(range, LITERAL, "connection"),
             Verdict::Connection => self.inside(token, Form::Connection),
             Verdict::Program | Verdict::Stays => self.inside(token, Form::Any),
         }
@@ -73,6 +79,14 @@ impl Walk<'_, '_> {
             frame.option(false);
         }
         self.reset_next();
+    }
+
+    /// Is this literal, in a call that takes a connection string, only a piece of it: `'a' || 'b'`, `concat('a', 'b')`?
+    fn is_piece(&mut self, token: Token) -> bool {
+        let joins = self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "||");
+        let joined = joins || self.last_spelling() == "||";
+        let nested = self.frame().is_some_and(|frame| frame.is_plain_call());
+        (joined || nested) && !is_statement(&self.value(token).text, self.cursor.dialect)
     }
 
     fn value<'v>(&'v self, token: Token) -> Value<'v> {
@@ -86,7 +100,7 @@ impl Walk<'_, '_> {
     }
 
     /// A literal that is no secret as a whole.
-    fn inside(&mut self, token: Token, form: Form) {
+    pub(super) fn inside(&mut self, token: Token, form: Form) {
         let dialect = self.cursor.dialect;
         let spelling = self.cursor.spelling(token);
         let value = self.value(token);

@@ -15,7 +15,7 @@ pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
     let bytes = text.as_bytes();
     passwords_and_calls(bytes, dialect)
         || addresses_and_escapes(bytes)
-        || !dialect.is_postgres() && has_hex(bytes)
+        || !dialect.is_postgres() && in_quotes(bytes)
         || !is_about_rows(text, dialect) && has_announcement(bytes)
 }
 
@@ -169,11 +169,28 @@ fn addresses_and_escapes(bytes: &[u8]) -> bool {
     })
 }
 
-/// MySQL's `X'…'` may spell anything.
-fn has_hex(bytes: &[u8]) -> bool {
-    memchr2_iter(b'x', b'X', bytes).any(|at| {
-        let word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
-        bytes.get(at + 1) == Some(&b'\'') && !word
+/// MySQL's `X'…'` may spell anything; and behind a quote IDENTIFIED is about a user, whatever the statement is.
+fn in_quotes(bytes: &[u8]) -> bool {
+    let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
+    let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
+    quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())) || is_identified(behind)
+}
+
+/// Does `X` stand at the end, and no longer word?
+fn is_hex(before: &[u8]) -> bool {
+    let [before @ .., b'x' | b'X'] = before else { return false };
+    !before.last().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+fn is_identified(bytes: &[u8]) -> bool {
+    memchr2_iter(b'f', b'F', bytes).any(|at| {
+        let before = bytes.get(..at).unwrap_or_default();
+        before.last().is_some_and(|byte| byte | 0x20 == b'i')
+            && before
+                .len()
+                .checked_sub(5)
+                .and_then(|from| before.get(from..))
+                .is_some_and(|before| before.eq_ignore_ascii_case(b"denti"))
     })
 }
 

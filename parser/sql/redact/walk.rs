@@ -200,6 +200,7 @@ impl<'a, 'h> Walk<'a, 'h> {
         let part = match self.verdict() {
             Verdict::Stays => None,
             Verdict::Goes(_) => Some(SecretPart::Whole),
+            Verdict::Connection if self.last_spelling() == "||" => Some(SecretPart::Whole),
             Verdict::Connection | Verdict::Program => Some(SecretPart::Within),
             Verdict::Setting(name) => Some(SecretPart::Setting(name)),
         };
@@ -210,6 +211,9 @@ impl<'a, 'h> Walk<'a, 'h> {
     fn operator(&mut self, token: Token) {
         let spelling = self.cursor.spelling(token);
         self.assigned |= matches!(spelling, "=" | ":=");
+        if self.about == About::SetPassword && self.assigned {
+            self.next = Next::Password;
+        }
         let name = self.last_name();
         if matches!(spelling, "=>" | ":=")
             && self.deeper == 0

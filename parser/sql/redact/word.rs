@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::lexer::{Kind, Token};
 use super::about::{About, Setting, is_any, is_clause};
+use super::connection::Form;
 use super::frame::Frame;
 use super::hidden::LITERAL;
 use super::walk::{Next, Walk};
@@ -17,6 +18,16 @@ const ROLE_CLAUSES: [&str; 20] = [
     "valid",
 ];
 
+/// And behind that of a MySQL user.
+#[rustfmt::skip]
+const USER_CLAUSES: [&str; 20] = [
+    "account", "and", "as", "attribute", "by", "comment", "data", "default", "discard", "factor", "failed_login_attempts",
+    "identified", "or", "password", "password_lock_time", "replace", "require", "retain", "using", "with",
+];
+
+/// Names of nothing else.
+const PASSWORDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
+
 impl<'a> Walk<'a, '_> {
     pub(super) fn word(&mut self, token: Token) {
         let word = self.cursor.spelling(token);
@@ -27,6 +38,9 @@ impl<'a> Walk<'a, '_> {
         }
         if self.in_options(token, word) {
             return;
+        }
+        if token.start < self.unquoted_end {
+            return self.go_on();
         }
         if self.is_unquoted_password(token, word) {
             return self.unquoted(token);
@@ -89,11 +103,12 @@ impl<'a> Walk<'a, '_> {
                 _ => self.next,
             },
             About::Role | About::SetPassword | About::Unknown => {
-                const PASSWORDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
                 let waits = self.identified || self.next == Next::Password;
                 let announces =
                     is_any(name, &PASSWORDS) && !is_any(self.last_word(), &["random", "current", "old"]);
-                if announces || waits && is_any(name, &["by", "as", "using"]) {
+                let said = self.next == Next::Password && is_any(name, &["to", "is"]);
+                let given = self.about == About::SetPassword && name.eq_ignore_ascii_case("to");
+                if announces || said || given || waits && is_any(name, &["by", "as", "using"]) {
                     self.began = true;
                     Next::Password
                 } else {
@@ -101,6 +116,10 @@ impl<'a> Walk<'a, '_> {
                 }
             }
             About::Server | About::Other if name::is_secret(name) => Next::Password,
+            // Whatever it is that somebody meant to define.
+            About::Definition if is_any(name, &PASSWORDS) && self.cursor.kind() == Some(Kind::String) => {
+                Next::Password
+            }
             // An option of a table.
             About::Definition if self.is_table_option() && name::is_secret(name) => Next::Password,
             // `password text := …`
@@ -147,8 +166,15 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// Does a word touch this literal, as in `''secret''` and `'it's'`? It is of the secret.
+    pub(super) fn is_touched(&self, token: Token) -> bool {
+        self.cursor.peek().is_some_and(|next| {
+            next.start == token.end && matches!(next.kind, Kind::Word | Kind::Number | Kind::Quoted)
+        })
+    }
+
     /// Hides from `token` up to the next white space.
-    fn unquoted(&mut self, token: Token) {
+    pub(super) fn unquoted(&mut self, token: Token) {
         // What `format` fills in: its arguments are the password.
         if self.nesting > 0 && self.last_spelling() == "%" {
             self.open = true;
@@ -169,8 +195,11 @@ impl<'a> Walk<'a, '_> {
 
     /// A password without quotes may be of several words, up to one that is known.
     fn go_on(&mut self) {
-        let role = self.about == About::Role && self.cursor.dialect.is_postgres();
-        let more = self.next == Next::Password && role && !self.cursor.at_any(&ROLE_CLAUSES);
+        let clauses = if self.cursor.dialect.is_postgres() { &ROLE_CLAUSES[..] } else { &USER_CLAUSES };
+        let more = self.next == Next::Password
+            && self.about == About::Role
+            && matches!(self.cursor.kind(), Some(Kind::Word | Kind::Number | Kind::Quoted | Kind::String))
+            && !self.cursor.at_any(clauses);
         self.next = if self.next == Next::Passwords || more { self.next } else { Next::Ordinary };
     }
 
@@ -178,6 +207,14 @@ impl<'a> Walk<'a, '_> {
         let name = self.unquote(token);
         if self.in_options(token, &name) {
             return;
+        }
+        // A string of a routine in another language.
+        if self.nesting > 0
+            && self.code
+            && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
+            self.inside(token, Form::Any);
+            return self.reset_next();
         }
         let named = self.next == Next::Password && self.about.is_secret();
         if named || self.next == Next::Passwords && self.assigned {
