@@ -13,7 +13,6 @@ use panoptes_parser::{
 use super::Stage;
 use crate::session::Ending;
 
-#[allow(dead_code)]
 #[path = "../../../parser/tests/transcript/mod.rs"]
 mod transcript;
 
