@@ -30,9 +30,12 @@ pub fn small(dir: &Path, on_full: OnFull) -> config::Journal {
     config::Journal { max_size: ByteSize::kib(256), segment_size: ByteSize::kib(16), on_full, ..options(dir) }
 }
 
+pub fn origin() -> Origin {
+    Origin { app_name: "shop".into(), environment: "test".into(), instance: "proxy-1".into() }
+}
+
 pub fn open(options: &config::Journal, sinks: &[&str]) -> Journal {
-    let origin = Origin { app_name: "shop".into(), environment: "test".into(), instance: "proxy-1".into() };
-    Journal::open(options, origin, sinks).unwrap()
+    Journal::open(options, origin(), sinks).unwrap()
 }
 
 /// Events with these bodies, under ids made of them.
