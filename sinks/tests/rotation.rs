@@ -4,7 +4,15 @@
 
 mod support;
 
-use std::{collections::BTreeMap, fs, io::Read, path::Path, process::Command, thread};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    path::Path,
+    process::Command,
+    thread,
+    time::Instant,
+};
 
 use panoptes_config::{self as config, ByteSize, Compression, Rotate, SinkOptions};
 use panoptes_sinks::Sinks;
@@ -15,8 +23,9 @@ fn file(path: &Path, rotate: Rotate) -> BTreeMap<String, config::Sink> {
     BTreeMap::from([("file".to_owned(), config::Sink { options: SinkOptions::File(options), ..eager() })])
 }
 
-/// The files of a sink, oldest first, as their names and texts; those that are compressed unpacked.
-fn files(path: &Path) -> Vec<(String, String)> {
+/// The files of a sink, oldest first, as their names and texts; those that are compressed unpacked. An error where one of
+/// them is being compressed just now.
+fn files(path: &Path) -> io::Result<Vec<(String, String)>> {
     let folder = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = folder.collect();
     files.sort();
@@ -25,12 +34,15 @@ fn files(path: &Path) -> Vec<(String, String)> {
     let text = |file: &Path| match file.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => {
             let mut text = String::new();
-            flate2::read::GzDecoder::new(fs::File::open(file).unwrap()).read_to_string(&mut text).unwrap();
-            text
+            flate2::read::GzDecoder::new(fs::File::open(file)?).read_to_string(&mut text)?;
+            Ok(text)
         }
-        _ => fs::read_to_string(file).unwrap(),
+        _ => fs::read_to_string(file),
     };
-    files.iter().map(|file| (file.file_name().unwrap().to_str().unwrap().to_owned(), text(file))).collect()
+    files
+        .iter()
+        .map(|file| Ok((file.file_name().unwrap().to_str().unwrap().to_owned(), text(file)?)))
+        .collect()
 }
 
 fn bodies_of(files: &[(String, String)]) -> Vec<u64> {
@@ -60,16 +72,21 @@ fn files_keep_to_their_size_over_restarts_and_old_ones_are_compressed() {
     journal.append(&batch(301..302, 0)).unwrap();
     finish(journal, sinks);
     // The thread that looks after old files may be at work still.
-    let compressed = || files(&path).iter().filter(|(name, _)| name.ends_with(".gz")).count();
-    while compressed() < 5 {
-        thread::yield_now();
-    }
-    let files = files(&path);
-    assert_eq!(bodies_of(&files), (0..302).collect::<Vec<_>>());
+    let deadline = Instant::now() + PATIENCE;
+    let files = loop {
+        assert!(Instant::now() < deadline, "{:?}", files(&path).map(|files| bodies_of(&files)));
+        let whole = |files: &Vec<(String, String)>| bodies_of(files) == (0..302).collect::<Vec<_>>();
+        let compressed =
+            |files: &Vec<(String, String)>| files.iter().filter(|(name, _)| name.ends_with(".gz")).count();
+        let ended = |files: &Vec<(String, String)>| files.iter().all(|(_, text)| text.ends_with('\n'));
+        match files(&path) {
+            Ok(files) if compressed(&files) >= 5 && whole(&files) && ended(&files) => break files,
+            _ => thread::yield_now(),
+        }
+    };
     assert!(files.len() > 20, "{}", files.len());
     let large = files.iter().filter(|(_, text)| text.len() > 8 << 10).count();
     assert_eq!(large, 1);
-    assert!(files.iter().all(|(_, text)| !text.is_empty() && text.ends_with('\n')));
 }
 
 #[test]
