@@ -10,7 +10,7 @@ use std::{
 
 use panoptes_config::{self as config, ByteSize, SinkOptions};
 use panoptes_event::{Batch, Db, Kind, Meta, Operation, Outcome, Session, Sql, Uuid, time};
-use panoptes_sinks::{Journal, Sinks, journal::Error};
+use panoptes_sinks::{Journal, Sinks};
 use serde_json::Value;
 
 use crate::support::{self, PATIENCE};
@@ -84,16 +84,8 @@ impl Run {
     }
 
     fn open(&mut self) {
-        let options = support::options(self.dir.path());
         // A sink that was in the middle of a request when it was left to itself holds the journal until it is out of it.
-        wait_for("the sinks of the last run to let go of the journal", || {
-            match Journal::open(&options, support::origin(), &[SINK]) {
-                Ok(journal) => self.journal = Some(journal),
-                Err(Error::Locked { .. }) => {}
-                Err(error) => panic!("{error}"),
-            }
-            self.journal.is_some()
-        });
+        self.journal = Some(support::open(&support::options(self.dir.path()), &[SINK]));
     }
 
     pub fn journal(&self) -> &Journal {

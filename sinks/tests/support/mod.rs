@@ -7,12 +7,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use panoptes_config::{self as config, ByteSize, OnFull};
 use panoptes_event::{Batch, Event, Kind, Uuid};
-use panoptes_sinks::{Failure, Journal, Origin, Records, Sink, Sinks};
+use panoptes_sinks::{Failure, Journal, Origin, Records, Sink, Sinks, journal::Error};
 
 /// Longer than anything here takes; reached only by a test that fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,8 +34,15 @@ pub fn origin() -> Origin {
     Origin { app_name: "shop".into(), environment: "test".into(), instance: "proxy-1".into() }
 }
 
+/// Opens a journal, once the threads of an earlier run have let go of it.
 pub fn open(options: &config::Journal, sinks: &[&str]) -> Journal {
-    Journal::open(options, origin(), sinks).unwrap()
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Journal::open(options, origin(), sinks) {
+            Err(Error::Locked { .. }) if Instant::now() < deadline => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// Events with these bodies, under ids made of them.
