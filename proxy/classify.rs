@@ -15,7 +15,7 @@ use panoptes_parser::{
 use serde::Deserialize;
 use serde_json::error::Category;
 
-use crate::audit::text::{Text, Texts};
+use crate::audit::{text::Text, texts::Texts};
 
 /// Longest input line, and longest text.
 const MAX_LINE_BYTES: usize = 16 << 20;

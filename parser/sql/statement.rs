@@ -71,6 +71,34 @@ pub enum Effect<'a> {
     RollbackTo(Cow<'a, str>),
 }
 
+impl Effect<'_> {
+    /// The same, with names of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Effect<'static> {
+        let own = |name: Cow<'_, str>| Cow::Owned(name.into_owned());
+        match self {
+            Effect::None => Effect::None,
+            Effect::Prepare { name, body } => Effect::Prepare { name: own(name), body },
+            Effect::Execute(name) => Effect::Execute(own(name)),
+            Effect::Explain(name) => Effect::Explain(own(name)),
+            Effect::ExecuteImmediate { body } => Effect::ExecuteImmediate { body },
+            Effect::Deallocate(name) => Effect::Deallocate(own(name)),
+            Effect::DeallocateAll => Effect::DeallocateAll,
+            Effect::DiscardAll => Effect::DiscardAll,
+            Effect::Declare { name, hold } => Effect::Declare { name: own(name), hold },
+            Effect::Close(name) => Effect::Close(own(name)),
+            Effect::CloseAll => Effect::CloseAll,
+            Effect::Begin => Effect::Begin,
+            Effect::Commit { chain } => Effect::Commit { chain },
+            Effect::Rollback { chain } => Effect::Rollback { chain },
+            Effect::PrepareTransaction => Effect::PrepareTransaction,
+            Effect::Savepoint(name) => Effect::Savepoint(own(name)),
+            Effect::Release(name) => Effect::Release(own(name)),
+            Effect::RollbackTo(name) => Effect::RollbackTo(own(name)),
+        }
+    }
+}
+
 /// The effect of one statement (see [`split`](super::split())).
 pub fn effect(text: &str, dialect: Dialect) -> Effect<'_> {
     if !may_have_effect(text) {

@@ -14,10 +14,11 @@ use panoptes_parser::{
 use super::{
     Tools,
     names::{NameLimits, Names, Portal, Prepared},
+    operation::Operated,
     secret::write_parameters,
     session::Session,
     statement::{Statement, What, contradicts},
-    text::{Operated, Text},
+    text::Text,
 };
 
 /// What was asked since an error.

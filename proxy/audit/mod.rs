@@ -3,7 +3,7 @@
 //! * [`Auditor`]: one thread; the sessions of some workers, in order.
 //! * `session`: applies what was seen, one observation after the other. `extended`: those of the extended protocol.
 //! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
-//! * `text`: a statement's text, understood once. `cache`: what is remembered of texts.
+//! * `text`: a statement's text, understood once. `texts`, `cache`: what is remembered of texts. `operation`: what was done.
 //! * `statement`: one execution of it. `secret`: what was hidden of it, and parameters that are to be.
 //! * `transaction`, `block`: whether it lasted.
 //! * `encode`: the event. `identity`: what all events of a session have in common.
@@ -14,6 +14,7 @@ mod encode;
 mod extended;
 mod identity;
 mod names;
+mod operation;
 mod query;
 mod secret;
 mod session;
@@ -21,6 +22,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(crate) mod texts;
 mod transaction;
 
 use std::{
@@ -48,8 +50,9 @@ use crate::{
 };
 use encode::EncodedOrigin;
 use names::NameLimits;
+use operation::Operated;
 use session::Session;
-use text::{Operated, Texts};
+use texts::Texts;
 use transaction::Item;
 
 /// The parser recurses as deep as a statement is nested, so its thread has a stack for the deepest that it is given.

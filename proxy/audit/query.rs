@@ -10,10 +10,12 @@ use panoptes_parser::{
 
 use super::{
     Tools,
+    operation::Operated,
     secret::Secrets,
     session::Session,
     statement::{Statement, What, contradicts},
-    text::{Cut, Operated, Text, Texts},
+    text::{Cut, Text},
+    texts::Texts,
 };
 
 /// A text with more statements than this is told as one.

@@ -15,9 +15,10 @@ use super::{
     extended::PassedOver,
     identity::Identity,
     names::{NameLimits, Names, Prepared},
+    operation::Operated,
     query::Query,
     statement::{End, Error, Statement, What},
-    text::{Cut, Operated, Text},
+    text::{Cut, Text},
     transaction::{Item, Transactions},
 };
 use crate::session::{Ending, Opened};

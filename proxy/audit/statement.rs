@@ -10,8 +10,9 @@ use panoptes_parser::{
 
 use super::{
     names::{Portal, Prepared},
+    operation::Operated,
     secret::Secrets,
-    text::{Operated, Text},
+    text::Text,
 };
 
 /// What it says of itself.

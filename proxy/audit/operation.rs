@@ -1,0 +1,103 @@
+//! What a statement or a command did, encoded once.
+
+use std::rc::Rc;
+
+use panoptes_event::{Access, Operation, json};
+use panoptes_parser::sql::{self, Category, Class, Dialect, Parsed};
+
+/// `operation`, encoded, and what is counted of it.
+#[derive(Debug)]
+pub(crate) struct Operated {
+    pub(crate) encoded: Vec<u8>,
+    pub(crate) category: Category,
+    /// What it runs may commit on its own.
+    pub(crate) commits: bool,
+}
+
+impl Operated {
+    /// Of a statement's text.
+    pub(super) fn of(class: &Class) -> Rc<Self> {
+        Self::new(&operation(class), class.category, matches!(class.verb, "CALL" | "DO"))
+    }
+
+    fn new(operation: &Operation, category: Category, commits: bool) -> Rc<Self> {
+        let mut encoded = Vec::new();
+        json::write(&mut encoded, operation);
+        Rc::new(Self { encoded, category, commits })
+    }
+
+    /// Of a command that carries no SQL.
+    pub(crate) fn command(command: &str, object: Option<String>) -> Rc<Self> {
+        let (kind, category) = match command {
+            "FunctionCall" => ("CALL", Category::Dml),
+            "SHOW" => ("SHOW", Category::Session),
+            _ => ("UNKNOWN", Category::Other),
+        };
+        let operation = Operation {
+            kind: kind.into(),
+            category: category.as_str().into(),
+            command: Some(command.into()),
+            object_name: object,
+            ..Operation::default()
+        };
+        Self::new(&operation, category, false)
+    }
+
+    /// Of a statement of which only the server's tag is known.
+    pub(crate) fn tagged(tag: &[u8]) -> Rc<Self> {
+        let class = sql::classify(&String::from_utf8_lossy(tag), Dialect::POSTGRES);
+        let operation = Operation {
+            kind: class.verb.into(),
+            category: class.category.as_str().into(),
+            object: class.object.map(Into::into),
+            parsed: Some("none".into()),
+            ..Operation::default()
+        };
+        Self::new(&operation, class.category, matches!(class.verb, "CALL" | "DO"))
+    }
+
+    /// Of a statement whose text is not known.
+    pub(crate) fn unknown() -> Rc<Self> {
+        let category = Category::Other;
+        let operation = Operation {
+            kind: "UNKNOWN".into(),
+            category: category.as_str().into(),
+            parsed: Some("none".into()),
+            ..Operation::default()
+        };
+        Self::new(&operation, category, false)
+    }
+}
+
+fn operation(class: &Class) -> Operation {
+    Operation {
+        kind: class.verb.to_string(),
+        category: class.category.as_str().into(),
+        command: None,
+        object: class.object.as_ref().map(ToString::to_string),
+        main_table: class.main_table.clone(),
+        object_name: class.object_name.clone(),
+        tables_involved: class.tables.iter().map(|access| access.table.clone()).collect(),
+        access: class
+            .tables
+            .iter()
+            .map(|access| Access { table: access.table.clone(), mode: mode(access.mode).into() })
+            .collect(),
+        parsed: Some(
+            match class.parsed {
+                Parsed::Full => "full",
+                Parsed::Partial => "partial",
+                Parsed::None => "none",
+            }
+            .into(),
+        ),
+    }
+}
+
+fn mode(mode: sql::Mode) -> &'static str {
+    match mode {
+        sql::Mode::Read => "read",
+        sql::Mode::Write => "write",
+        sql::Mode::Both => "both",
+    }
+}
