@@ -1,6 +1,6 @@
 //! Wire protocols and SQL, pure: no sockets, no clock, no runtime.
 //!
-//! * [`wire`]: the one trait that a protocol implements, and what it observes.
+//! * [`wire`]: the one trait that a protocol implements. [`observation`]: what it observes.
 //! * [`reader`]: a bounded cursor over a frame.
 //! * [`inflight`]: what was asked and not yet answered.
 //! * `digest`: what a text that is too long to be kept can be known by.
@@ -17,6 +17,7 @@ mod digest;
 pub mod inflight;
 mod json;
 pub mod mysql;
+pub mod observation;
 pub mod postgres;
 pub mod reader;
 pub mod sql;
