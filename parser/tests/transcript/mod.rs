@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod invariance;
+
 use std::{
     fmt::Write,
     fs,
@@ -106,8 +108,19 @@ pub(crate) enum Protocol {
     Mysql,
 }
 
-/// All transcripts of a protocol, more than `at_least`: fewer are a mistake of the test.
-pub(crate) fn transcripts(folder: &str, at_least: usize) -> Vec<(PathBuf, Transcript)> {
+impl Protocol {
+    /// The folder of its transcripts, and how many there are at least: fewer are a mistake of the test.
+    fn transcripts(self) -> (&'static str, usize) {
+        match self {
+            Self::Postgres => ("postgres", 100),
+            Self::Mysql => ("mysql", 50),
+        }
+    }
+}
+
+/// All transcripts of a protocol.
+pub(crate) fn transcripts(protocol: Protocol) -> Vec<(PathBuf, Transcript)> {
+    let (folder, at_least) = protocol.transcripts();
     let dir =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(folder).join("transcripts");
     let entries = fs::read_dir(&dir).expect("the transcripts").map(|entry| entry.expect("an entry").path());
