@@ -4,13 +4,11 @@
 Paths hold psql scripts (*.sql), Python sources whose strings are SQL (*.py) and server logs (*.json). Needs pglast (PyPI)."""
 
 import collections
-import json
-import subprocess
 import sys
-import tempfile
 
 import gather
 import grammar
+from classified import classify
 from pglast import parse_sql, parser
 
 
@@ -28,27 +26,13 @@ def main(panoptes, paths, show):
             continue
         if len(statements) == 1:
             cases.append((source, sql, statements[0].stmt))
-    answers = classify(panoptes, [sql for _, sql, _ in cases])
-    for (source, sql, node), answer in zip(cases, answers, strict=True):
+    told = classify(panoptes, "postgres", [sql for _, sql, _ in cases])
+    for (source, sql, node), answer in zip(cases, told, strict=True):
         compare(source, sql, node, answer, counted, show)
     total = counted["statements"]
     for name in ["statements", "full", "verbs", "objects", "tables", "modes", "refused by the grammar"]:
         print(f"{name}: {counted[name]}" + (f" ({100 * counted[name] / total:.3f} %)" if name != "statements" else ""))
     return counted
-
-
-def classify(panoptes, texts):
-    """The answers to each text, by line."""
-    with tempfile.TemporaryFile("w+") as lines:
-        for text in texts:
-            lines.write(json.dumps({"sql": text}) + "\n")
-        lines.seek(0)
-        out = subprocess.run([panoptes, "classify", "--dialect", "postgres"], stdin=lines, capture_output=True, check=True)
-    answers = [[] for _ in texts]
-    for line in out.stdout.decode().splitlines():
-        answer = json.loads(line)
-        answers[answer["line"] - 1].append(answer)
-    return answers
 
 
 def compare(source, sql, node, answers, counted, show):

@@ -8,8 +8,8 @@ difference before it is committed."""
 import sys
 from pathlib import Path
 
-import compare
 import grammar
+from classified import classify
 from pglast import parse_sql
 from pglast.parser import ParseError
 
@@ -21,7 +21,7 @@ def main(panoptes, write):
     for file in sorted(FOLDER.glob("*.txt")):
         lines = file.read_text().splitlines()
         statements = [line for line in lines if line and line[0] not in "#=~"]
-        answers = compare.classify(panoptes, statements)
+        answers = classify(panoptes, "postgres", statements)
         expected = dict(zip(statements, map(line_of, (answer[0]["operation"] for answer in answers)), strict=True))
         for sql, answer in zip(statements, answers, strict=True):
             wrong += differs(file.name, sql, answer[0]["operation"])

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-import compare
+from classified import classify
 from pglast import parse_sql
 from pglast.parser import ParseError
 
@@ -16,7 +16,7 @@ from pglast.parser import ParseError
 def main(panoptes, *logs):
     texts = list(dict.fromkeys(text for log in logs for text in sent(Path(log).read_text())))
     several = wrong = refused = 0
-    for text, answers in zip(texts, compare.classify(panoptes, texts), strict=True):
+    for text, answers in zip(texts, classify(panoptes, "postgres", texts), strict=True):
         try:
             # Places are of bytes.
             whole = text.encode()

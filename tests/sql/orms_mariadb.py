@@ -12,7 +12,6 @@ Starts a server of its own. It tells: the texts as they came (general log), each
 
 import collections
 import contextlib
-import json
 import re
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import clients
 import pymysql
+from classified import classify
 
 SCHEMA = Path(__file__).parent.parent / "data/sql/mysql/schema.sql"
 DUMPS = [
@@ -214,7 +214,7 @@ class Judge:
 
     def judge(self, client):
         texts = [text for _, text in self.told.texts]
-        answers = dict(zip(texts, classify(self.panoptes, texts), strict=True))
+        answers = dict(zip(texts, classify(self.panoptes, "mysql", texts), strict=True))
         for kind, text in self.told.texts:
             self.count["texts"] += 1
             ours = answers[text]
@@ -247,7 +247,7 @@ class Judge:
 
     def tables(self, client):
         told = [(database, text, tables) for (database, text), tables in self.told.opened.items()]
-        for (database, text, theirs), ours in zip(told, classify(self.panoptes, [text for _, text, _ in told]), strict=True):
+        for (database, text, theirs), ours in zip(told, classify(self.panoptes, "mysql", [text for _, text, _ in told]), strict=True):
             if not ours or ours[0]["operation"]["type"] not in OPENING:
                 continue
             tables = ours[0]["operation"].get("tablesInvolved", [])
@@ -279,20 +279,6 @@ class Judge:
 def refers(text, table):
     """The other table of a foreign key or of LIKE is named, and not opened."""
     return re.search(rf"\b(?:REFERENCES|LIKE)\s+(?:[`\"]?\w+[`\"]?\.)?[`\"]?{re.escape(table.split('.')[1])}\b", text, re.I)
-
-
-def classify(panoptes, texts):
-    """The answers to each text, by line."""
-    with tempfile.TemporaryFile("w+") as lines:
-        for text in texts:
-            lines.write(json.dumps({"sql": text}) + "\n")
-        lines.seek(0)
-        out = subprocess.run([panoptes, "classify", "--dialect", "mysql"], stdin=lines, capture_output=True, check=True)
-    answers = [[] for _ in texts]
-    for line in out.stdout.decode().splitlines():
-        answer = json.loads(line)
-        answers[answer["line"] - 1].append(answer)
-    return answers
 
 
 if __name__ == "__main__":
