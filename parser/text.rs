@@ -230,7 +230,8 @@ fn write_char(out: &mut Vec<u8>, char: char, syntax: bool) {
 }
 
 /// The two lower-case hexadecimal digits of a byte.
-pub(crate) fn hex_digits(byte: u8) -> [u8; 2] {
+#[must_use]
+pub fn hex_digits(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 15].map(|n| if n < 10 { b'0' + n } else { b'a' + n - 10 })
 }
 

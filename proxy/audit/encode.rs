@@ -8,7 +8,7 @@ use panoptes_event::{
     time::{self, Clock},
 };
 use panoptes_parser::{
-    text::write_json_string,
+    text::{hex_digits, write_json_string},
     wire::{Nanos, TransactionStatus},
 };
 use panoptes_sinks::Origin;
@@ -222,7 +222,7 @@ fn write_truncated(raw: Option<Cut>, parameters: Option<u64>, sql: &mut json::Ob
     truncated.optional("raw", raw.map(|cut| cut.length)).optional("parameters", parameters);
     truncated.end();
     if let Some(sha256) = raw.and_then(|cut| cut.sha256) {
-        let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = sha256.iter().flat_map(|byte| hex_digits(*byte)).map(char::from).collect();
         sql.plain("rawSha256", &hex);
     }
 }

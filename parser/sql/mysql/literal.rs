@@ -36,7 +36,8 @@ fn piece<'a>(text: &'a str, quote: char, escapes: bool, out: &mut String) -> Opt
     None
 }
 
-fn escaped(character: char, out: &mut String) {
+/// Adds what a character behind a backslash stands for.
+pub(in crate::sql) fn escaped(character: char, out: &mut String) {
     match character {
         '0' => out.push('\0'),
         'b' => out.push('\u{8}'),

@@ -20,7 +20,7 @@ mod command;
 mod compound;
 mod definition;
 mod frame;
-mod literal;
+pub(in crate::sql) mod literal;
 mod reader;
 mod rows;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::super::Dialect;
 use super::super::lexer::gap_between_pieces;
+use super::super::mysql::literal::escaped;
 
 /// The text that a literal stands for.
 pub(super) struct Value<'a> {
@@ -152,16 +153,7 @@ fn postgres<'a>(rest: &'a str, out: &mut String) -> &'a str {
 
 fn mysql<'a>(rest: &'a str, out: &mut String) -> &'a str {
     let Some(first) = rest.chars().next() else { return "" };
-    match first {
-        '0' => out.push('\0'),
-        'b' => out.push('\u{8}'),
-        'n' => out.push('\n'),
-        'r' => out.push('\r'),
-        't' => out.push('\t'),
-        'Z' => out.push('\u{1a}'),
-        '%' | '_' => out.extend(['\\', first]),
-        other => out.push(other),
-    }
+    escaped(first, out);
     rest.get(first.len_utf8()..).unwrap_or_default()
 }
 

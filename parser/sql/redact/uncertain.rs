@@ -7,6 +7,7 @@ use sha2::Sha256;
 
 use super::super::Dialect;
 use super::super::lexer::{Kind, Lexer};
+use crate::text::hex_digits;
 
 /// Random, and as old as the process: who reads the events cannot try words until their hash fits.
 static KEY: LazyLock<[u8; 32]> = LazyLock::new(|| {
@@ -46,7 +47,7 @@ fn digest(text: &str) -> String {
     let Some(mut mac) = mac else { return String::new() };
     mac.update(text.as_bytes());
     let hash = mac.finalize().into_bytes();
-    let digits = hash.iter().take(SHOWN).map(|byte| format!("{byte:02x}"));
+    let digits = hash.iter().take(SHOWN).flat_map(|byte| hex_digits(*byte)).map(char::from);
     format!(", hmac {}", digits.collect::<String>())
 }
 
