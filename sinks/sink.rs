@@ -132,7 +132,9 @@ impl<'a> Records<'a> {
     /// Writes the events to `out`, each behind `prefix` and on a line of its own.
     pub(crate) fn write_lines(&self, prefix: &[u8], out: &mut Vec<u8>) {
         for record in self.iter() {
-            record.write_line(prefix, out);
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(record.json);
+            out.push(b'\n');
         }
     }
 }
@@ -145,12 +147,5 @@ impl<'a> Record<'a> {
         let rest = self.json.strip_prefix(BEFORE).unwrap_or_default();
         let id = rest.iter().position(|byte| *byte == b'"').and_then(|end| rest.get(..end));
         id.and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default()
-    }
-
-    /// Writes the event to `out`, behind `prefix` and on a line of its own.
-    pub(crate) fn write_line(&self, prefix: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(prefix);
-        out.extend_from_slice(self.json);
-        out.push(b'\n');
     }
 }
