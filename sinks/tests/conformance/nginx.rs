@@ -75,7 +75,7 @@ impl Nginx {
             Refusal::All => "return 503;",
         };
         format!(
-            "daemon off; user root; worker_processes 1; pid {dir}/pid; error_log {dir}/error.log;
+            "daemon off; user root; worker_processes 1; worker_shutdown_timeout 5s; pid {dir}/pid; error_log {dir}/error.log;
              events {{ worker_connections 256; }}
              http {{
                client_body_temp_path {dir}/bodies; client_body_in_file_only on; client_max_body_size 16k;
@@ -123,9 +123,10 @@ impl Destination for Nginx {
 
     fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // The workers, too, and gracefully for the log; the relay is what cuts connections.
+            // The workers, too, and gracefully: on TERM a request may be answered and not yet in the log, which comes when the
+            // server behind has closed. The relay is what cuts connections.
             let pid = fs::read_to_string(self.dir.path().join("pid")).unwrap();
-            assert!(Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap().success());
+            assert!(Command::new("kill").args(["-QUIT", pid.trim()]).status().unwrap().success());
             process.wait().unwrap();
         }
     }
