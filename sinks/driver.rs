@@ -86,10 +86,11 @@ impl<S: Sink> Driver<S> {
         true
     }
 
-    /// One wake-up a batch: a watch for the moment when it is full would wake with each append.
+    /// One wake-up a batch, and not with each append; but while what came is still in memory.
     async fn gather(&mut self) {
         tokio::select! {
             () = sleep(self.bounds.max_wait) => {}
+            () = self.follower.filled() => {}
             () = self.follower.closed() => {}
         }
     }

@@ -58,8 +58,8 @@ use transaction::Item;
 /// The parser recurses as deep as a statement is nested, so its thread has a stack for the deepest that it is given.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
 /// Events are written to the journal so many bytes at a time: what is encoded, numbered and checksummed is then still
-/// in the core's own cache.
-const WRITE_BYTES: usize = 256 << 10;
+/// in the core's own cache, and a sink takes it as one batch.
+const WRITE_BYTES: usize = 240 << 10;
 /// How long a statement may wait for the end of its transaction before it is written without its verdict.
 const MAX_HELD: Duration = Duration::from_secs(1);
 

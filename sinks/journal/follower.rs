@@ -13,6 +13,7 @@ use super::{
     reader::{Extent, Found, Mark, Reader, Span, start},
     segment,
     shared::{Progress, Shared, count, lock, now},
+    tail::Part,
 };
 
 /// A cursor is saved at most this often.
@@ -27,7 +28,9 @@ pub(crate) struct Follower {
     next: u64,
     /// The segment that is read, by its first number.
     reader: Option<(u64, Reader)>,
-    /// Where the next record stands, as the cursor says.
+    /// What was read last, where that is of the tail: then nothing is read from a file.
+    part: Option<Part>,
+    /// Where the next record stands, where nothing is read from a file.
     hint: Cursor,
     written: watch::Receiver<u64>,
     closed: watch::Receiver<bool>,
@@ -43,6 +46,7 @@ impl Follower {
             sink,
             next: hint.seq.saturating_add(1),
             reader: None,
+            part: None,
             hint,
             written: shared.written.subscribe(),
             closed: shared.closed.subscribe(),
@@ -71,21 +75,29 @@ impl Follower {
     }
 
     /// Until nothing more will be written.
-    pub(crate) async fn closed(&mut self) {
-        let _ = self.closed.wait_for(|&closed| closed).await;
+    pub(crate) async fn closed(&self) {
+        let _ = self.closed.clone().wait_for(|&closed| closed).await;
     }
 
     /// Until nothing more will be written, and all of it is read.
     pub(crate) async fn ended(&self) {
-        let _ = self.closed.clone().wait_for(|&closed| closed).await;
+        self.closed().await;
         if self.backlog() > 0 {
             future::pending::<()>().await;
         }
     }
 
+    /// Until a good part of what can be had from memory is new.
+    pub(crate) async fn filled(&self) {
+        self.shared.tail.filled().await;
+    }
+
     /// Reads the next batch: at most `max_events` in at most `max_bytes`, unless one alone is larger. `false` where
     /// there is none.
     pub(crate) fn read(&mut self, max_events: usize, max_bytes: usize) -> io::Result<bool> {
+        if self.take_part(max_events, max_bytes) {
+            return Ok(true);
+        }
         let mut doubted = false;
         while self.backlog() > 0 {
             let Some((first, extent)) = lock(&self.shared.ledger).locate(self.next) else { return Ok(false) };
@@ -110,16 +122,44 @@ impl Follower {
         Ok(false)
     }
 
+    /// Takes the next batch from the tail, if it is all there is, or enough.
+    fn take_part(&mut self, max_events: usize, max_bytes: usize) -> bool {
+        self.part = self.shared.tail.find(self.next, max_events, max_bytes).filter(|part| {
+            let all = part.end().seq >= *self.written.borrow();
+            all || part.is_rest() || part.size() >= max_bytes / 2 || part.batch().1.len() >= max_events
+        });
+        let Some(part) = &self.part else { return false };
+        self.reader = None;
+        self.hint = part.end();
+        self.next = self.hint.seq.saturating_add(1);
+        true
+    }
+
     /// What was read last: the bytes, and where the events are in them.
     pub(crate) fn batch(&self) -> (&[u8], &[Span]) {
-        self.reader.as_ref().map_or((&[], &[]), |(_, reader)| (reader.block(), reader.spans()))
+        match (&self.part, &self.reader) {
+            (Some(part), _) => part.batch(),
+            (None, Some((_, reader))) => (reader.block(), reader.spans()),
+            (None, None) => (&[], &[]),
+        }
+    }
+
+    /// Behind what was read last; `None` where nothing was.
+    fn position(&self) -> Option<Cursor> {
+        let seq = self.next.saturating_sub(1);
+        match (&self.part, &self.reader) {
+            (Some(part), _) => Some(part.end()),
+            (None, Some((first, reader))) => {
+                Some(Cursor { segment: *first, offset: reader.at().offset, seq })
+            }
+            (None, None) => None,
+        }
     }
 
     /// The sink has what was read last, less what it does not get.
     pub(crate) fn acknowledge(&mut self, filtered: usize) {
-        let Some((first, reader)) = &self.reader else { return };
-        let cursor = Cursor { segment: *first, offset: reader.at().offset, seq: self.next.saturating_sub(1) };
-        let delivered = reader.spans().len().saturating_sub(filtered) as u64;
+        let Some(cursor) = self.position() else { return };
+        let delivered = self.batch().1.len().saturating_sub(filtered) as u64;
         if let Some(progress) = self.progress() {
             lock(&progress.cursors).acknowledged = cursor;
             count(&progress.delivered, delivered);

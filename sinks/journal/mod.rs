@@ -8,7 +8,7 @@
 //! * `record`, `segment`: the format on disk; `reader`: reads it block by block and finds the way behind damage.
 //! * `writer`: numbers and writes; `sync`: makes durable, many events at a time; `ledger`: segments and room.
 //! * `spares`: segments that every sink has passed, to be written over.
-//! * `follower`, `cursor`: one sink's way through the journal, and how far it has come.
+//! * `follower`, `cursor`: one sink's way through the journal, and how far it has come. `tail`: the newest of it, in memory.
 //! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `directory`: files that stay; `shared`: what the threads share; `stats`: the figures.
 //!
@@ -33,6 +33,7 @@ mod shared;
 mod spares;
 mod stats;
 mod sync;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -20,6 +20,7 @@ use super::{
     shared::{Bounds, Counters, Progress, Shared, lock, now},
     spares,
     sync::Dirty,
+    tail::Tail,
     writer::Writer,
 };
 
@@ -62,6 +63,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         spares: Mutex::default(),
         room: Condvar::new(),
         dirty: Dirty::default(),
+        tail: Tail::default(),
         written: watch::Sender::new(findings.next.saturating_sub(1)),
         closed: watch::Sender::new(false),
         sinks,

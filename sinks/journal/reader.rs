@@ -62,6 +62,21 @@ pub(crate) struct Reader {
 }
 
 impl Span {
+    /// An event whose record was just written, from `record` on up to the end of `bytes`.
+    pub(crate) fn written(seq: u64, unix_micros: i64, record: usize, bytes: &[u8]) -> Self {
+        Self { seq, unix_micros, start: record + record::HEADER, end: bytes.len() }
+    }
+
+    /// Where its record begins in the block.
+    pub(crate) fn record_start(self) -> usize {
+        self.start.saturating_sub(record::HEADER)
+    }
+
+    /// Where its record ends in the block.
+    pub(crate) fn record_end(self) -> usize {
+        self.end
+    }
+
     /// The event's JSON, in the block that the span is of.
     pub(crate) fn json(self, block: &[u8]) -> &[u8] {
         block.get(self.start..self.end).unwrap_or_default()

@@ -1,6 +1,6 @@
 //! What the threads of the journal share.
 //!
-//! Locks are taken in this order: writer, ledger, a sink's cursor; the spares' alone. The ledger is never held over a system call that
+//! Locks are taken in this order: writer, ledger, a sink's cursor; the spares' and the tail's alone. The ledger is never held over a system call that
 //! writes, so that a slow disk holds up neither readers nor the figures.
 
 use std::{
@@ -23,6 +23,7 @@ use super::{
     segment,
     spares::Spares,
     sync::Dirty,
+    tail::Tail,
     writer::Writer,
 };
 
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     /// Room became free, or the journal closed.
     pub(crate) room: Condvar,
     pub(crate) dirty: Dirty,
+    pub(crate) tail: Tail,
     /// The last number written.
     pub(crate) written: watch::Sender<u64>,
     pub(crate) closed: watch::Sender<bool>,

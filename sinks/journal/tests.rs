@@ -73,6 +73,7 @@ fn a_failed_sync_moves_the_unsynced_events_to_a_new_segment() {
         journal.0.shared.sync().unwrap();
         assert_eq!(journal.stats().sync_failures, 1);
         append(&journal, 10);
+        journal.0.shared.tail.forget();
         let (first, last) = (synced as u64 + 1, synced as u64 + 20);
         assert_eq!(rest(&mut follower), (first + 5..=last).collect::<Vec<_>>());
         let expected = if synced == 0 { vec![1, 11] } else { vec![1, 11, 21] };
@@ -112,11 +113,31 @@ fn damage_found_while_reading_is_told_once_and_passed_over() {
     append(&journal, 20);
     let path = dir.path().join(segment::name(1));
     fs::OpenOptions::new().write(true).open(path).unwrap().write_all_at(b"!", 1_000).unwrap();
+    journal.0.shared.tail.forget();
     for sink in ["sink", "other"] {
         let seqs = rest(&mut journal.follow(sink).unwrap());
         assert_eq!((seqs.len(), seqs.last()), (20, Some(&21)), "one is gone, and 21 says so: {seqs:?}");
     }
     assert_eq!(journal.stats().dropped, 1);
+}
+
+#[test]
+fn a_sink_that_keeps_up_needs_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(&options(dir.path()));
+    let mut follower = journal.follow("sink").unwrap();
+    append(&journal, 9);
+    let path = dir.path().join(segment::name(1));
+    let written = fs::read(&path).unwrap();
+    fs::write(&path, vec![0; written.len()]).unwrap();
+    assert_eq!(rest(&mut follower), [1, 2, 3, 4, 5, 6, 7, 8, 9], "in batches of three");
+    append(&journal, 6);
+    journal.0.shared.tail.forget();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&written, 0).unwrap();
+    assert_eq!(rest(&mut follower), [10, 11, 12, 13, 14, 15], "on from where the memory ended");
+    follower.save();
+    drop((journal, follower));
+    assert_eq!(rest(&mut open(&options(dir.path())).follow("sink").unwrap()), [0; 0]);
 }
 
 #[test]

@@ -6,10 +6,11 @@ use panoptes_event::batch::Encoded;
 
 use super::{
     loss::Loss,
-    reader::{Mark, start},
+    reader::{Mark, Span, start},
     record::{self, Kind},
     segment,
     shared::{Shared, count, lock, now},
+    tail::Write,
 };
 
 /// More than a gap event takes.
@@ -22,7 +23,8 @@ pub(crate) struct Writer {
     active: Option<Active>,
     /// The number that comes next.
     next: u64,
-    buffer: Vec<u8>,
+    /// What is written next, and was not before.
+    buffer: Write,
     /// What was lost and is not told yet.
     loss: Option<Loss>,
 }
@@ -63,16 +65,15 @@ impl Writer {
         }
         let (first, mut taken, mut oversize) = (next, 0, 0);
         for (event, unix_micros) in events {
-            let start = self.buffer.len();
-            record::write(&mut self.buffer, Kind::Event, next, unix_micros, |out| event.write(next, out));
-            if self.buffer.len() - start > shared.bounds.payload {
-                self.buffer.truncate(start);
+            let size = encode(event, next, unix_micros, &mut self.buffer);
+            if size > shared.bounds.payload {
+                self.buffer.drop_last();
                 encode_gap(shared, &too_large(unix_micros), next, &mut self.buffer);
                 oversize += 1;
             }
             next += 1;
             taken += 1;
-            if self.buffer.len() >= shared.bounds.write {
+            if self.buffer.bytes.len() >= shared.bounds.write {
                 break;
             }
         }
@@ -107,7 +108,7 @@ impl Writer {
     /// Gives numbers away that were used in an earlier life of this journal.
     pub(crate) fn skip_to(&mut self, shared: &Shared, next: u64) -> io::Result<()> {
         self.buffer.clear();
-        record::write_lost(&mut self.buffer, self.next, next.saturating_sub(self.next), now());
+        record::write_lost(&mut self.buffer.bytes, self.next, next.saturating_sub(self.next), now());
         self.put(shared, next)
     }
 
@@ -118,12 +119,12 @@ impl Writer {
 
     /// Writes the buffer. A file that failed once is not written again: a new segment is begun, and tried once.
     fn put(&mut self, shared: &Shared, next: u64) -> io::Result<()> {
-        let size = self.buffer.len() as u64;
+        let size = self.buffer.bytes.len() as u64;
         let fits = |active: &Active| {
             active.offset == segment::HEADER || active.offset + size <= shared.bounds.segment_size
         };
         if let Some(active) = self.active.take_if(|active| fits(active)) {
-            match active.file.write_all_at(&self.buffer, active.offset) {
+            match active.file.write_all_at(&self.buffer.bytes, active.offset) {
                 Ok(()) => {
                     self.commit(shared, active, next);
                     return Ok(());
@@ -132,7 +133,7 @@ impl Writer {
             }
         }
         let active = self.begin(shared)?;
-        match active.file.write_all_at(&self.buffer, active.offset) {
+        match active.file.write_all_at(&self.buffer.bytes, active.offset) {
             Ok(()) => {
                 self.commit(shared, active, next);
                 Ok(())
@@ -153,11 +154,15 @@ impl Writer {
     }
 
     fn commit(&mut self, shared: &Shared, mut active: Active, next: u64) {
-        active.offset += self.buffer.len() as u64;
+        let offset = active.offset;
+        active.offset += self.buffer.bytes.len() as u64;
         self.next = next;
         let recovered = lock(&shared.ledger).extend(active.first, Mark { offset: active.offset, next });
         if let Some(trouble) = recovered {
             tracing::info!(after = %trouble.reason, "the journal can be written again");
+        }
+        if !shared.sinks.is_empty() && !self.buffer.spans.is_empty() {
+            self.buffer = shared.tail.push(self.buffer.take(active.first, offset));
         }
         self.active = Some(active);
         shared.dirty.mark();
@@ -207,11 +212,18 @@ fn abandon(shared: &Shared, active: &Active, error: &io::Error) {
     }
 }
 
+/// Writes an event's record, gives back its size.
+fn encode(event: Encoded<'_>, seq: u64, unix_micros: i64, out: &mut Write) -> usize {
+    let start = out.bytes.len();
+    record::write(&mut out.bytes, Kind::Event, seq, unix_micros, |bytes| event.write(seq, bytes));
+    out.spans.push(Span::written(seq, unix_micros, start, &out.bytes));
+    out.bytes.len() - start
+}
+
 /// Writes a gap event, gives back the next number.
-fn encode_gap(shared: &Shared, loss: &Loss, seq: u64, out: &mut Vec<u8>) -> u64 {
-    let now = now();
-    for (event, unix_micros) in loss.event(&shared.origin, now).iter() {
-        record::write(out, Kind::Event, seq, unix_micros, |out| event.write(seq, out));
+fn encode_gap(shared: &Shared, loss: &Loss, seq: u64, out: &mut Write) -> u64 {
+    for (event, unix_micros) in loss.event(&shared.origin, now()).iter() {
+        encode(event, seq, unix_micros, out);
     }
     seq + 1
 }
