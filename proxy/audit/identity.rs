@@ -24,9 +24,6 @@ use crate::{
 /// So many times a session is told to be blind; one that provokes it would fill the journal.
 const MAX_BLIND: u32 = 10;
 
-/// Startup parameters that an event shows elsewhere.
-const SHOWN_ELSEWHERE: [&str; 2] = ["user", "database"];
-
 /// Who and where a session is; what its events have in common, encoded.
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -34,6 +31,9 @@ pub(crate) struct Identity {
     user: Option<String>,
     database: Option<String>,
     attributes: Map<String, Value>,
+    /// What the client calls itself, as it said it.
+    app: String,
+    /// The same as it is shown.
     source_app: Option<String>,
     pub(crate) server_version: Option<String>,
     pub(crate) server_pid: Option<u32>,
@@ -57,6 +57,7 @@ impl Identity {
             user: None,
             database: None,
             attributes: Map::new(),
+            app: String::new(),
             source_app: None,
             server_version: None,
             server_pid: None,
@@ -71,27 +72,26 @@ impl Identity {
 
     /// A parameter of the login.
     pub(crate) fn parameter(&mut self, name: &str, value: String) {
-        match name {
-            "user" => self.user = Some(value.clone()),
-            "database" => self.database = Some(value.clone()),
-            "application_name" => self.call_app(value.clone()),
-            _ => {}
-        }
-        if !SHOWN_ELSEWHERE.contains(&name) {
-            let secret = sql::is_secret_setting(name);
-            let shown = if secret {
-                Some("[REDACTED]".to_owned())
-            } else {
-                sql::redact_value(&value, Dialect::POSTGRES)
-            };
-            self.attributes.insert(name.to_owned(), Value::String(shown.unwrap_or(value)));
-        }
+        let shown = match name {
+            "user" => return self.user = Some(value),
+            "database" => return self.database = Some(value),
+            "application_name" => {
+                self.call_app(value);
+                self.source_app.clone().unwrap_or_default()
+            }
+            _ if sql::is_secret_setting(name) => "[REDACTED]".to_owned(),
+            _ => sql::redact_value(&value, Dialect::POSTGRES).unwrap_or(value),
+        };
+        self.attributes.insert(name.to_owned(), Value::String(shown));
     }
 
-    /// What the client calls itself, less a password that somebody put there.
+    /// What the client calls itself, less a password that somebody put there. Servers repeat it: it is looked at once.
     pub(crate) fn call_app(&mut self, name: String) {
-        let shown = sql::redact_value(&name, Dialect::POSTGRES).unwrap_or(name);
-        self.source_app = Some(shown).filter(|name| !name.is_empty());
+        if name != self.app {
+            let shown = sql::redact_value(&name, Dialect::POSTGRES).unwrap_or_else(|| name.clone());
+            self.source_app = Some(shown).filter(|shown| !shown.is_empty());
+            self.app = name;
+        }
     }
 
     /// What is known of the session changed.
