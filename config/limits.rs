@@ -49,7 +49,8 @@ pub struct Limits {
     /// How long connecting to the database may take. Default 10 s.
     #[serde(deserialize_with = "value::duration")]
     pub connect_timeout: Duration,
-    /// How long running statements may take to end once the proxy was told to stop. Default 30 s.
+    /// How long running statements may take to end once the proxy was told to stop. Default 20 s: with the last words to
+    /// clients and the last deliveries to sinks, up to 7 s, the proxy is gone before Kubernetes' 30 s are over.
     #[serde(deserialize_with = "value::duration")]
     pub drain_timeout: Duration,
     /// How long passing on a cancel request may take. Default 10 s.
@@ -75,7 +76,7 @@ impl Default for Limits {
             max_prepared_bytes: ByteSize::mib(16),
             login_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
-            drain_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(20),
             cancel_timeout: Duration::from_secs(10),
         }
     }
