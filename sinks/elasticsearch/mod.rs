@@ -25,7 +25,7 @@ use panoptes_config::{self as config, Compression, Url};
 
 use self::index::Index;
 use crate::{
-    http::{Answer, Client, Credentials, Later, Reply, below, compress, deliver},
+    http::{Answer, Client, Credentials, Later, Reply, Trust, below, compress, deliver},
     sink::{Failure, OptionError, Records, Sink},
 };
 
@@ -44,6 +44,7 @@ pub(crate) struct Elasticsearch {
     /// Path and query of a bulk request.
     bulk: String,
     options: config::Elasticsearch,
+    trust: Trust,
 }
 
 impl Elasticsearch {
@@ -62,6 +63,7 @@ impl Elasticsearch {
             index: Index::new(&options.index),
             bulk,
             options: options.clone(),
+            trust: Trust::default(),
         })
     }
 
@@ -112,6 +114,7 @@ impl Sink for Elasticsearch {
     }
 
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        deliver(batch, batch.len(), async |part: Records<'_>| self.post(&part).await).await
+        let trust = self.trust.clone();
+        deliver(batch, batch.len(), trust, async |part: Records<'_>| self.post(&part).await).await
     }
 }

@@ -8,7 +8,7 @@
 //! | `splunk.rs` | Splunk's HTTP Event Collector |
 //!
 //! What an answer means: 2xx is delivery. 400, 413, 415, 422 and the like can only be about the events: the one at fault
-//! goes to the dead letters. All else (no answer, 5xx, 429, redirects, and 401, 403, 404, 405, 407, which are about
+//! goes to the dead letters, once the destination has taken any. All else (no answer, 5xx, 429, redirects, and 401, 403, 404, 405, 407, which are about
 //! the configuration) is tried again until someone has mended it.
 
 mod body;
@@ -29,7 +29,7 @@ pub(crate) use self::{
     body::compress,
     client::{Answer, Client, below},
     credentials::Credentials,
-    parts::{Later, Reply, deliver},
+    parts::{Later, Reply, Trust, deliver},
     splunk::Splunk,
 };
 use crate::sink::{Failure, OptionError, Records, Sink};
@@ -46,6 +46,7 @@ pub(crate) struct Http {
     compression: Compression,
     headers: HeaderMap,
     idempotency_header: Option<HeaderName>,
+    trust: Trust,
 }
 
 impl Http {
@@ -65,6 +66,7 @@ impl Http {
             compression: options.compression,
             headers: headers(options)?,
             idempotency_header,
+            trust: Trust::default(),
         })
     }
 
@@ -107,7 +109,8 @@ impl Http {
 impl Sink for Http {
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
         let size = if self.layout == HttpBody::Event { 1 } else { batch.len() };
-        deliver(batch, size, async |part: Records<'_>| self.post(&part).await).await
+        let trust = self.trust.clone();
+        deliver(batch, size, trust, async |part: Records<'_>| self.post(&part).await).await
     }
 }
 

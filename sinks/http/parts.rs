@@ -1,6 +1,16 @@
 //! A batch that is refused as a whole is halved until the events at fault are found.
+//!
+//! A destination that has never taken anything and refuses each event is not refusing events: its address, its
+//! credentials or its mapping is wrong. So no dead letters are made until it has taken one.
 
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use crate::sink::{Failure, Records};
 
@@ -30,10 +40,25 @@ impl Later {
     }
 }
 
+/// Whether a destination has taken any event yet.
+#[derive(Clone, Default)]
+pub(crate) struct Trust(Arc<AtomicBool>);
+
+impl Trust {
+    fn earn(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    fn is_earned(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
 /// Sends a batch, in parts of at most `size` events.
 pub(crate) async fn deliver(
     batch: &Records<'_>,
     size: usize,
+    trust: Trust,
     mut send: impl AsyncFnMut(Records<'_>) -> Reply,
 ) -> Result<(), Failure> {
     // The next part is the last item.
@@ -45,7 +70,10 @@ pub(crate) async fn deliver(
     let (mut again, mut refused) = (Vec::new(), Vec::new());
     while let Some(part) = parts.pop() {
         let later = match send(batch.slice(part.clone())).await {
-            Reply::Taken => continue,
+            Reply::Taken => {
+                trust.earn();
+                continue;
+            }
             Reply::Refused(reason) if part.len() == 1 => {
                 refused.push((part.start, reason));
                 continue;
@@ -56,6 +84,9 @@ pub(crate) async fn deliver(
                 continue;
             }
             Reply::Mixed { again: places, refused: reasons, later } => {
+                if places.len() + reasons.len() < part.len() {
+                    trust.earn();
+                }
                 again.extend(places.iter().map(|place| part.start + place));
                 refused.extend(reasons.into_iter().map(|(place, reason)| (part.start + place, reason)));
                 if places.is_empty() {
@@ -71,7 +102,12 @@ pub(crate) async fn deliver(
         again.extend(parts.into_iter().rev().flatten());
         return Failure::partial(again, refused, Some((later.reason, later.after)));
     }
-    Failure::partial(again, refused, None)
+    match refused.first() {
+        Some((_, reason)) if !trust.is_earned() && refused.len() == batch.len() => {
+            Err(Failure::retry(format!("it has refused every event so far: {reason}")))
+        }
+        _ => Failure::partial(again, refused, None),
+    }
 }
 
 #[cfg(test)]
@@ -80,42 +116,53 @@ mod tests {
     use crate::journal::Span;
 
     /// Delivers numbers; the destination takes a part unless it holds one of `poison`, and goes down before `down`.
-    fn delivered(poison: &[u64], down: u64) -> (Vec<u64>, Result<(), Failure>) {
+    fn delivered(poison: &[u64], down: u64, trust: Trust) -> (Vec<u64>, Result<(), Failure>) {
         let spans: Vec<Span> = (0..10).map(|seq| Span::whole(seq, b"{}")).collect();
         let mut taken = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let result =
-            runtime.block_on(deliver(&Records::new(b"{}", &spans), 10, async |part: Records<'_>| {
-                let seqs: Vec<u64> = part.iter().map(|record| record.seq).collect();
-                if seqs.contains(&down) {
-                    return Reply::Later(Later::new("down"));
-                }
-                if seqs.iter().any(|seq| poison.contains(seq)) {
-                    return Reply::Refused("poison".into());
-                }
-                taken.extend(seqs);
-                Reply::Taken
-            }));
+        let send = async |part: Records<'_>| {
+            let seqs: Vec<u64> = part.iter().map(|record| record.seq).collect();
+            if seqs.contains(&down) {
+                return Reply::Later(Later::new("down"));
+            }
+            if seqs.iter().any(|seq| poison.contains(seq)) {
+                return Reply::Refused("poison".into());
+            }
+            taken.extend(seqs);
+            Reply::Taken
+        };
+        let result = runtime.block_on(deliver(&Records::new(b"{}", &spans), 10, trust, send));
         (taken, result)
     }
 
     #[test]
     fn poison_is_found_and_the_rest_is_taken_once_in_order() {
-        let (taken, result) = delivered(&[3, 9], 99);
+        let (taken, result) = delivered(&[3, 9], 99, Trust::default());
         assert_eq!(taken, [0, 1, 2, 4, 5, 6, 7, 8]);
         let refused = vec![(3, "poison".to_owned()), (9, "poison".to_owned())];
         assert_eq!(
             result,
             Err(Failure::Partial { again: vec![], refused, reason: String::new(), after: None })
         );
-        assert_eq!(delivered(&[], 99).1, Ok(()));
-        assert_eq!(delivered(&(0..10).collect::<Vec<_>>(), 99).0, [0; 0]);
+        assert_eq!(delivered(&[], 99, Trust::default()).1, Ok(()));
+    }
+
+    #[test]
+    fn a_destination_that_has_taken_nothing_yet_makes_no_dead_letters() {
+        let all: Vec<u64> = (0..10).collect();
+        let reason = "it has refused every event so far: poison";
+        assert_eq!(delivered(&all, 99, Trust::default()), (vec![], Err(Failure::retry(reason))));
+        let trust = Trust::default();
+        trust.earn();
+        let (taken, result) = delivered(&all, 99, trust);
+        let Err(Failure::Partial { again, refused, .. }) = result else { panic!("{result:?}") };
+        assert_eq!((taken.len(), again.len(), refused.len()), (0, 0, 10));
     }
 
     #[test]
     fn what_comes_behind_a_failure_waits_in_order() {
         // The whole part fails before anything is known of its events.
-        let (taken, result) = delivered(&[2], 7);
+        let (taken, result) = delivered(&[2], 7, Trust::default());
         assert_eq!(taken, [0; 0]);
         let Err(Failure::Partial { again, refused, .. }) = result else { panic!("{result:?}") };
         assert_eq!((again, refused), ((0..10).collect(), vec![]));

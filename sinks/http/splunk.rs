@@ -15,7 +15,7 @@ use panoptes_event::{Uuid, json::Object};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, Client, Credentials, Later, Reply, below, compress, deliver};
+use super::{Answer, Client, Credentials, Later, Reply, Trust, below, compress, deliver};
 use crate::{
     format,
     sink::{Failure, OptionError, Record, Records, Sink},
@@ -43,6 +43,7 @@ pub(crate) struct Splunk {
     /// Members of the envelope that are the same for all events.
     envelope: Vec<u8>,
     acknowledge: Option<Duration>,
+    trust: Trust,
 }
 
 /// What the collector says.
@@ -75,6 +76,7 @@ impl Splunk {
             compression: options.compression,
             envelope: envelope(options),
             acknowledge: options.acknowledge.then_some(options.acknowledge_timeout),
+            trust: Trust::default(),
         })
     }
 
@@ -165,7 +167,8 @@ impl Splunk {
 
 impl Sink for Splunk {
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        deliver(batch, batch.len(), async |part: Records<'_>| self.post(&part).await).await
+        let trust = self.trust.clone();
+        deliver(batch, batch.len(), trust, async |part: Records<'_>| self.post(&part).await).await
     }
 }
 
