@@ -7,6 +7,7 @@
 //! | `trial.rs` | the events, the run, what must be there at the end |
 //! | `scenarios.rs` | what happens to a destination meanwhile |
 //! | `relay.rs` | the network between a sink and its server, which can be cut, slowed, or lose answers |
+//! | `certificates.rs` | what TLS needs, made by openssl |
 //! | `nginx.rs` `opensearch.rs` `rsyslog.rs` | real servers |
 //! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
 //!
@@ -24,6 +25,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod certificates;
 mod nginx;
 mod opensearch;
 mod relay;

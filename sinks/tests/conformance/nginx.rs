@@ -7,14 +7,15 @@ use std::{
 };
 
 use libtest_mimic::Trial;
-use panoptes_config::{Compression, Http, HttpBody, SinkOptions, Url};
+use panoptes_config::{Compression, Http, HttpBody, SinkOptions, Tls, Url};
 use serde_json::Value;
 
 use crate::{
+    certificates::Certificates,
     free_port, named, program,
     relay::Relay,
-    scenarios::{self, Destination, Refusal},
-    trial::{Got, Poison, lines},
+    scenarios::{self, Destination, Refusal, Scenario, end},
+    trial::{Got, Poison, Run, lines, wait_for},
     wait_for_port,
 };
 
@@ -27,6 +28,8 @@ struct Nginx {
     layout: HttpBody,
     compression: Compression,
     concurrency: usize,
+    /// It speaks TLS, and asks clients for a certificate.
+    certificates: Option<Certificates>,
 }
 
 type Variant = (&'static str, HttpBody, Compression, usize);
@@ -41,14 +44,46 @@ pub fn trials() -> Vec<Trial> {
     let there = program("nginx").is_some();
     let each = |variant: Variant| {
         scenarios::ALL.map(|(name, scenario)| {
-            named(format!("{}: {name}", variant.0), there, move || scenario(&mut Nginx::new(variant)))
+            named(format!("{}: {name}", variant.0), there, move || scenario(&mut Nginx::new(variant, None)))
         })
     };
-    VARIANTS.into_iter().flat_map(each).collect()
+    let plain = VARIANTS.into_iter().flat_map(each);
+    let there = there && Certificates::can_be_had();
+    let secured = scenarios::ALL.into_iter().chain(OF_TLS).map(|(name, scenario)| {
+        let name = format!("https with a client certificate to nginx: {name}");
+        named(name, there, move || scenario(&mut Nginx::new(VARIANTS[0], Some(Certificates::new()))))
+    });
+    plain.chain(secured).collect()
+}
+
+const OF_TLS: [Scenario; 2] =
+    [("another authority's", another_authority), ("a client without a certificate", without_certificate)];
+
+fn another_authority(nginx: &mut dyn Destination) {
+    let stranger = Certificates::new();
+    refused_until_mended(nginx, Tls { ca_file: Some(stranger.certificate("ca")), ..Tls::default() });
+}
+
+fn without_certificate(nginx: &mut dyn Destination) {
+    let SinkOptions::Http(Http { tls, .. }) = nginx.options() else { panic!("{:?}", nginx.options()) };
+    refused_until_mended(nginx, Tls { cert_file: None, key_file: None, ..tls });
+}
+
+/// With the wrong files nothing arrives, and nothing is given up either.
+fn refused_until_mended(nginx: &mut dyn Destination, wrong: Tls) {
+    let right = nginx.options();
+    let SinkOptions::Http(http) = right.clone() else { panic!("{right:?}") };
+    let mut run = Run::new(SinkOptions::Http(Http { tls: wrong, ..http }));
+    run.start();
+    run.send(50);
+    run.wait_for_failures(3);
+    assert_eq!(run.delivered(), 0);
+    run.reconfigure(right);
+    end(run, nginx);
 }
 
 impl Nginx {
-    fn new((_, layout, compression, concurrency): Variant) -> Self {
+    fn new((_, layout, compression, concurrency): Variant, certificates: Option<Certificates>) -> Self {
         let ports = [free_port(), free_port()];
         let dir = tempfile::tempdir().unwrap();
         let relay = Relay::to(ports[0]);
@@ -61,14 +96,27 @@ impl Nginx {
             layout,
             compression,
             concurrency,
+            certificates,
         };
         nginx.start();
         nginx
     }
 
+    fn tls(&self) -> String {
+        let Some(certificates) = &self.certificates else { return String::new() };
+        let file = |path: std::path::PathBuf| path.display().to_string();
+        format!(
+            "ssl_certificate {}; ssl_certificate_key {}; ssl_client_certificate {}; ssl_verify_client on;",
+            file(certificates.certificate("server")),
+            file(certificates.key("server")),
+            file(certificates.certificate("ca")),
+        )
+    }
+
     fn configuration(&self) -> String {
         let [port, behind] = self.ports;
         let dir = self.dir.path().display();
+        let (ssl, tls) = (if self.certificates.is_some() { " ssl" } else { "" }, self.tls());
         let refusal = match self.refusal {
             Refusal::None => "",
             Refusal::Some => "limit_req zone=few; limit_req_status 429;",
@@ -82,7 +130,7 @@ impl Nginx {
                proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
                limit_req_zone $binary_remote_addr zone=few:1m rate=20r/s;
                log_format bodies '$status $request_body_file $http_idempotency_key';
-               server {{ listen 127.0.0.1:{port}; access_log {dir}/access.log bodies;
+               server {{ listen 127.0.0.1:{port}{ssl}; {tls} access_log {dir}/access.log bodies;
                  location / {{ {refusal} proxy_pass http://127.0.0.1:{behind}; }} }}
                server {{ listen 127.0.0.1:{behind}; access_log off; client_max_body_size 1m;
                  location / {{ client_body_in_file_only off; return 204; }} }}
@@ -93,9 +141,11 @@ impl Nginx {
 
 impl Destination for Nginx {
     fn options(&self) -> SinkOptions {
-        let url = Url::try_from(format!("http://127.0.0.1:{}/audit", self.relay.port).as_str()).unwrap();
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://127.0.0.1:{}/audit", self.relay.port);
         SinkOptions::Http(Http {
-            url,
+            url: Url::try_from(url.as_str()).unwrap(),
+            tls: self.certificates.as_ref().map(Certificates::client).unwrap_or_default(),
             body: self.layout,
             compression: self.compression,
             concurrency: self.concurrency,
@@ -142,6 +192,10 @@ impl Destination for Nginx {
             .spawn();
         self.process = Some(process.unwrap());
         wait_for_port(self.ports[0]);
+        // Written only when it listens, and how it is ended.
+        wait_for("its pid", || {
+            fs::read_to_string(self.dir.path().join("pid")).is_ok_and(|pid| !pid.is_empty())
+        });
     }
 
     fn refuse(&mut self, refusal: Refusal) {

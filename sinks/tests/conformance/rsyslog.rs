@@ -1,18 +1,20 @@
-//! rsyslog, over TCP in both framings.
+//! rsyslog: over TCP in both framings, over TLS with certificates on both sides, over UDP.
 
 use std::{
     fs,
+    path::Path,
     process::{Child, Command},
 };
 
 use libtest_mimic::Trial;
-use panoptes_config::{ByteSize, Framing, SinkOptions, Syslog};
+use panoptes_config::{ByteSize, Framing, SinkOptions, Syslog, Transport};
 
 use crate::{
+    certificates::Certificates,
     free_port, named, program,
     relay::Relay,
-    scenarios::{self, Destination, Refusal},
-    trial::{Got, Poison, lines},
+    scenarios::{self, Destination, Refusal, end},
+    trial::{Got, Poison, Run, lines, wait_for},
     wait_for_port,
 };
 
@@ -21,40 +23,90 @@ struct Rsyslog {
     port: u16,
     relay: Relay,
     process: Option<Child>,
-    framing: Framing,
+    way: Way,
 }
+
+/// How messages come.
+enum Way {
+    Tcp(Framing),
+    Tls(Certificates),
+    Udp,
+}
+
+/// rsyslog's own part of TLS, a package of its own in Debian.
+const GTLS: &str = "rsyslog/lmnsd_gtls.so";
 
 pub fn trials() -> Vec<Trial> {
     let there = program("rsyslogd").is_some();
     let framings = [("octet counting", Framing::OctetCounting), ("newlines", Framing::Newline)];
     // A syslog server has no way to refuse.
-    let all = scenarios::ALL.into_iter().filter(|(name, _)| !name.starts_with("refusing"));
-    all.flat_map(|(name, scenario)| {
+    let all = || scenarios::ALL.into_iter().filter(|(name, _)| !name.starts_with("refusing"));
+    let tcp = all().flat_map(|(name, scenario)| {
         framings.map(|(words, framing)| {
             let name = format!("syslog with {words} to rsyslog: {name}");
-            named(name, there, move || scenario(&mut Rsyslog::new(framing)))
+            named(name, there, move || scenario(&mut Rsyslog::new(Way::Tcp(framing))))
         })
-    })
-    .collect()
+    });
+    let there_too = there && Certificates::can_be_had() && has_tls();
+    let tls = all().map(|(name, scenario)| {
+        let name = format!("syslog over TLS with a client certificate to rsyslog: {name}");
+        named(name, there_too, move || scenario(&mut Rsyslog::new(Way::Tls(Certificates::new()))))
+    });
+    let udp = named("syslog over UDP to rsyslog".into(), there, over_udp);
+    tcp.chain(tls).chain([udp]).collect()
+}
+
+fn has_tls() -> bool {
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    folders.iter().any(|folder| Path::new(folder).join(GTLS).exists())
+}
+
+/// Nothing says what has arrived: on this machine all does.
+fn over_udp() {
+    let mut server = Rsyslog::new(Way::Udp);
+    let mut run = Run::new(server.options());
+    run.start();
+    run.send(100);
+    wait_for("the last datagram", || lines(&server.dir.path().join("out")).len() == 100);
+    end(run, &mut server);
 }
 
 impl Rsyslog {
-    fn new(framing: Framing) -> Self {
+    fn new(way: Way) -> Self {
         let port = free_port();
         let (dir, relay) = (tempfile::tempdir().unwrap(), Relay::to(port));
-        let mut server = Self { dir, port, relay, process: None, framing };
+        let mut server = Self { dir, port, relay, process: None, way };
         server.start();
         server
     }
 }
 
+impl Rsyslog {
+    fn tls(&self) -> String {
+        let Way::Tls(certificates) = &self.way else { return String::new() };
+        let file = |path: std::path::PathBuf| path.display().to_string();
+        format!(
+            " DefaultNetstreamDriverCAFile=\"{}\" DefaultNetstreamDriverCertFile=\"{}\" DefaultNetstreamDriverKeyFile=\"{}\"",
+            file(certificates.certificate("ca")),
+            file(certificates.certificate("server")),
+            file(certificates.key("server")),
+        )
+    }
+}
+
 impl Destination for Rsyslog {
     fn options(&self) -> SinkOptions {
-        SinkOptions::Syslog(Syslog {
-            address: format!("127.0.0.1:{}", self.relay.port),
-            framing: self.framing,
-            max_message: ByteSize::kib(16),
-            ..Syslog::default()
+        let address = format!("127.0.0.1:{}", self.relay.port);
+        let options = Syslog { address, max_message: ByteSize::kib(16), ..Syslog::default() };
+        SinkOptions::Syslog(match &self.way {
+            Way::Tcp(framing) => Syslog { framing: *framing, ..options },
+            Way::Tls(certificates) => {
+                Syslog { transport: Transport::Tls, tls: certificates.client(), ..options }
+            }
+            // The relay passes connections on, and there is none.
+            Way::Udp => {
+                Syslog { transport: Transport::Udp, address: format!("127.0.0.1:{}", self.port), ..options }
+            }
         })
     }
 
@@ -80,19 +132,35 @@ impl Destination for Rsyslog {
 
     fn start(&mut self) {
         let (dir, port) = (self.dir.path().display(), self.port);
+        let (input, options) = match &self.way {
+            Way::Udp => ("imudp", String::new()),
+            Way::Tcp(_) => ("imtcp", String::new()),
+            Way::Tls(_) => {
+                ("imtcp", " StreamDriver.Name=\"gtls\" StreamDriver.Mode=\"1\" StreamDriver.AuthMode=\"x509/certvalid\"".into())
+            }
+        };
         let configuration = format!(
-            "global(maxMessageSize=\"64k\" workDirectory=\"{dir}\")
-             module(load=\"imtcp\")
+            "global(maxMessageSize=\"64k\" workDirectory=\"{dir}\"{tls})
+             module(load=\"{input}\"{options})
              template(name=\"json\" type=\"string\" string=\"%msg%\\n\")
-             input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"trial\")
-             ruleset(name=\"trial\") {{ action(type=\"omfile\" file=\"{dir}/out\" template=\"json\") }}\n"
+             input(type=\"{input}\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"trial\")
+             ruleset(name=\"trial\") {{ action(type=\"omfile\" file=\"{dir}/out\" template=\"json\") }}\n",
+            tls = self.tls(),
         );
         let file = self.dir.path().join("conf");
         fs::write(&file, configuration).unwrap();
         let mut command = Command::new(program("rsyslogd").unwrap());
         command.arg("-n").arg("-f").arg(file).arg("-i").arg(self.dir.path().join("pid"));
         self.process = Some(command.spawn().unwrap());
-        wait_for_port(self.port);
+        match self.way {
+            Way::Udp => {
+                let port = format!(":{:04X} ", self.port);
+                wait_for("the port", || {
+                    fs::read_to_string("/proc/net/udp").is_ok_and(|open| open.contains(&port))
+                });
+            }
+            Way::Tcp(_) | Way::Tls(_) => wait_for_port(self.port),
+        }
     }
 
     fn refuse(&mut self, refusal: Refusal) {

@@ -47,7 +47,7 @@ pub const ALL: [Scenario; 9] = [
     ("restarts", restarts),
 ];
 
-fn end(mut run: Run, destination: &mut dyn Destination) {
+pub fn end(mut run: Run, destination: &mut dyn Destination) {
     run.finish();
     let ordered = destination.is_ordered();
     run.check(&destination.received(), ordered);

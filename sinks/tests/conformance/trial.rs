@@ -96,6 +96,12 @@ impl Run {
         self.sinks = Some(Sinks::start(&self.config, self.journal()).unwrap());
     }
 
+    /// Ends Panoptes, and starts it again with another configuration.
+    pub fn reconfigure(&mut self, options: SinkOptions) {
+        self.config.get_mut(SINK).unwrap().options = options;
+        self.restart();
+    }
+
     /// Ends Panoptes in the middle of its work, and starts it again.
     pub fn restart(&mut self) {
         self.failures_before += self.failures();
