@@ -201,7 +201,7 @@ async fn confirm(stream: &mut Box<dyn Stream>) -> io::Result<()> {
         match stream.read(&mut ignored).await {
             Ok(0) => return Ok(()),
             Ok(_) => {}
-            // A server that does not say goodbye on TLS has closed all the same.
+            // rsyslog does not say goodbye on TLS. Whoever can cut the link could feign that it has read to the end.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         }
