@@ -5,6 +5,9 @@ use memchr::{memchr, memchr2, memmem};
 use super::Lexer;
 use crate::sql::{Dialect, Server};
 
+/// <https://dev.mysql.com/blog-archive/are-you-ready-for-mysql-10/>
+const SIX_DIGITS: u32 = 80_100;
+
 impl Lexer<'_> {
     #[inline(always)] // once per token: as a call it costs a tenth of the whole pass
     pub(super) fn skip_gap(&mut self) {
@@ -47,7 +50,7 @@ impl Lexer<'_> {
         }
         let opened = self.at;
         self.at += if mariadb { 4 } else { 3 };
-        let version = self.comment_version();
+        let version = self.comment_version(server);
         if runs(server, version, mariadb) {
             self.in_version_comment = true;
             self.opened = opened;
@@ -56,9 +59,16 @@ impl Lexer<'_> {
         }
     }
 
-    /// The five or six digits of `/*!50700`; fewer are a number of the statement.
-    fn comment_version(&mut self) -> Option<u32> {
+    /// The five or six digits of `/*!50700`; fewer are a number of the statement. MySQL takes a sixth since 8.1, and only where
+    /// white space follows: to others it is a part of the statement.
+    fn comment_version(&mut self, server: Server) -> Option<u32> {
         let digits = (0..6).take_while(|ahead| self.peek(*ahead).is_ascii_digit()).count();
+        let digits = match server {
+            Server::Mysql(own) if own < SIX_DIGITS || !matches!(self.peek(6), b' ' | b'\t'..=b'\r') => {
+                digits.min(5)
+            }
+            _ => digits,
+        };
         let digits = self.text.get(self.at..self.at + digits).filter(|digits| digits.len() >= 5)?;
         self.at += digits.len();
         std::str::from_utf8(digits).ok()?.parse().ok()

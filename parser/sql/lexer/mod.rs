@@ -19,7 +19,7 @@ use super::Dialect;
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Keyword or unquoted identifier.
+    /// Keyword or unquoted identifier; MariaDB's `\N`.
     Word,
     /// Identifier in quotes: `"a"`, `` `a` ``, `U&"a"`.
     Quoted,
@@ -200,7 +200,7 @@ impl Lexer<'_> {
             b'[' => self.one(Kind::OpenBracket),
             b']' => self.one(Kind::CloseBracket),
             _ if is(first, OPERATOR) => self.operator(),
-            _ => self.one(Kind::Other),
+            _ => self.other(),
         };
         if self.in_version_comment {
             // A string joined of pieces may have begun before the comment.

@@ -74,13 +74,15 @@ impl Lexer<'_> {
         self.finish(end);
     }
 
+    /// A string with the pieces that the server joins to it; MySQL's `@'a'` and the host of an account have none.
     pub(super) fn string(&mut self, prefix: usize, mut quote: u8, backslash: bool) -> Kind {
+        let joins = self.dialect.is_postgres() || !self.follows(b"@");
         self.at += prefix;
         loop {
             let start = self.at;
             self.quoted(quote, backslash);
             // Most strings end here: a comma, a bracket, or one space and a word come next.
-            if !is(self.peek(usize::from(self.peek(0) == b' ')), GAP) {
+            if !joins || !is(self.peek(usize::from(self.peek(0) == b' ')), GAP) {
                 return Kind::String;
             }
             let Some(next) = next_piece(self.clone()) else { return Kind::String };
@@ -88,6 +90,20 @@ impl Lexer<'_> {
             *self = Self { certain: self.certain & next.certain, ..next };
             quote = self.peek(0);
         }
+    }
+
+    /// A byte that begins nothing, or the `\N` that MySQL took for NULL up to 8.0, and MariaDB takes.
+    #[inline(never)]
+    pub(super) fn other(&mut self) -> Kind {
+        let taken = matches!(
+            self.dialect,
+            Dialect::Mysql { server: Server::Unknown | Server::Mysql(..80_000) | Server::Mariadb(_), .. }
+        );
+        if !(taken && self.rest().starts_with(b"\\N")) {
+            return self.one(Kind::Other);
+        }
+        self.at += 2;
+        Kind::Word
     }
 
     /// MySQL's `X'0F'`, `B'1'`: no text, so that a string after it is another one.
@@ -127,23 +143,31 @@ impl Lexer<'_> {
         Kind::String
     }
 
-    /// MySQL 9 quotes the body of a routine in another language with `$$` or `$tag$`; elsewhere that is a word.
+    /// MySQL 9 quotes the body of a routine in another language with `$$` or `$tag$`; elsewhere that is a word, and behind a
+    /// dot or an `@` always.
     pub(super) fn dollar_or_word(&mut self) -> Kind {
         let Dialect::Mysql { server, .. } = self.dialect else { return self.dollar() };
         let tag = self.rest().iter().skip(1).take_while(|byte| is(**byte, PART) && **byte != b'$').count();
         let delimiter = self.rest().get(..tag + 2).filter(|delimiter| delimiter.ends_with(b"$"));
-        let body = self.rest().get(tag + 2..).unwrap_or_default();
-        match (server, delimiter) {
-            (Server::Mysql(DOLLAR_QUOTES..), Some(_)) => self.dollar(),
-            (Server::Unknown | Server::Mysql(DOLLAR_DEPRECATED..), Some(delimiter)) => {
-                if self.ends_again(body, delimiter) { self.dollar() } else { self.word() }
+        let Some(delimiter) = delimiter.filter(|_| !self.follows(b".@")) else { return self.word() };
+        match server {
+            Server::Mysql(DOLLAR_QUOTES..) => self.dollar_quoted(delimiter.len()),
+            Server::Unknown | Server::Mysql(DOLLAR_DEPRECATED..) if self.ends_again(delimiter) => {
+                self.dollar_quoted(delimiter.len())
             }
             _ => self.word(),
         }
     }
 
-    /// Does `delimiter` stand in `body`? Then, or where it was asked too often, the text is doubtful.
-    fn ends_again(&mut self, body: &[u8], delimiter: &[u8]) -> bool {
+    /// Is the byte before the token one of `signs`?
+    fn follows(&self, signs: &[u8]) -> bool {
+        let before = self.at.checked_sub(1).and_then(|before| self.text.get(before));
+        before.is_some_and(|before| signs.contains(before))
+    }
+
+    /// Does `delimiter`, which is next, come again? Then, or where it was asked too often, the text is doubtful.
+    fn ends_again(&mut self, delimiter: &[u8]) -> bool {
+        let body = self.rest().get(delimiter.len()..).unwrap_or_default();
         let asked = self.dollar_searches < MAX_DOLLAR_SEARCHES;
         let found = asked && memmem::find(body, delimiter).is_some();
         self.dollar_searches += u8::from(asked && !found);
@@ -152,19 +176,23 @@ impl Lexer<'_> {
     }
 
     pub(super) fn dollar(&mut self) -> Kind {
-        self.at += 1;
-        if is(self.peek(0), DIGIT) {
+        if is(self.peek(1), DIGIT) {
+            self.at += 1;
             self.skip_while(DIGIT);
             return Kind::Parameter;
         }
-        let tag = self.rest().iter().take_while(|byte| is(**byte, PART) && **byte != b'$').count();
-        if self.peek(tag) != b'$' {
-            return Kind::Other;
+        let tag = self.rest().iter().skip(1).take_while(|byte| is(**byte, PART) && **byte != b'$').count();
+        if self.peek(tag + 1) != b'$' {
+            return self.one(Kind::Other);
         }
-        let body = self.at + tag + 1;
-        let delimiter = self.text.get(self.at - 1..body).unwrap_or_default();
-        let found = memmem::find(self.text.get(body..).unwrap_or_default(), delimiter);
-        self.finish(found.map(|found| body + found + delimiter.len()));
+        self.dollar_quoted(tag + 2)
+    }
+
+    /// From the delimiter of so many bytes, which is next, to where it comes again.
+    fn dollar_quoted(&mut self, delimiter: usize) -> Kind {
+        let (delimiter, body) = self.rest().split_at_checked(delimiter).unwrap_or_default();
+        let found = memmem::find(body, delimiter);
+        self.finish(found.map(|found| self.at + found + 2 * delimiter.len()));
         Kind::String
     }
 }

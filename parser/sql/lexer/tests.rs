@@ -112,32 +112,99 @@ fn mysql() {
     assert_eq!(tokens(r#"'a' "b""#, ansi), r#"String:'a' Quoted:"b""#);
 }
 
-/// `/*!…*/` runs by version; <https://mariadb.com/kb/en/comment-syntax/>. MariaDB's column was seen on 10.11,
-/// MySQL's is read off its manual.
+fn by(server: Server) -> Dialect {
+    Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: false, server }
+}
+
+/// `/*!…*/` runs by version; <https://mariadb.com/kb/en/comment-syntax/>. Seen on MariaDB 10.11 and on MySQL 9.7.
 #[test]
 fn version_comments_run_where_the_server_says() {
-    let by = |server| Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: false, server };
-    let (mariadb, mysql) = (by(Server::Mariadb(101_119)), by(Server::Mysql(80_403)));
+    let (mariadb, mysql) = (by(Server::Mariadb(101_119)), by(Server::Mysql(90_704)));
     for (sql, on_mariadb, on_mysql) in [
         ("1 /*! +1 */", true, true),
         ("1 /*!50600 +1 */", true, true),
         ("1 /*!50700 +1 */", false, true),
         ("1 /*!80000 +1 */", false, true),
+        ("1 /*!80000+1 */", false, true),
+        ("1 /*!90701 +1 */", false, true),
+        ("1 /*!90799 +1 */", false, false),
+        ("1 /*!050600 +1 */", true, true),
+        ("1 /*!090700\t+1 */", false, true),
+        ("1 /*!090900 +1 */", false, false),
         ("1 /*!99999 ' */", false, false),
         ("1 /*!100000 +1 */", true, false),
         ("1 /*M!50700 +1 */", true, false),
         ("1 /*M!110000 +1 */", false, false),
         ("1 /*m! +1 */", false, false),
-        ("1 /*!90000 /* x */ +1 */", false, false),
+        ("1 /*!90000 /* x */ +1 */", false, true),
+        ("1 /*!99900 /* x */ +1 */", false, false),
     ] {
         for (dialect, runs) in [(mariadb, on_mariadb), (mysql, on_mysql)] {
             let expected = if runs { "Number:1 Operator:+ Number:1" } else { "Number:1" };
             assert_eq!(tokens(sql, dialect), expected, "{sql} {dialect:?}");
         }
     }
-    assert_eq!(tokens("$$ a $$ b", mysql), "String:$$ a $$ Word:b");
-    assert_eq!(tokens("$$ a $$ b", mariadb), "Word:$$ Word:a Word:$$ Word:b");
-    assert_eq!(tokens("$$ a", mysql), "String:$$ a unsure");
+}
+
+/// A sixth digit belongs to the statement where no white space follows it, and in MySQL 8.0 always: what a reader of six digits
+/// took for a comment would run. Seen on MySQL 9.7 and MariaDB 10.11.
+#[test]
+fn six_digits_are_a_version_where_the_server_says() {
+    for (sql, on_mariadb, on_mysql, on_old) in [
+        (
+            "1+/*!1000000+t */",
+            "Number:0 Operator:+ Word:t",
+            "Word:00 Operator:+ Word:t",
+            "Word:00 Operator:+ Word:t",
+        ),
+        ("1+/*!100000+t */", "Operator:+ Word:t", "Number:0 Operator:+ Word:t", "Number:0 Operator:+ Word:t"),
+        ("1+/*!5070012*/", "", "Number:12", "Number:12"),
+        ("1+/*!800001 */", "", "", "Number:1"),
+        ("1+/*!990000 */", "", "", ""),
+    ] {
+        for (server, expected) in [
+            (Server::Mariadb(101_119), on_mariadb),
+            (Server::Mysql(90_704), on_mysql),
+            (Server::Mysql(80_036), on_old),
+        ] {
+            let expected = format!("Number:1 Operator:+ {expected}");
+            assert_eq!(
+                tokens(sql, by(server)),
+                expected.replace("Word:00", "Number:00").trim_end(),
+                "{sql} {server:?}"
+            );
+        }
+    }
+}
+
+/// Seen on MySQL 9.7, where a tag may be a number too, and on MariaDB 10.11.
+#[test]
+fn dollar_quotes_are_strings_of_new_mysql() {
+    for (sql, on_mysql, on_mariadb) in [
+        ("$$ a $$ b", "String:$$ a $$ Word:b", "Word:$$ Word:a Word:$$ Word:b"),
+        ("$1$;$a$ $1$", "String:$1$;$a$ $1$", "Word:$1$ Semicolon:; Word:$a$ Word:$1$"),
+        ("$é$'$é$", "String:$é$'$é$", "Word:$é$ String:'$é$ unsure"),
+        ("$a b$", "Word:$a Word:b$", "Word:$a Word:b$"),
+        ("t.$$ a", "Word:t Dot:. Word:$$ Word:a", "Word:t Dot:. Word:$$ Word:a"),
+        ("@$$a$$", "Operator:@ Word:$$a$$", "Operator:@ Word:$$a$$"),
+        ("1$$ $$", "Word:1$$ String:$$ unsure", "Word:1$$ Word:$$"),
+        ("$$ a", "String:$$ a unsure", "Word:$$ Word:a"),
+    ] {
+        assert_eq!(tokens(sql, by(Server::Mysql(90_704))), on_mysql, "{sql}");
+        assert_eq!(tokens(sql, by(Server::Mariadb(101_119))), on_mariadb, "{sql}");
+    }
+}
+
+/// MySQL 9.7 takes neither `\N` nor `:name`; MariaDB 10.11 takes `\Nx` for NULL named x.
+#[test]
+fn null_and_variables() {
+    let sql = r"\N \Nx,\n";
+    assert_eq!(tokens(sql, by(Server::Mariadb(101_119))), r"Word:\N Word:\N Word:x Comma:, Other:\ Word:n");
+    assert_eq!(
+        tokens(sql, by(Server::Mysql(90_704))),
+        r"Other:\ Word:N Other:\ Word:Nx Comma:, Other:\ Word:n"
+    );
+    assert_eq!(tokens("@'c' 'd' 'e'", Dialect::MYSQL), "Operator:@ String:'c' String:'d' 'e'");
 }
 
 #[test]
