@@ -43,7 +43,7 @@ impl Level {
     }
 }
 
-impl Form<'_, '_> {
+impl<const POSTGRES: bool> Form<'_, '_, POSTGRES> {
     #[inline(never)]
     /// Notes where an element begins; anything but rows ends a list of rows.
     pub(super) fn begin(&mut self, token: Token, last: Last) {
@@ -75,8 +75,8 @@ impl Form<'_, '_> {
         };
         let alike = |before| match fold {
             // How many rows there are is data, whatever is in them.
-            Fold::Rows => before == element || same_less_numbers(before, element, self.postgres),
-            _ => alike(before, element, self.postgres),
+            Fold::Rows => before == element || same_less_numbers(before, element, POSTGRES),
+            _ => alike(before, element, POSTGRES),
         };
         if before.is_some_and(alike) {
             self.out.truncate(kept.1);

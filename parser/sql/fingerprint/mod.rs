@@ -16,7 +16,7 @@ use std::fmt;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Dialect;
-use super::keyword::keyword;
+use super::keyword::{keyword, mysql_keyword};
 use super::lexer::{Kind, Lexer, Token};
 use fold::{Fold, Level};
 use parameter::Parameters;
@@ -40,13 +40,10 @@ pub fn fingerprint(normalized: &str) -> Fingerprint {
 /// steady state allocates nothing. `out` never grows beyond twice the text.
 pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
     out.clear();
-    let mut form = Form::new(text, dialect, out);
-    let mut lexer = Lexer::new(text.as_bytes(), dialect);
-    while let Some(token) = lexer.token() {
-        form.token(token);
+    match dialect.is_postgres() {
+        true => Form::<true>::new(text, out).read(dialect),
+        false => Form::<false>::new(text, out).read(dialect),
     }
-    form.write_sign();
-    form.flush();
     let length = out.trim_end_matches([';', ' ']).len();
     out.truncate(length);
 }
@@ -54,10 +51,9 @@ pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
 /// Lists nested deeper than this are written out.
 const LEVELS: usize = 16;
 
-/// The text under construction.
-struct Form<'t, 'o> {
+/// The text under construction. Made for each dialect by itself, so that the one does not pay for the other's rules.
+struct Form<'t, 'o, const POSTGRES: bool> {
     text: &'t str,
-    postgres: bool,
     out: &'o mut String,
     /// What comes next in the output as it is in the text, up to the end of the last token. Copied in one go, as late as can be.
     run: (usize, usize),
@@ -80,6 +76,8 @@ enum Last {
     Operand,
     /// A string literal: another one continues it.
     String,
+    /// MySQL's `@` before a variable.
+    At,
     Keyword(&'static str),
     /// An opening bracket, or the begin of the text.
     Open,
@@ -87,11 +85,10 @@ enum Last {
     Other,
 }
 
-impl<'t, 'o> Form<'t, 'o> {
-    fn new(text: &'t str, dialect: Dialect, out: &'o mut String) -> Self {
+impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
+    fn new(text: &'t str, out: &'o mut String) -> Self {
         Self {
             text,
-            postgres: dialect.is_postgres(),
             out,
             run: (0, 0),
             end: 0,
@@ -102,6 +99,17 @@ impl<'t, 'o> Form<'t, 'o> {
             sign: None,
             parameters: Parameters::default(),
         }
+    }
+
+    /// Reads the text to its end.
+    #[inline(always)] // so that the form is kept in registers
+    fn read(&mut self, dialect: Dialect) {
+        let mut lexer = Lexer::new(self.text.as_bytes(), dialect);
+        while let Some(token) = lexer.token() {
+            self.token(token);
+        }
+        self.write_sign();
+        self.flush();
     }
 
     #[inline(always)] // once per token
@@ -115,7 +123,9 @@ impl<'t, 'o> Form<'t, 'o> {
         match token.kind {
             Kind::Word => self.word(token),
             Kind::Operator if self.is_sign(token) => self.sign = Some(token.start),
+            Kind::Operator if !POSTGRES => self.mysql_operator(token),
             Kind::String if self.last == Last::String => self.end = token.end,
+            Kind::String if !POSTGRES && self.last == Last::At => self.variable(token),
             Kind::String | Kind::Number => self.literal(token),
             Kind::Quoted => self.write(token, Last::Operand),
             Kind::Parameter => self.parameter(token),
@@ -150,14 +160,31 @@ impl<'t, 'o> Form<'t, 'o> {
         }
     }
 
+    /// A word that is no keyword of both dialects: it stays as it is.
     #[inline(always)] // once per name
     fn name(&mut self, token: Token, spelling: &[u8]) {
+        if !POSTGRES {
+            return self.mysql_name(token, spelling);
+        }
         // `U&'…' UESCAPE '!'` is one literal: what follows is a part of it as a second string would be.
-        if self.last == Last::String && self.postgres && spelling.eq_ignore_ascii_case(b"UESCAPE") {
+        if self.last == Last::String && spelling.eq_ignore_ascii_case(b"UESCAPE") {
             self.end = token.end;
             return;
         }
         self.write(token, Last::Operand);
+    }
+
+    /// Where MySQL has a keyword, it becomes upper case, but for the names behind a dot or an `@`; `\N` is another spelling of NULL.
+    #[inline(never)]
+    fn mysql_name(&mut self, token: Token, spelling: &[u8]) {
+        let before = token.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
+        let word = mysql_keyword(spelling).filter(|_| !matches!(before, Some(b'.' | b'@')));
+        match word {
+            _ if spelling == b"\\N" && self.wants_value("NULL") => self.literal(token),
+            _ if spelling == b"\\N" => self.write_as(token, "NULL", Last::Operand),
+            Some(word) if spelling != word.as_bytes() => self.write_as(token, word, Last::Operand),
+            _ => self.write(token, Last::Operand),
+        }
     }
 
     /// Where NULL, TRUE and FALSE are values, unlike in `IS NULL`, `IS NOT TRUE`, `NOT NULL`, `SET NULL`, `ABSENT ON NULL`.
@@ -229,19 +256,36 @@ impl<'t, 'o> Form<'t, 'o> {
 
     /// May `token` be the sign of a number after it?
     fn is_sign(&self, token: Token) -> bool {
-        token.end - token.start == 1
-            && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'))
-            && (!matches!(self.last, Last::Operand | Last::String) || self.after(b"mod"))
+        let sign = token.end - token.start == 1 && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'));
+        sign && (!self.after_operand() || self.after(b"mod"))
+    }
+
+    fn after_operand(&self) -> bool {
+        matches!(self.last, Last::Operand | Last::String)
     }
 
     /// Was the last token MySQL's `word`, which is no keyword here, since it is a name elsewhere?
     fn after(&self, word: &[u8]) -> bool {
         let before = self.text.as_bytes().get(..self.end).unwrap_or_default();
         let (before, last) = before.split_at(before.len().saturating_sub(word.len()));
-        !self.postgres
+        !POSTGRES
             && self.last == Last::Operand
             && last.eq_ignore_ascii_case(word)
             && before.last().is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b')')
+    }
+
+    fn mysql_operator(&mut self, token: Token) {
+        let variable = !self.after_operand() && self.text.get(token.start..token.end) == Some("@");
+        self.write(token, if variable { Last::At } else { Last::Other });
+    }
+
+    /// MySQL's `@'a b'` is the name of a variable; the host of an account, `'ann'@'localhost'`, is a literal.
+    #[inline(never)]
+    fn variable(&mut self, token: Token) {
+        match token.start == self.end {
+            true => self.write(token, Last::Operand),
+            false => self.literal(token),
+        }
     }
 
     /// It was no sign of a number.
