@@ -128,13 +128,12 @@ fn explain(reader: &mut Reader<'_>) {
     if cursor.at_words(&["for", "connection"]) {
         return;
     }
-    if cursor.at_any(&["for"]) {
-        // MySQL: EXPLAIN FOR DATABASE d statement
-        cursor.take();
-        cursor.take();
-        cursor.take();
-    }
     reader.idle = !runs;
+    // MySQL: EXPLAIN FOR DATABASE d statement
+    if cursor.eat("for") {
+        cursor.take();
+        reader.database = reader.name();
+    }
     statement_or_table(reader);
 }
 

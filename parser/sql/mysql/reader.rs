@@ -28,6 +28,10 @@ pub(super) struct Reader<'a> {
     pub(super) literal: bool,
     /// What follows is only explained.
     pub(super) idle: bool,
+    /// The database that names without one belong to, where the text tells.
+    pub(super) database: Option<String>,
+    /// A join merges columns: USING, NATURAL.
+    pub(super) merges: bool,
     pub(super) frames: Vec<Frame>,
     pub(super) aims: Vec<Aim>,
     /// How many lists of tables there were.
@@ -50,6 +54,8 @@ impl<'a> Reader<'a> {
             doubt: false,
             literal: false,
             idle: false,
+            database: None,
+            merges: false,
             frames: vec![Frame { fresh: Fresh::Statement, ..Frame::default() }],
             aims: Vec::new(),
             lists: 0,
@@ -148,10 +154,13 @@ impl<'a> Reader<'a> {
         while self.table(mode) && self.cursor.eat_kind(Kind::Comma).is_some() {}
     }
 
-    pub(super) fn note(&mut self, name: String, alias: Option<String>, mode: Mode) {
+    pub(super) fn note(&mut self, mut name: String, alias: Option<String>, mode: Mode) {
         if self.tables.len() == MAX_TABLES {
             self.doubt = true;
             return;
+        }
+        if let Some(database) = self.database.as_ref().filter(|_| !name.contains('.')) {
+            name = format!("{database}.{name}");
         }
         let (idle, depth, list) = (self.idle, self.frames.len() - 1, self.frame().number);
         self.tables.push(Table { name, alias, mode, target: mode != Mode::Read, idle, list, depth });

@@ -2,7 +2,9 @@
 //!
 //! <https://dev.mysql.com/doc/refman/8.4/en/join.html>, <https://mariadb.com/kb/en/join-syntax/>.
 
-use super::frame::{Aim, Fresh, List, Verb};
+use std::collections::HashMap;
+
+use super::frame::{Aim, Fresh, List, Table, Verb};
 use super::reader::Reader;
 use crate::sql::cursor::Cursor;
 use crate::sql::lexer::{Kind, Token};
@@ -144,6 +146,10 @@ impl Reader<'_> {
             "FROM" if frame.verb == Verb::Select => List::Expect(Mode::Read),
             "JOIN" | "STRAIGHT_JOIN" if listed => List::Expect(Mode::Read),
             "ON" if !self.cursor.at("duplicate") => return true,
+            "USING" | "NATURAL" => {
+                self.merges = true;
+                return false;
+            }
             "SET" if frame.verb == Verb::Update && listed => {
                 self.frame().list = List::Idle;
                 self.frame().assigns = true;
@@ -180,10 +186,16 @@ impl Reader<'_> {
 
     /// Finds the tables that are written in their lists.
     pub(super) fn resolve(&mut self) {
+        let mut unsaid = 0;
         for Aim { list, name } in std::mem::take(&mut self.aims) {
             match name {
                 Some(name) => self.aimed_at(list, &name),
-                None => self.aimed_somewhere(list),
+                // Once for all such columns of a list: it finds the same each time.
+                None if list == unsaid => {}
+                None => {
+                    unsaid = list;
+                    self.aimed_somewhere(list);
+                }
             }
         }
     }
@@ -200,9 +212,16 @@ impl Reader<'_> {
         }
     }
 
-    /// A column without its table: where there is more than one, the text does not say which.
+    /// A column without its table: the text does not say which, where more than one can be meant. The server refuses a
+    /// column that two tables have, so that none of a table joined to itself is meant, unless the join merges them.
     fn aimed_somewhere(&mut self, list: u32) {
         let mut own: Vec<_> = self.tables.iter_mut().filter(|table| table.list == list).collect();
+        let mut times: HashMap<String, u32> = HashMap::new();
+        own.iter().for_each(|table| *times.entry(table.name.clone()).or_default() += 1);
+        let meant = |table: &Table| self.merges || times.get(&table.name) == Some(&1);
+        if own.iter().any(|table| meant(table)) {
+            own.retain(|table| meant(table));
+        }
         let mode = if own.len() == 1 { Mode::Write } else { Mode::Both };
         self.doubt |= own.len() != 1;
         for table in &mut own {
