@@ -1,4 +1,5 @@
 -- The tables that the statements of this folder name. Made anew before each statement that changes it.
+-- `/*M! … */` runs on MariaDB alone.
 CREATE DATABASE shop;
 CREATE DATABASE archive;
 USE shop;
@@ -9,14 +10,14 @@ CREATE TABLE products (id INT PRIMARY KEY, name VARCHAR(50), price DECIMAL(10,2)
 CREATE TABLE log (id INT PRIMARY KEY AUTO_INCREMENT, message TEXT, at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
 CREATE TABLE sales (id INT, year INT, amount INT) PARTITION BY RANGE (year) (PARTITION p0 VALUES LESS THAN (2020), PARTITION p1 VALUES LESS THAN (2025), PARTITION p2 VALUES LESS THAN MAXVALUE);
 CREATE TABLE spare (id INT, year INT, amount INT);
-CREATE TABLE history (id INT, price INT) WITH SYSTEM VERSIONING;
-CREATE TABLE rates (id INT, valid_from DATE, valid_to DATE, rate INT, PERIOD FOR validity (valid_from, valid_to));
+CREATE TABLE history (id INT, price INT) /*M! WITH SYSTEM VERSIONING */;
+CREATE TABLE rates (id INT, valid_from DATE, valid_to DATE, rate INT /*M! , PERIOD FOR validity (valid_from, valid_to) */);
 CREATE TABLE cache_a (id INT, KEY (id)) ENGINE = MyISAM;
 CREATE TABLE cache_b (id INT, KEY (id)) ENGINE = MyISAM;
 CREATE TABLE archive.orders LIKE shop.orders;
 CREATE TABLE archive.customers LIKE shop.customers;
 CREATE VIEW big_orders AS SELECT id, total FROM orders WHERE total > 1000;
-CREATE SEQUENCE numbers;
+/*M! CREATE SEQUENCE numbers */ /*!80000 DO 0 */;
 CREATE PROCEDURE refill(IN amount INT) SET @filled = amount;
 CREATE FUNCTION tax(amount INT) RETURNS INT DETERMINISTIC RETURN amount * 2;
 CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.placed = NOW();
