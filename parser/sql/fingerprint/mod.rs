@@ -4,7 +4,7 @@
 //! without literals too; comments go; white space becomes one space, none inside a bracket's edge, one after a comma;
 //! keywords become upper case. NULL, TRUE and FALSE are literals where a value stands, not where they are the form of the
 //! statement (`IS NULL`, `NOT NULL`, `SET NULL`). Identifiers and parameters stay as written; but a list of parameters, and
-//! rows of them, become one as those of literals do, and the parameters after it in the text count on from there:
+//! rows of them, become one as those of literals do, and the parameters that are left count without those that went:
 //! `a IN ($1, $2) AND b = $3` is `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who
 //! keeps fingerprints over years compares them across versions.
 
@@ -18,8 +18,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Dialect;
 use super::keyword::{keyword, mysql_keyword};
 use super::lexer::{Kind, Lexer, Token};
-use fold::{Fold, Level};
-use parameter::Parameters;
+use fold::{Fold, Levels};
+use parameter::Dropped;
 
 /// Hash of a normalized text: XXH3, 64 bits, seed 0. Shown as 16 hex digits. Stable across versions and machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,9 +48,6 @@ pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
     out.truncate(length);
 }
 
-/// Lists nested deeper than this are written out.
-const LEVELS: usize = 16;
-
 /// The text under construction. Made for each dialect by itself, so that the one does not pay for the other's rules.
 struct Form<'t, 'o, const POSTGRES: bool> {
     text: &'t str,
@@ -60,13 +57,10 @@ struct Form<'t, 'o, const POSTGRES: bool> {
     /// Where the last token ended in the text.
     end: usize,
     last: Last,
-    levels: [Level; LEVELS],
-    depth: usize,
-    /// Whether the elements of this level may fold.
-    folds: bool,
+    levels: Levels,
     /// A sign that belongs to the number after it, should one follow.
     sign: Option<usize>,
-    parameters: Parameters,
+    dropped: Dropped,
 }
 
 /// What the last token was, as far as it says how to read the next one.
@@ -93,23 +87,24 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             run: (0, 0),
             end: 0,
             last: Last::Open,
-            levels: [Level::default(); LEVELS],
-            depth: 0,
-            folds: false,
+            levels: Levels::default(),
             sign: None,
-            parameters: Parameters::default(),
+            dropped: Dropped::default(),
         }
     }
 
     /// Reads the text to its end.
     #[inline(always)] // so that the form is kept in registers
-    fn read(&mut self, dialect: Dialect) {
+    fn read(mut self, dialect: Dialect) {
         let mut lexer = Lexer::new(self.text.as_bytes(), dialect);
         while let Some(token) = lexer.token() {
             self.token(token);
         }
         self.write_sign();
         self.flush();
+        if POSTGRES {
+            self.dropped.renumber(self.out);
+        }
     }
 
     #[inline(always)] // once per token
@@ -127,8 +122,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             Kind::String if self.last == Last::String => self.end = token.end,
             Kind::String if !POSTGRES && self.last == Last::At => self.variable(token),
             Kind::String | Kind::Number => self.literal(token),
-            Kind::Quoted => self.write(token, Last::Operand),
-            Kind::Parameter => self.parameter(token),
+            Kind::Quoted | Kind::Parameter => self.write(token, Last::Operand),
             Kind::Open | Kind::OpenBracket => self.open(token),
             Kind::Close | Kind::CloseBracket => self.close(token),
             Kind::Comma => self.comma(token),
@@ -148,15 +142,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             false => self.write_as(token, word, last),
         }
         if word == "VALUES" {
-            self.rows();
-        }
-    }
-
-    /// What follows are rows.
-    fn rows(&mut self) {
-        if let Some(level) = self.levels.get_mut(self.depth) {
-            *level = Level::of(Fold::Rows);
-            self.folds = true;
+            self.levels.begin(Fold::Rows);
         }
     }
 
@@ -238,22 +224,6 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         self.write_as(token, "?", last);
     }
 
-    fn parameter(&mut self, token: Token) {
-        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
-        let number = spelling.strip_prefix('$').and_then(|number| number.parse().ok());
-        let Some(number) = number else { return self.write(token, Last::Operand) };
-        match self.parameters.place(number) {
-            place if place == number => self.write(token, Last::Operand),
-            place => {
-                self.gap(token, Last::Operand);
-                self.flush();
-                _ = fmt::Write::write_fmt(self.out, format_args!("${place}"));
-                (self.run, self.end, self.last) = ((token.end, token.end), token.end, Last::Operand);
-            }
-        }
-        self.parameters.saw(number);
-    }
-
     /// May `token` be the sign of a number after it?
     fn is_sign(&self, token: Token) -> bool {
         let sign = token.end - token.start == 1 && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'));
@@ -300,20 +270,15 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         let list = matches!(self.last, Last::Keyword("IN" | "ARRAY"))
             || (token.kind == Kind::OpenBracket && self.last != Last::Operand);
         if self.after(b"value") {
-            self.rows();
+            self.levels.begin(Fold::Rows);
         }
         self.write(token, Last::Open);
-        self.depth += 1;
-        self.folds = list && self.depth < LEVELS;
-        if let Some(level) = self.levels.get_mut(self.depth) {
-            *level = Level::of(if list { Fold::List } else { Fold::Nothing });
-        }
+        self.levels.open(list);
     }
 
     fn close(&mut self, token: Token) {
         self.finish(Fold::List);
-        self.depth = self.depth.saturating_sub(1);
-        self.folds = self.levels.get(self.depth).is_some_and(Level::folds);
+        self.levels.close();
         self.write(token, Last::Operand);
         self.finish(Fold::Rows);
     }
@@ -344,7 +309,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         let tight = matches!(token.kind, Kind::Close | Kind::CloseBracket | Kind::Semicolon);
         let space = self.last == Last::Comma || (token.start > self.end && self.last != Last::Open && !tight);
         self.space(token, space);
-        if self.folds {
+        if self.levels.folds {
             self.begin(token, last);
         }
     }
