@@ -67,8 +67,9 @@ impl About {
         if logs_in && !known { Self::Unknown } else { Self::Other }
     }
 
-    /// What begins with the word before the cursor, wherever it stands: behind EXPLAIN, in a block, in a body.
-    pub(super) fn begun_by(word: &str, cursor: &Cursor<'_>, now: Self) -> Option<Self> {
+    /// What begins with `word`, which stands behind `last` and before the cursor, wherever that is: behind EXPLAIN, in a block,
+    /// in a body.
+    pub(super) fn begun_by(last: &str, word: &str, cursor: &Cursor<'_>, now: Self) -> Option<Self> {
         let is = |other: &str| word.eq_ignore_ascii_case(other);
         match word.len() {
             6 if is("create") => Self::defined(cursor, 0),
@@ -82,6 +83,8 @@ impl About {
             5 if is("start") && cursor.at_any(&["slave", "replica", "group_replication"]) => {
                 Some(Self::Other)
             }
+            // `ON DELETE SET NULL`
+            3 if is("set") && is_any(last, &["delete", "update"]) => None,
             3 if is("set") && now != Self::Rows && now != Self::SetPassword => {
                 Some(if cursor.at("password") && !cursor.dialect.is_postgres() {
                     Self::SetPassword
@@ -90,6 +93,8 @@ impl About {
                 })
             }
             // The statement that another one defines, explains, prepares.
+            // The event of a trigger or a rule begins none.
+            _ if is_any(last, &["before", "after", "or", "on", "of"]) => None,
             _ if matches!(now, Self::Other | Self::Set | Self::Definition) => {
                 is_any(word, &["select", "insert", "update", "delete", "merge"]).then_some(Self::Rows)
             }

@@ -7,8 +7,9 @@ use super::connection::{self, Form};
 use super::frame::Verdict;
 use super::hidden::{Hidden, INSIDE, LITERAL};
 use super::literal::{self, Value};
+use super::name;
 use super::scan::may_hold_secret;
-use super::walk::Walk;
+use super::walk::{Next, Walk};
 
 /// Statements in literals deeper than this are hidden whole, if they may hold a secret.
 const MAX_NESTING: usize = 4;
@@ -59,6 +60,12 @@ impl Walk<'_, '_> {
                 frame.name_setting(Setting::named(&name));
             }
         }
+        if self.names_variable(token) {
+            return;
+        }
+        if let Some(selected) = &mut self.selected {
+            selected.push(token);
+        }
         let range = token.start..token.end;
         match self.verdict() {
             Verdict::Goes(rule) => {
@@ -79,6 +86,17 @@ impl Walk<'_, '_> {
             frame.option(false);
         }
         self.reset_next();
+    }
+
+    /// MySQL's `@'my password' = '…'`
+    fn names_variable(&mut self, token: Token) -> bool {
+        let at = self.last.is_some_and(|last| last.end == token.start) && self.last_spelling() == "@";
+        let assigned = self.cursor.peek().is_some_and(|next| matches!(self.cursor.spelling(next), "=" | ":="));
+        let secret = at && assigned && !self.about.is_secret() && name::is_secret_variable(&self.value(token).text);
+        if secret {
+            self.next = if self.about == About::Set { Next::Passwords } else { Next::Password };
+        }
+        secret
     }
 
     /// Is this literal, in a call that takes a connection string, only a piece of it: `'a' || 'b'`, `concat('a', 'b')`?

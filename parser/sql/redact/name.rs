@@ -51,6 +51,15 @@ pub(super) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|word| contains(name, word)) && !is_policy(name)
 }
 
+/// Does a variable hold one, of a session or a routine? People call these shorter than settings; the manual of MySQL calls the
+/// key of its examples `@key_str`.
+pub(super) fn is_secret_variable(name: &str) -> bool {
+    is_secret(name)
+        || ends(name, "key_str")
+        || ["pw", "pass", "key"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        || ["_pw", "_pass", "crypt_key", "aes_key"].iter().any(|known| ends(name, known))
+}
+
 /// Does a setting of this name hold a connection string?
 pub(super) fn is_connection(name: &str) -> bool {
     contains(name, "conninfo") || contains(name, "dsn") || contains(name, "connection_string")

@@ -15,7 +15,7 @@ pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
     let bytes = text.as_bytes();
     passwords_and_calls(bytes, dialect)
         || addresses_and_escapes(bytes)
-        || !dialect.is_postgres() && in_quotes(bytes)
+        || in_quotes(bytes, dialect)
         || !is_about_rows(text, dialect) && has_announcement(bytes)
 }
 
@@ -78,7 +78,10 @@ fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
 fn is_password(before: &[u8], from: &[u8]) -> bool {
     match before.last().map(|byte| byte | 0x20) {
         Some(b's') => {}
-        Some(b'p') => return from.get(1).is_some_and(|next| next | 0x20 == b'd'),
+        Some(b'p') => {
+            let variable = matches!(before, [.., b'@', _]);
+            return variable || from.get(1).is_some_and(|next| next | 0x20 == b'd');
+        }
         // As 0x22 and 0x27 have the bit already: a quote.
         Some(b'"' | b'\'') => {}
         _ => return false,
@@ -170,7 +173,12 @@ fn addresses_and_escapes(bytes: &[u8]) -> bool {
 }
 
 /// MySQL's `X'…'` may spell anything; and behind a quote IDENTIFIED is about a user, whatever the statement is.
-fn in_quotes(bytes: &[u8]) -> bool {
+fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
+    if dialect.is_postgres() {
+        let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+        let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
+        return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified);
+    }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
     quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())) || is_identified(behind)
@@ -212,10 +220,10 @@ fn is_escape(byte: u8) -> bool {
 }
 
 /// What any announcement of a secret has in it, in a statement that is not about rows.
-const ANNOUNCEMENTS: [&[u8]; 24] = [
-    b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"credent",
-    b"nnect", b"conni", b"phrase", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pwd",
-    b"account", b"princip", b"subscr", b"t_auth",
+const ANNOUNCEMENTS: [&[u8]; 27] = [
+    b"role", b"user", b"group", b"serve", b"dentif", b"option", b"rogra", b"secre", b"token", b"crede",
+    b"nnect", b"conni", b"phras", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pw",
+    b"accou", b"princ", b"subsc", b"t_auth", b"pass", b"key_s", b"@key",
 ];
 
 /// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.

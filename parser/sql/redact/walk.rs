@@ -24,6 +24,8 @@ pub(super) enum Next {
     Password,
     /// So is all that follows in the element.
     Passwords,
+    /// So is each literal to the end of the statement: it declares or sets a variable that says so.
+    Assigned,
     /// It is a connection string.
     Connection,
     /// A command line.
@@ -53,6 +55,10 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) identified: bool,
     /// The name of the setting was read.
     pub(super) assigned: bool,
+    /// DECLARE began the statement.
+    pub(super) declares: bool,
+    /// The literals of a SELECT up to its INTO, which says what they are.
+    pub(super) selected: Option<Vec<Token>>,
     /// Where the last password without quotes ends.
     pub(super) unquoted_end: usize,
     /// Something about secrets came up.
@@ -86,6 +92,8 @@ impl<'a, 'h> Walk<'a, 'h> {
             using: false,
             identified: false,
             assigned: false,
+            declares: false,
+            selected: None,
             unquoted_end: 0,
             began: false,
             questions: 0,
@@ -110,7 +118,7 @@ impl<'a, 'h> Walk<'a, 'h> {
     }
 
     fn step(&mut self) -> Option<Token> {
-        const STARTERS: [&str; 6] = ["begin", "then", "else", "loop", "do", "for"];
+        const STARTERS: [&str; 7] = ["begin", "then", "else", "loop", "do", "for", "row"];
         const VERBS: [&str; 10] =
             ["alter", "change", "create", "delete", "grant", "insert", "replace", "select", "set", "update"];
         if is_any(self.last_word(), &STARTERS)
@@ -119,7 +127,13 @@ impl<'a, 'h> Walk<'a, 'h> {
             self.about = About::read(&self.cursor, self.nesting > 0);
             self.assigned = false;
         }
-        self.cursor.take()
+        let mut token = self.cursor.take()?;
+        // `U&"…" UESCAPE '!'` is one name.
+        if token.kind == Kind::Quoted && self.cursor.at("uescape") {
+            self.cursor.take();
+            token.end = self.cursor.eat_kind(Kind::String).map_or(token.end, |mark| mark.end);
+        }
+        Some(token)
     }
 
     fn token(&mut self, token: Token) {
@@ -150,7 +164,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         self.next = Next::Ordinary;
         self.frames.clear();
         (self.deeper, self.open, self.using) = (0, false, false);
-        (self.identified, self.assigned) = (false, false);
+        (self.identified, self.assigned, self.declares) = (false, false, false);
+        self.selected = None;
     }
 
     fn bracket(&mut self) {
@@ -221,7 +236,10 @@ impl<'a, 'h> Walk<'a, 'h> {
         {
             frame.name_argument(&name);
         }
-        if matches!(spelling, "=>" | ":=") && name::is_password(&name) {
+        let variable = spelling == ":=" && !self.cursor.dialect.is_postgres();
+        if matches!(spelling, "=>" | ":=") && name::is_password(&name)
+            || variable && name::is_secret_variable(&name)
+        {
             self.next = Next::Password;
         }
     }
@@ -241,7 +259,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             return Verdict::Goes("password");
         }
         match self.next {
-            Next::Password | Next::Passwords => return Verdict::Goes(self.rule()),
+            Next::Password | Next::Passwords | Next::Assigned => return Verdict::Goes(self.rule()),
             Next::Connection => return Verdict::Connection,
             Next::Program => return Verdict::Program,
             Next::Ordinary => {}
@@ -272,7 +290,7 @@ impl<'a, 'h> Walk<'a, 'h> {
     }
 
     pub(super) fn reset_next(&mut self) {
-        let stays = self.next == Next::Passwords || self.next == Next::Ordinary;
+        let stays = matches!(self.next, Next::Ordinary | Next::Passwords | Next::Assigned);
         self.next = if stays { self.next } else { Next::Ordinary };
     }
 

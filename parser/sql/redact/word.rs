@@ -45,17 +45,24 @@ impl<'a> Walk<'a, '_> {
         if self.is_unquoted_password(token, word) {
             return self.unquoted(token);
         }
+        self.declares |= is("declare");
+        if is("select") && self.frames.is_empty() {
+            self.selected = Some(Vec::new());
+        }
+        if is("into") && self.is_into_secret() {
+            return;
+        }
         // LOAD XML's `ROWS IDENTIFIED BY '<row>'` is about no user.
         let begun = if is_any(self.last_word(), &["rows"]) {
             None
         } else {
-            About::begun_by(word, &self.cursor, self.about)
+            About::begun_by(self.last_word(), word, &self.cursor, self.about)
         };
         if let Some(about) = begun {
             self.began |= about.is_secret() || about == About::Other;
             self.identified = is("identified");
             self.about = about;
-            self.next = Next::Ordinary;
+            self.next = if self.next == Next::Assigned { self.next } else { Next::Ordinary };
             self.assigned = false;
             return;
         }
@@ -89,6 +96,9 @@ impl<'a> Walk<'a, '_> {
         // In prose `the password's` has none.
         let spaced =
             self.cursor.peek().is_some_and(|next| next.kind == Kind::String && next.start > token.end);
+        if self.next == Next::Assigned || self.begins_assignment(name) {
+            return Next::Assigned;
+        }
         match self.about {
             // `CREATE FUNCTION … SET a = 'b' AS '…'`
             About::Set if self.assigned && name.eq_ignore_ascii_case("as") => {
@@ -96,7 +106,9 @@ impl<'a> Walk<'a, '_> {
                 Next::Ordinary
             }
             About::Set if self.assigned => self.next,
-            About::Set => match Setting::named(name) {
+            // Of a trigger: what follows is a column of the row.
+            About::Set if self.is_of_row(token) => Next::Ordinary,
+            About::Set => match self.setting(name) {
                 Setting::Secret => Next::Passwords,
                 Setting::Connection => Next::Connection,
                 Setting::Command => Next::Program,
@@ -122,17 +134,75 @@ impl<'a> Walk<'a, '_> {
             }
             // An option of a table.
             About::Definition if self.is_table_option() && name::is_secret(name) => Next::Password,
-            // `password text := …`
-            About::Other if self.nesting > 0 && self.next == Next::Password => {
-                if self.cursor.kind() == Some(Kind::Colon) || name.eq_ignore_ascii_case("default") {
-                    self.next
-                } else {
-                    Next::Ordinary
-                }
-            }
             // A command without its beginning, which another literal brings.
             About::Rows if self.nesting > 0 && spaced && name::is_password(name) => Next::Password,
             _ => Next::Ordinary,
+        }
+    }
+
+    /// `NEW.password`
+    fn is_of_row(&self, token: Token) -> bool {
+        let before = self.cursor.text.get(..token.start).unwrap_or_default();
+        before.len() > 3 && before.get(before.len() - 4..).is_some_and(|row| row.eq_ignore_ascii_case("new."))
+    }
+
+    /// MySQL sets variables and settings by one statement.
+    fn setting(&self, name: &str) -> Setting {
+        match Setting::named(name) {
+            Setting::Plain if !self.cursor.dialect.is_postgres() && name::is_secret_variable(name) => {
+                Setting::Secret
+            }
+            setting => setting,
+        }
+    }
+
+    /// In a routine `password constant text := '…'`, `DECLARE a, pwd VARCHAR(20) DEFAULT '…'`, `password = '…'`.
+    fn begins_assignment(&self, name: &str) -> bool {
+        let routine = self.code && (self.nesting > 0 || !self.cursor.dialect.is_postgres());
+        let listed = || {
+            self.declares && self.frames.is_empty() && self.last.is_some_and(|last| last.kind == Kind::Comma)
+        };
+        let begins = || {
+            self.last.is_none_or(|last| last.kind == Kind::Semicolon)
+                || is_any(self.last_word(), &["declare", "begin", "then", "else", "loop"])
+                || listed()
+        };
+        routine && name::is_secret_variable(name) && begins() && !self.cursor.at("cursor")
+    }
+
+    /// `SELECT '…' INTO @password`, `SELECT … INTO password` in a routine: hides what was selected so far, or else what follows.
+    fn is_into_secret(&mut self) -> bool {
+        let Some(selected) = self.selected.take() else { return false };
+        let variables = !self.cursor.dialect.is_postgres() || self.code && self.nesting > 0;
+        if !(variables && self.names_secret()) {
+            return false;
+        }
+        self.began = true;
+        self.next = if selected.is_empty() { Next::Assigned } else { Next::Ordinary };
+        for literal in selected {
+            self.hidden.hide(literal.start..literal.end, LITERAL, "password");
+        }
+        true
+    }
+
+    /// Is one of the variables secret that come next?
+    fn names_secret(&self) -> bool {
+        let mut cursor = self.cursor.clone();
+        cursor.eat("strict");
+        loop {
+            cursor.eat_kind(Kind::Operator);
+            let Some(name) = cursor.take() else { return false };
+            let name = match name.kind {
+                Kind::Word => Cow::Borrowed(cursor.spelling(name)),
+                Kind::Quoted | Kind::String => self.unquote(name),
+                _ => return false,
+            };
+            if name::is_secret_variable(&name) {
+                return true;
+            }
+            if cursor.eat_kind(Kind::Comma).is_none() {
+                return false;
+            }
         }
     }
 
@@ -230,8 +300,11 @@ impl<'a> Walk<'a, '_> {
             Next::Passwords => true,
             _ => false,
         };
-        if secret {
+        if secret && self.frames.is_empty() {
             return self.unquoted(token);
+        }
+        if secret {
+            self.hidden.hide(token.start..token.end, LITERAL, self.rule());
         }
         // An index on `password(10)` has no password.
         if self.about != About::Definition && self.frames.last().is_some_and(Frame::is_key) {
@@ -246,6 +319,13 @@ impl<'a> Walk<'a, '_> {
         if spelling.starts_with('`') {
             return spelling.trim_matches('`').into();
         }
-        literal::value(spelling, self.cursor.dialect, '\\').text
+        if !spelling.starts_with(['u', 'U']) {
+            return literal::value(spelling, self.cursor.dialect, '\\').text;
+        }
+        // `U&"…" UESCAPE '!'`
+        let end = spelling.rfind('"').map_or(spelling.len(), |quote| quote + 1);
+        let (name, mark) = spelling.split_at_checked(end).unwrap_or((spelling, ""));
+        let mark = mark.trim_end_matches('\'').chars().next_back().unwrap_or('\\');
+        literal::value(name, self.cursor.dialect, mark).text
     }
 }
