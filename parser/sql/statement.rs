@@ -45,6 +45,8 @@ pub enum Effect<'a> {
         /// `WITH HOLD`: it outlives its transaction.
         hold: bool,
     },
+    /// `FETCH … name`, `MOVE … name`.
+    Fetch(Cow<'a, str>),
     /// `CLOSE name`.
     Close(Cow<'a, str>),
     /// `CLOSE ALL`.
@@ -86,6 +88,7 @@ impl Effect<'_> {
             Effect::DeallocateAll => Effect::DeallocateAll,
             Effect::DiscardAll => Effect::DiscardAll,
             Effect::Declare { name, hold } => Effect::Declare { name: own(name), hold },
+            Effect::Fetch(name) => Effect::Fetch(own(name)),
             Effect::Close(name) => Effect::Close(own(name)),
             Effect::CloseAll => Effect::CloseAll,
             Effect::Begin => Effect::Begin,
@@ -122,7 +125,7 @@ pub fn prepared(body: &str, dialect: Dialect) -> Option<Cow<'_, str>> {
 /// The first letter tells most statements apart; a comment or a bracket before the verb costs a closer look.
 fn may_have_effect(text: &str) -> bool {
     let first = text.bytes().find(|byte| !byte.is_ascii_whitespace());
-    !matches!(first.map(|byte| byte | 0x20), None | Some(b'i' | b'u' | b'w' | b'f' | b'm' | b'l' | b'v'))
+    !matches!(first.map(|byte| byte | 0x20), None | Some(b'i' | b'u' | b'w' | b'l' | b'v'))
         && !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select"))
 }
 
@@ -131,6 +134,8 @@ fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     Some(match verb.len() {
         3 if is("end") && cursor.dialect.is_postgres() => Effect::Commit { chain: chain(cursor) },
         4 if is("drop") && cursor.eat("prepare") => Effect::Deallocate(name(cursor)?),
+        4 if is("move") && cursor.dialect.is_postgres() => fetch(cursor)?,
+        5 if is("fetch") && cursor.dialect.is_postgres() => fetch(cursor)?,
         5 if is("close") => close(cursor)?,
         5 if is("begin") && begins_transaction(cursor) => Effect::Begin,
         5 if is("start") && cursor.at("transaction") => Effect::Begin,
@@ -291,6 +296,19 @@ fn is_off(cursor: &Cursor<'_>) -> bool {
     ["false", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
+/// The name of the cursor stands at the end, behind `BACKWARD -5 FROM` at most.
+fn fetch<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let ends = |next: Option<Token>| next.is_none_or(|next| next.kind == Kind::Semicolon);
+    for _ in 0..4 {
+        if ends(cursor.peek_at(1)) {
+            break;
+        }
+        cursor.take();
+    }
+    let name = name(cursor)?;
+    ends(cursor.peek()).then_some(Effect::Fetch(name))
+}
+
 fn close<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     if cursor.at("all") {
         return Some(Effect::CloseAll);
@@ -387,6 +405,13 @@ mod tests {
                 Effect::Declare { name: "P".into(), hold: true },
             ),
             ("DECLARE a CURSOR WITHOUT HOLD FOR SELECT 1", Effect::Declare { name: "a".into(), hold: false }),
+            ("FETCH P", Effect::Fetch("p".into())),
+            ("FETCH BACKWARD -5 FROM P;", Effect::Fetch("p".into())),
+            ("move absolute 7 in \"P\"", Effect::Fetch("P".into())),
+            ("FETCH FORWARD ALL FROM next", Effect::Fetch("next".into())),
+            ("FETCH 1 FROM a b c d", Effect::None),
+            ("FETCH 1", Effect::None),
+            ("MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE", Effect::None),
             ("CLOSE P", Effect::Close("p".into())),
             ("CLOSE \"all\"", Effect::Close("all".into())),
             ("CLOSE ALL", Effect::CloseAll),

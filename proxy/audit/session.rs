@@ -263,6 +263,7 @@ impl Session {
         let (name, runs) = match &text.effect {
             Effect::Execute(name) => (name, true),
             Effect::Explain(name) => (name, false),
+            Effect::Fetch(name) => return self.resolve_cursor(name, text, statement),
             _ => return,
         };
         let prepared = self.names.statement(name.as_bytes());
@@ -276,6 +277,14 @@ impl Session {
             statement.what = What::Sql(Rc::new(resolved));
         }
         statement.prepared = prepared.filter(|_| runs).map(Rc::clone);
+    }
+
+    /// `FETCH name` reads the tables of its cursor.
+    fn resolve_cursor(&self, name: &str, text: &Text, statement: &mut Statement) {
+        let portal = self.names.portal(name.as_bytes()).filter(|_| statement.end.was_run());
+        if let Some(declared) = portal.and_then(|portal| portal.prepared.text.as_ref()) {
+            statement.what = What::Sql(Rc::new(text.fetching(declared)));
+        }
     }
 
     /// What a statement changes for those that follow.

@@ -57,13 +57,18 @@ impl Text {
     /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement, and without the
     /// arguments that are secret there.
     pub(crate) fn executing(&self, prepared: &Self, dialect: Dialect) -> Self {
+        self.fetching(prepared).explaining(prepared, dialect)
+    }
+
+    /// The same text, with the tables of another.
+    pub(crate) fn fetching(&self, declared: &Self) -> Self {
         let own = &self.form.class;
         let mut class = own.clone();
-        let runs = &prepared.form.class;
+        let runs = &declared.form.class;
         // CREATE TABLE … AS EXECUTE has one of its own.
         class.tables.extend(runs.tables.iter().filter(|one| !own.tables.contains(one)).cloned());
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
-        self.with(class).explaining(prepared, dialect)
+        self.with(class)
     }
 
     /// `EXPLAIN EXECUTE name` touches no table, but its arguments are those of what it explains.

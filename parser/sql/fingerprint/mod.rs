@@ -226,7 +226,8 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
 
     /// May `token` be the sign of a number after it?
     fn is_sign(&self, token: Token) -> bool {
-        let sign = token.end - token.start == 1 && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'));
+        let sign = token.end - token.start == 1
+            && matches!(self.text.as_bytes().get(token.start), Some(b'-' | b'+'));
         sign && (!self.after_operand() || self.after(b"mod"))
     }
 

@@ -78,7 +78,9 @@ impl Dropped {
     /// It stands elsewhere as well.
     fn keep(&mut self, number: u32) {
         let runs = self.runs.get_mut(..self.count).unwrap_or_default();
-        let Some(run) = runs.iter_mut().find(|(first, last)| (*first..=*last).contains(&number)) else { return };
+        let Some(run) = runs.iter_mut().find(|(first, last)| (*first..=*last).contains(&number)) else {
+            return;
+        };
         let (first, last) = *run;
         // An empty one counts for nothing.
         *run = (first, number.wrapping_sub(1));
@@ -91,7 +93,9 @@ impl Dropped {
 
     fn place(&self, number: u32) -> u32 {
         let runs = self.runs.get(..self.count).unwrap_or_default();
-        let gone = |(first, last): &(u32, u32)| (*last).min(number.saturating_sub(1)).saturating_add(1).saturating_sub(*first);
+        let gone = |(first, last): &(u32, u32)| {
+            (*last).min(number.saturating_sub(1)).saturating_add(1).saturating_sub(*first)
+        };
         number.saturating_sub(runs.iter().map(gone).sum())
     }
 }

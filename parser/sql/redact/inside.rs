@@ -91,8 +91,10 @@ impl Walk<'_, '_> {
     /// MySQL's `@'my password' = '…'`
     fn names_variable(&mut self, token: Token) -> bool {
         let at = self.last.is_some_and(|last| last.end == token.start) && self.last_spelling() == "@";
-        let assigned = self.cursor.peek().is_some_and(|next| matches!(self.cursor.spelling(next), "=" | ":="));
-        let secret = at && assigned && !self.about.is_secret() && name::is_secret_variable(&self.value(token).text);
+        let assigned =
+            self.cursor.peek().is_some_and(|next| matches!(self.cursor.spelling(next), "=" | ":="));
+        let secret =
+            at && assigned && !self.about.is_secret() && name::is_secret_variable(&self.value(token).text);
         if secret {
             self.next = if self.about == About::Set { Next::Passwords } else { Next::Password };
         }

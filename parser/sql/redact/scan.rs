@@ -222,8 +222,8 @@ fn is_escape(byte: u8) -> bool {
 /// What any announcement of a secret has in it, in a statement that is not about rows.
 const ANNOUNCEMENTS: [&[u8]; 27] = [
     b"role", b"user", b"group", b"serve", b"dentif", b"option", b"rogra", b"secre", b"token", b"crede",
-    b"nnect", b"conni", b"phras", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pw",
-    b"accou", b"princ", b"subsc", b"t_auth", b"pass", b"key_s", b"@key",
+    b"nnect", b"conni", b"phras", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pw", b"accou",
+    b"princ", b"subsc", b"t_auth", b"pass", b"key_s", b"@key",
 ];
 
 /// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.

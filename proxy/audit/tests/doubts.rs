@@ -159,6 +159,22 @@ fn a_cursor_is_a_portal_of_its_name() {
 }
 
 #[test]
+fn a_fetch_reads_the_tables_of_its_cursor() {
+    let mut stage = Stage::new();
+    let tables = |stage: &mut Stage, text: &str| {
+        stage.within(text, text.split(' ').next().unwrap());
+        let operation = stage.last().operation.unwrap();
+        (operation.kind, operation.tables_involved.join(" "))
+    };
+    stage.within("begin", "BEGIN").within("declare \"P\" cursor for select * from t, s.u", "DECLARE CURSOR");
+    assert_eq!(tables(&mut stage, "FETCH 5 FROM \"P\""), ("FETCH".into(), "t s.u".into()));
+    assert_eq!(tables(&mut stage, "MOVE BACKWARD ALL IN \"P\";"), ("MOVE".into(), "t s.u".into()));
+    assert_eq!(tables(&mut stage, "FETCH p"), ("FETCH".into(), String::new()));
+    stage.within("close \"P\"", "CLOSE CURSOR");
+    assert_eq!(tables(&mut stage, "FETCH \"P\""), ("FETCH".into(), String::new()));
+}
+
+#[test]
 fn rows_of_a_rule_are_not_those_of_the_statement() {
     let mut stage = Stage::new();
     stage.query("insert into t values (1)", rows("INSERT 0 1", 4)).idle();
