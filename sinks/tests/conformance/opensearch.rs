@@ -173,6 +173,13 @@ impl Destination for OpenSearch {
 
     /// By what it does itself on a disk that is full: indices that take no writes.
     fn refuse(&mut self, refusal: Refusal) {
+        // First: a cluster that only reads takes no settings of an index.
+        let all = if refusal == Refusal::All { json!(true) } else { Value::Null };
+        self.ask(
+            "PUT",
+            "/_cluster/settings",
+            Some(&json!({"persistent": {"cluster.blocks.read_only": all}})),
+        );
         if refusal == Refusal::Some {
             let mapping = json!({"mappings": {"dynamic": false, "properties": {"seq": {"type": "long"}}}});
             self.ask("PUT", &format!("/{FIRST_DAY}"), Some(&mapping));
@@ -180,12 +187,6 @@ impl Destination for OpenSearch {
         } else if refusal == Refusal::None {
             self.ask("PUT", "/trial-*/_settings", Some(&json!({"index.blocks.write": null})));
         }
-        let all = if refusal == Refusal::All { json!(true) } else { Value::Null };
-        self.ask(
-            "PUT",
-            "/_cluster/settings",
-            Some(&json!({"persistent": {"cluster.blocks.read_only": all}})),
-        );
     }
 
     fn is_ordered(&self) -> bool {
