@@ -71,6 +71,23 @@ pub enum Server {
     Mariadb(u32),
 }
 
+impl Server {
+    /// By the version that a server of MySQL's protocol announces. A MariaDB says so, before 11 behind `5.5.5-`.
+    #[must_use]
+    pub fn of(version: &str) -> Self {
+        let mariadb = version.contains("MariaDB");
+        let own = version.strip_prefix("5.5.5-").filter(|_| mariadb).unwrap_or(version);
+        let mut parts =
+            own.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0).min(99));
+        let mut part = || parts.next().unwrap_or(0);
+        match (part() * 10_000 + part() * 100 + part(), mariadb) {
+            (0, _) => Self::Unknown,
+            (number, true) => Self::Mariadb(number),
+            (number, false) => Self::Mysql(number),
+        }
+    }
+}
+
 impl Dialect {
     /// PostgreSQL with its default settings.
     pub const POSTGRES: Self = Self::Postgres { standard_conforming_strings: true };
@@ -78,7 +95,30 @@ impl Dialect {
     pub const MYSQL: Self =
         Self::Mysql { ansi_quotes: false, no_backslash_escapes: false, server: Server::Unknown };
 
-    pub(crate) fn is_postgres(self) -> bool {
+    /// Whether it is PostgreSQL's.
+    #[must_use]
+    pub fn is_postgres(self) -> bool {
         matches!(self, Self::Postgres { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_who_it_is() {
+        for (version, server) in [
+            ("5.5.5-10.11.19-MariaDB-0+deb12u1", Server::Mariadb(101_119)),
+            ("11.4.2-MariaDB-log", Server::Mariadb(110_402)),
+            ("9.7.0", Server::Mysql(90_700)),
+            ("8.0.36-0ubuntu0.22.04.1", Server::Mysql(80_036)),
+            ("5.7.44-log", Server::Mysql(50_744)),
+            ("8.4", Server::Mysql(80_400)),
+            ("", Server::Unknown),
+            ("nonsense", Server::Unknown),
+        ] {
+            assert_eq!(Server::of(version), server, "{version}");
+        }
     }
 }

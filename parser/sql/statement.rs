@@ -71,6 +71,20 @@ pub enum Effect<'a> {
     Release(Cow<'a, str>),
     /// `ROLLBACK [WORK] TO [SAVEPOINT] name`.
     RollbackTo(Cow<'a, str>),
+    /// MySQL's SET of what decides how the texts behind it are read.
+    Set {
+        /// Whether `"…"` is an identifier now, where that was set.
+        ansi_quotes: Option<bool>,
+        /// MySQL's name of the character set that the client writes in, where that was set.
+        charset: Option<Cow<'a, str>>,
+    },
+    /// MySQL's `USE name`: the schema of names without one.
+    Use(Cow<'a, str>),
+    /// MySQL's `KILL`: another session, or its statement, is to end.
+    Kill {
+        /// Its number, where the text tells it.
+        session: Option<u32>,
+    },
 }
 
 impl Effect<'_> {
@@ -98,13 +112,16 @@ impl Effect<'_> {
             Effect::Savepoint(name) => Effect::Savepoint(own(name)),
             Effect::Release(name) => Effect::Release(own(name)),
             Effect::RollbackTo(name) => Effect::RollbackTo(own(name)),
+            Effect::Set { ansi_quotes, charset } => Effect::Set { ansi_quotes, charset: charset.map(own) },
+            Effect::Use(name) => Effect::Use(own(name)),
+            Effect::Kill { session } => Effect::Kill { session },
         }
     }
 }
 
 /// The effect of one statement (see [`split`](super::split())).
 pub fn effect(text: &str, dialect: Dialect) -> Effect<'_> {
-    if !may_have_effect(text) {
+    if !may_have_effect(text, dialect) {
         return Effect::None;
     }
     let mut cursor = Cursor::new(text, dialect);
@@ -123,15 +140,20 @@ pub fn prepared(body: &str, dialect: Dialect) -> Option<Cow<'_, str>> {
 }
 
 /// The first letter tells most statements apart; a comment or a bracket before the verb costs a closer look.
-fn may_have_effect(text: &str) -> bool {
+fn may_have_effect(text: &str, dialect: Dialect) -> bool {
     let first = text.bytes().find(|byte| !byte.is_ascii_whitespace());
-    !matches!(first.map(|byte| byte | 0x20), None | Some(b'i' | b'u' | b'w' | b'l' | b'v'))
-        && !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select"))
+    match first.map(|byte| byte | 0x20) {
+        None | Some(b'i' | b'w' | b'l' | b'v') => false,
+        // UPDATE, or MySQL's USE.
+        Some(b'u') => !dialect.is_postgres(),
+        _ => !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select")),
+    }
 }
 
 fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     let is = |word: &str| verb.eq_ignore_ascii_case(word);
     Some(match verb.len() {
+        2..=4 if !cursor.dialect.is_postgres() && !is("drop") => own(verb, cursor)?,
         3 if is("end") && cursor.dialect.is_postgres() => Effect::Commit { chain: chain(cursor) },
         4 if is("drop") && cursor.eat("prepare") => Effect::Deallocate(name(cursor)?),
         4 if is("move") && cursor.dialect.is_postgres() => fetch(cursor)?,
@@ -157,6 +179,17 @@ fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         10 if is("deallocate") => deallocate(cursor)?,
         _ => return None,
     })
+}
+
+/// What MySQL alone has.
+fn own<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    match verb.to_ascii_lowercase().as_str() {
+        "set" => mysql::effect::set(cursor),
+        "use" => mysql::effect::choose(cursor),
+        "kill" => mysql::effect::kill(cursor),
+        "xa" => mysql::effect::xa(cursor),
+        _ => None,
+    }
 }
 
 /// In MySQL `BEGIN NOT ATOMIC` is a block, and so is `BEGIN statement` in sql_mode ORACLE.

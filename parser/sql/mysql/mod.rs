@@ -13,12 +13,14 @@
 //! | `definition`, `account`, `command` | the heads of all other statements |
 //! | `verb` | their first words |
 //! | `literal` | what a string says |
+//! | `effect` | what SET, USE, KILL and XA do to the session |
 
 mod account;
 mod brackets;
 mod command;
 mod compound;
 mod definition;
+pub(in crate::sql) mod effect;
 mod frame;
 pub(in crate::sql) mod literal;
 mod reader;

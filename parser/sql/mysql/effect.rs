@@ -1,0 +1,242 @@
+//! What only statements of MySQL do to their session: SET of what decides how texts are read, USE, KILL, XA.
+
+use std::borrow::Cow;
+
+use crate::sql::cursor::Cursor;
+use crate::sql::lexer::{Kind, Token};
+use crate::sql::name::unquoted;
+use crate::sql::statement::Effect;
+
+use super::value;
+
+/// Modes of sql_mode that make an identifier of `"…"`. Those behind the second are MariaDB's, and of MySQL before 8.0.
+/// <https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html>, <https://mariadb.com/kb/en/sql-mode/>
+const QUOTING: [&str; 7] = ["ANSI_QUOTES", "ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"];
+/// `ANSI_QUOTES` where the mode is a number.
+const ANSI_QUOTES: u64 = 4;
+
+/// `SET NAMES`, `SET CHARACTER SET`, and assignments to `sql_mode` and `character_set_client` of the session. Behind SET.
+pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let (mut ansi_quotes, mut charset) = (None, None);
+    while cursor.peek().is_some() {
+        if cursor.eat("names") || cursor.eat_words(&["character", "set"]) || cursor.eat("charset") {
+            charset = word(cursor).or(charset);
+            to_comma(cursor, |_, _| {});
+            continue;
+        }
+        match variable(cursor)? {
+            name if name.eq_ignore_ascii_case("sql_mode") => ansi_quotes = mode(cursor).or(ansi_quotes),
+            name if name.eq_ignore_ascii_case("character_set_client") => {
+                charset = word(cursor).or(charset);
+                to_comma(cursor, |_, _| {});
+            }
+            _ => to_comma(cursor, |_, _| {}),
+        }
+    }
+    let found = ansi_quotes.is_some() || charset.is_some();
+    found.then_some(Effect::Set { ansi_quotes, charset })
+}
+
+/// The name of the session's variable that is assigned next; empty for another's. Behind its `=`.
+fn variable<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
+    let (mut name, mut own) = ("", true);
+    while let Some(token) = cursor.take() {
+        let spelling = cursor.spelling(token);
+        match token.kind {
+            Kind::Word
+                if ["global", "persist", "persist_only"].iter().any(|s| spelling.eq_ignore_ascii_case(s)) =>
+            {
+                own = false;
+            }
+            Kind::Word => name = spelling,
+            // A variable of the user's, not of the system's.
+            Kind::Operator if spelling == "@" => own = false,
+            Kind::Operator if spelling == "=" => break,
+            Kind::Colon => break,
+            Kind::Comma | Kind::Semicolon => return Some(""),
+            _ => {}
+        }
+    }
+    Some(if own { name } else { "" })
+}
+
+/// A name, as a word or a string.
+fn word<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+    cursor.eat_kind(Kind::Operator);
+    let token = cursor.peek()?;
+    match token.kind {
+        Kind::Word | Kind::Quoted if !cursor.at("default") => Some(unquoted(cursor.text, token)),
+        Kind::String => value(cursor.spelling(token), cursor.dialect).map(Cow::Owned),
+        _ => None,
+    }
+}
+
+/// What the expression that comes next says of `ANSI_QUOTES`. Modes are added to what was and taken from it
+/// (`CONCAT(@@sql_mode, ',ANSI_QUOTES')`, `REPLACE(@@sql_mode, 'ANSI_QUOTES', '')`); what was saved before is most often what
+/// a session begins with.
+fn mode(cursor: &mut Cursor<'_>) -> Option<bool> {
+    let (mut builds, mut removes, mut named, mut number) = (false, false, false, None);
+    to_comma(cursor, |cursor, token| {
+        let spelling = cursor.spelling(token);
+        match token.kind {
+            Kind::Word if spelling.eq_ignore_ascii_case("sql_mode") => builds = true,
+            Kind::Word => {
+                removes |= ["replace", "list_drop"].iter().any(|name| spelling.eq_ignore_ascii_case(name));
+                named |= is_quoting(spelling);
+            }
+            Kind::String => {
+                named |= value(spelling, cursor.dialect).is_some_and(|modes| names_quoting(&modes))
+            }
+            Kind::Number => number = spelling.parse::<u64>().ok(),
+            _ => {}
+        }
+    });
+    match (builds, named) {
+        (true, true) => Some(!removes),
+        (true, false) => None,
+        (false, named) => Some(named || number.is_some_and(|modes| modes & ANSI_QUOTES != 0)),
+    }
+}
+
+fn names_quoting(modes: &str) -> bool {
+    modes.split(',').any(|mode| is_quoting(mode.trim()))
+}
+
+fn is_quoting(mode: &str) -> bool {
+    QUOTING.iter().any(|quoting| mode.eq_ignore_ascii_case(quoting))
+}
+
+/// Takes what is before the next comma that no bracket holds, and that comma.
+fn to_comma<'a>(cursor: &mut Cursor<'a>, mut tell: impl FnMut(&Cursor<'a>, Token)) {
+    let mut depth = 0_usize;
+    while let Some(token) = cursor.take() {
+        match token.kind {
+            Kind::Open => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Comma if depth == 0 => return,
+            _ => {}
+        }
+        tell(cursor, token);
+    }
+}
+
+/// `KILL [HARD | SOFT] [CONNECTION | QUERY] number`. Behind KILL.
+pub(in crate::sql) fn kill<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    cursor.skip(&["hard", "soft"]);
+    cursor.skip(&["connection", "query"]);
+    let number = cursor.peek().filter(|token| token.kind == Kind::Number);
+    let session = number.and_then(|token| cursor.spelling(token).parse().ok());
+    Some(Effect::Kill { session })
+}
+
+/// `USE name`. Behind USE.
+pub(in crate::sql) fn choose<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    word(cursor).map(Effect::Use)
+}
+
+/// `XA START`, `XA COMMIT`, … Behind XA.
+/// <https://dev.mysql.com/doc/refman/8.4/en/xa-statements.html>
+pub(in crate::sql) fn xa<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    Some(match cursor.word().to_ascii_lowercase().as_str() {
+        "start" | "begin" => Effect::Begin,
+        "prepare" => Effect::PrepareTransaction,
+        "commit" => Effect::Commit { chain: false },
+        "rollback" => Effect::Rollback { chain: false },
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Dialect, effect};
+
+    fn quotes(text: &str) -> Option<bool> {
+        match effect(text, Dialect::MYSQL) {
+            Effect::Set { ansi_quotes, .. } => ansi_quotes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn charset(text: &str) -> Option<String> {
+        match effect(text, Dialect::MYSQL) {
+            Effect::Set { charset, .. } => charset.map(Cow::into_owned),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_mode_says_what_double_quotes_are() {
+        for (text, expected) in [
+            ("SET sql_mode = 'ANSI_QUOTES'", Some(true)),
+            ("set session sql_mode='STRICT_ALL_TABLES, ansi'", Some(true)),
+            ("SET @@sql_mode := 'NO_ZERO_DATE'", Some(false)),
+            ("SET @@session.sql_mode = ANSI_QUOTES", Some(true)),
+            ("SET sql_mode = ''", Some(false)),
+            ("SET sql_mode = 4", Some(true)),
+            ("SET sql_mode = DEFAULT", Some(false)),
+            ("SET SQL_MODE=@OLD_SQL_MODE", Some(false)),
+            ("SET a = 1, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES'), b = 2", Some(true)),
+            ("SET sql_mode = REPLACE(@@sql_mode, 'ANSI_QUOTES', '')", Some(false)),
+            ("SET sql_mode = 'ANSI', NAMES latin1", Some(true)),
+        ] {
+            assert_eq!(quotes(text), expected, "{text}");
+        }
+        for other in [
+            "SET GLOBAL sql_mode = 'ANSI_QUOTES'",
+            "SET @@global.sql_mode = 'ANSI_QUOTES'",
+            "SET @sql_mode = 'ANSI_QUOTES'",
+            "SET autocommit = 0",
+            "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+            "SET NAMES DEFAULT",
+            "SET PASSWORD = 'sql_mode'",
+            "SET",
+        ] {
+            assert_eq!(effect(other, Dialect::MYSQL), Effect::None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_character_set_of_texts() {
+        for (text, expected) in [
+            ("SET NAMES latin1", "latin1"),
+            ("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin'", "utf8mb4"),
+            ("set character set gbk", "gbk"),
+            ("SET CHARSET 'big5'", "big5"),
+            ("SET @@character_set_client = sjis, autocommit = 1", "sjis"),
+            ("SET SESSION character_set_client = 'cp1251'", "cp1251"),
+        ] {
+            assert_eq!(charset(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_is_killed() {
+        for (text, session) in [
+            ("KILL 7", Some(7)),
+            ("kill query 7", Some(7)),
+            ("KILL HARD CONNECTION 4294967296", None),
+            ("KILL QUERY ID 7", None),
+            ("KILL USER ana", None),
+            ("KILL @x", None),
+        ] {
+            assert_eq!(effect(text, Dialect::MYSQL), Effect::Kill { session }, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_else_there_is() {
+        for (text, expected) in [
+            ("USE `Shop`", Effect::Use("Shop".into())),
+            (" use shop;", Effect::Use("shop".into())),
+            ("UPDATE t SET a = 1", Effect::None),
+            ("XA START 'x'", Effect::Begin),
+            ("XA END 'x'", Effect::None),
+            ("XA COMMIT 'x' ONE PHASE", Effect::Commit { chain: false }),
+            ("XA ROLLBACK 'x'", Effect::Rollback { chain: false }),
+            ("XA PREPARE 'x'", Effect::PrepareTransaction),
+        ] {
+            assert_eq!(effect(text, Dialect::MYSQL), expected, "{text}");
+        }
+    }
+}
