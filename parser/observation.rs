@@ -78,6 +78,8 @@ pub enum Observation<B> {
     },
     /// What had completed since the last `Ready` was undone when it was to be committed.
     CommitFailed(Failure<B>),
+    /// The session's transaction behind what was settled last, where the same question has more answers to come.
+    Turned(TransactionStatus),
     /// The server is ready for the next question.
     Ready(TransactionStatus),
     /// The server ended the session on its own.
@@ -316,6 +318,7 @@ impl<B> Observation<B> {
             Self::Attributes { attributes } => Observation::Attributes { attributes: f(attributes) },
             Self::File { name } => Observation::File { name: f(name) },
             Self::Hashed { sha256 } => Observation::Hashed { sha256: f(sha256) },
+            Self::Turned(status) => Observation::Turned(status),
             Self::Ready(status) => Observation::Ready(status),
             Self::Ended(failure) => Observation::Ended(failure.map(f)),
             Self::Blind { reason } => Observation::Blind { reason },

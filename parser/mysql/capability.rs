@@ -15,6 +15,7 @@ impl Capabilities {
     pub(super) const PROTOCOL_41: Self = Self::bit(9);
     const SSL: Self = Self::bit(11);
     pub(super) const SECURE_CONNECTION: Self = Self::bit(15);
+    pub(super) const MULTI_STATEMENTS: Self = Self::bit(16);
     pub(super) const PLUGIN_AUTH: Self = Self::bit(19);
     pub(super) const CONNECT_ATTRS: Self = Self::bit(20);
     pub(super) const PLUGIN_AUTH_LENENC: Self = Self::bit(21);
@@ -54,6 +55,11 @@ impl Capabilities {
     /// Those that are among both.
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// The same, with `flag` or without.
+    pub(super) fn with(self, flag: Self, set: bool) -> Self {
+        Self(if set { self.0 | flag.0 } else { self.0 & !flag.0 })
     }
 
     /// One of the eight bytes, as they are sent.

@@ -95,6 +95,11 @@ impl Kind {
         self == Self::Other(Some(0x1f))
     }
 
+    /// Whether it says if a text may be of several statements: COM_SET_OPTION.
+    pub(super) fn sets_option(self) -> bool {
+        self == Self::Other(Some(0x1b))
+    }
+
     /// Whether it takes its leave.
     pub(super) fn is_quit(self) -> bool {
         self == Self::Other(Some(0x01))

@@ -5,6 +5,7 @@
 //! * `packet`: length, sequence number, payload. `framer`: packets, of any cut of the stream.
 //! * `capability`: what both sides may agree on, and what of it is followed here.
 //! * `rewrite`: the few bytes that are changed as they pass: capabilities, and a redirection around the proxy.
+//! * `charset`: how a session's text is read.
 //! * `greeting`, `login`: the connection phase, a direction each.
 //! * `command`: what the client asks. `answer`: OK, EOF and ERR. `response`: how the packets of an answer follow.
 //! * `pipeline`: what was asked and not yet answered; ties answers to questions.
@@ -13,6 +14,7 @@
 
 mod answer;
 mod capability;
+mod charset;
 mod command;
 mod field;
 mod framer;
@@ -25,5 +27,6 @@ mod rewrite;
 mod session;
 pub mod values;
 
+pub use charset::{encoding_of_charset, encoding_of_collation};
 pub use login::Login;
 pub use session::Mysql;

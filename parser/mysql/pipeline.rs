@@ -240,6 +240,12 @@ impl Pipeline {
         self.status = status;
     }
 
+    /// Tells whether the server takes several statements in a text.
+    pub(super) fn tell_statements(&self, out: &mut impl Observer) {
+        let value: &[u8] = if self.agreed.has(Capabilities::MULTI_STATEMENTS) { b"on" } else { b"off" };
+        out.observe(Observation::Parameter { name: b"multi_statements", value });
+    }
+
     /// Tells what the server says has changed in the session.
     pub(super) fn change(&mut self, done: &Done<'_>, out: &mut impl Observer) {
         self.turn(done.status, out);
@@ -267,9 +273,17 @@ impl Pipeline {
         if self.asked.front_kind().is_some_and(Kind::forgets_statements) {
             self.last_prepared = None;
         }
+        if let Some((entry, body, _)) = self.asked.front()
+            && entry.kind.sets_option()
+        {
+            // 0 takes several statements, 1 does not.
+            self.agreed = self.agreed.with(Capabilities::MULTI_STATEMENTS, body.starts_with(&[0, 0]));
+            self.tell_statements(out);
+        }
         let several = self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Results);
         if several && done.status.has(Status::MORE_RESULTS) {
             (self.stage, self.told) = (Stage::First, true);
+            out.observe(Observation::Turned(self.transaction()));
         } else {
             self.finish(at, out);
         }

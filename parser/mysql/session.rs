@@ -1,7 +1,8 @@
 //! [`Mysql`]: one session, both directions.
 
 use crate::wire::{
-    Answer, Farewell, Limits, Nanos, Observation, Observer, Opening, Rest, TransactionStatus, Violation, Wire,
+    Answer, CancelKey, Farewell, KeyPair, Limits, Nanos, Observation, Observer, Opening, Rest,
+    TransactionStatus, Violation, Wire,
 };
 
 use super::{
@@ -38,6 +39,8 @@ struct State {
     phase: Phase,
     /// What the server offers, as far as it was passed on.
     offered: Capabilities,
+    /// The session's number, until it is asked for.
+    thread: Option<u32>,
     /// Proofs that the client sent in the login at hand.
     rounds: u32,
     pipeline: Pipeline,
@@ -68,6 +71,7 @@ impl Mysql {
             limits,
             phase: Phase::New,
             offered: Capabilities::default(),
+            thread: None,
             rounds: 0,
             pipeline: Pipeline::default(),
             next_number: 0,
@@ -148,9 +152,17 @@ impl Wire for Mysql {
         self.state.terminated
     }
 
+    /// There is no secret: KILL is a statement like others, and the server says who may.
+    fn take_cancel_key(&mut self) -> Option<KeyPair> {
+        let pid = self.state.thread.take()?;
+        Some(KeyPair { ours: CancelKey { pid, secret: Vec::new() }, real: Vec::new() })
+    }
+
     fn farewell(&self, farewell: Farewell<'_>) -> Vec<u8> {
         let (code, sql_state, message) = match farewell {
             Farewell::Shutdown => (1053, "08S01", "Server shutdown in progress"),
+            // The number is the client library's own: so it speaks of a server that it cannot reach itself.
+            Farewell::Unreachable(why) if self.state.phase == Phase::New => (2003, "HY000", why),
             Farewell::Unreachable(why) => (1158, "08S01", why),
             Farewell::TooMany => (1040, "08004", "Too many connections"),
             Farewell::LoginTimeout => (1159, "08S01", "Got timeout reading communication packets"),
@@ -293,6 +305,7 @@ impl State {
         let greeting = Greeting::parse(packet.body).ok_or("a greeting that cannot be read")?;
         self.phase = Phase::Greeted;
         self.offered = greeting.capabilities;
+        self.thread = Some(greeting.thread);
         out.observe(Observation::Backend { pid: greeting.thread });
         out.observe(Observation::Parameter { name: b"server_version", value: greeting.version });
         self.pipeline.turn(answer::Status(greeting.status), out);
@@ -310,6 +323,7 @@ impl State {
             login::Step::Switch(method) => out.observe(Observation::Authentication { method }),
             login::Step::Done(done) => {
                 (self.phase, self.rounds) = (Phase::Running, 0);
+                self.pipeline.tell_statements(out);
                 out.observe(Observation::LoggedIn { at });
                 self.pipeline.change(&done, out);
             }

@@ -1,6 +1,6 @@
 //! The parameters of many rows at once: MariaDB's COM_STMT_BULK_EXECUTE.
 
-use super::{types::Type, value};
+use super::{known, types::Type, value};
 use crate::reader::Reader;
 
 /// Types come ahead of the rows.
@@ -24,7 +24,7 @@ pub enum Cell<'a> {
 #[derive(Clone, Debug)]
 pub struct BulkParameters<'a> {
     types: &'a [[u8; 2]],
-    known: &'a [u16],
+    known: &'a [u32],
     columns: usize,
     column: usize,
     cells: Reader<'a>,
@@ -35,13 +35,13 @@ impl<'a> BulkParameters<'a> {
     /// Over [`Ask::Run`](crate::wire::Ask::Run)'s parameters, of a statement that has `declared` of them. `known` are the
     /// types that were sent last.
     #[must_use]
-    pub fn new(body: &'a [u8], declared: u16, known: &'a [u16]) -> Self {
+    pub fn new(body: &'a [u8], declared: u16, known: &'a [u32]) -> Self {
         let none =
             Self { types: &[], known, columns: 0, column: 0, cells: Reader::new(b""), truncated: true };
         Self::open(body, declared.into(), known).unwrap_or(none)
     }
 
-    fn open(body: &'a [u8], columns: usize, known: &'a [u16]) -> Option<Self> {
+    fn open(body: &'a [u8], columns: usize, known: &'a [u32]) -> Option<Self> {
         let mut cells = Reader::new(body);
         let with_types = cells.u16_le()? & TYPES != 0;
         let types = if with_types { cells.bytes(columns * 2)?.as_chunks().0 } else { &[] };
@@ -67,7 +67,7 @@ impl<'a> BulkParameters<'a> {
 
     fn read(&mut self) -> Option<(u16, Cell<'a>)> {
         let sent = self.types.get(self.column).map(|field| u16::from_le_bytes(*field));
-        let kind = sent.or_else(|| self.known.get(self.column).copied())?;
+        let kind = sent.or_else(|| known(self.known, self.column))?;
         let cell = match self.cells.u8()? {
             0 => Cell::Value(value::take(&mut self.cells, Type::of(kind).kind())?),
             1 => Cell::Null,

@@ -18,6 +18,13 @@ pub use parameters::{Attributes, Parameter, Parameters};
 use self::types::Type;
 use crate::text::Encoding;
 
+/// Stands for a type that was not sent yet, where [`Parameters`] and [`BulkParameters`] take those that are known.
+pub const UNKNOWN_TYPE: u32 = u32::MAX;
+
+fn known(types: &[u32], place: usize) -> Option<u16> {
+    types.get(place).and_then(|kind| u16::try_from(*kind).ok())
+}
+
 /// Appends one value as JSON. `kind` is its type as the client sent it, with the flag of numbers without a sign;
 /// `None` is SQL NULL. `encoding` is the session's.
 ///

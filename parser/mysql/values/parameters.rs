@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::{types::Type, value};
+use super::{known, types::Type, value};
 use crate::{mysql::field, reader::Reader};
 
 /// Of COM_STMT_EXECUTE: the number of parameters is told, as there are some that have but a name.
@@ -31,7 +31,7 @@ pub struct Parameters<'a> {
     /// Types and names, where they were sent.
     types: Option<Reader<'a>>,
     /// Types that were sent with an earlier run.
-    known: &'a [u16],
+    known: &'a [u32],
     /// Places of those whose values were sent ahead.
     appended: &'a [u16],
     named: bool,
@@ -56,7 +56,7 @@ impl<'a> Parameters<'a> {
     /// they may have names, `known` the types that were sent last (they need not be sent again), and `appended` the
     /// places of parameters that were sent ahead by [`Ask::Append`](crate::wire::Ask::Append), which are passed over.
     #[must_use]
-    pub fn new(body: &'a [u8], declared: u16, named: bool, known: &'a [u16], appended: &'a [u16]) -> Self {
+    pub fn new(body: &'a [u8], declared: u16, named: bool, known: &'a [u32], appended: &'a [u16]) -> Self {
         let mut reader = Reader::new(body);
         let count = || {
             let flags = reader.u8()?;
@@ -81,7 +81,7 @@ impl<'a> Parameters<'a> {
         mut reader: Reader<'a>,
         count: usize,
         named: bool,
-        known: &'a [u16],
+        known: &'a [u32],
         appended: &'a [u16],
     ) -> Option<Self> {
         if count == 0 {
@@ -114,7 +114,7 @@ impl<'a> Parameters<'a> {
     fn read(&mut self) -> Option<Parameter<'a>> {
         let (kind, name) = match &mut self.types {
             Some(types) => kind_and_name(types, self.named)?,
-            None => (*self.known.get(self.seen)?, &b""[..]),
+            None => (known(self.known, self.seen)?, &b""[..]),
         };
         let null = self.nulls.get(self.seen / 8)? >> (self.seen % 8) & 1 == 1;
         let of = Type::of(kind);
@@ -126,7 +126,7 @@ impl<'a> Parameters<'a> {
     fn appended(&mut self) -> Option<Parameter<'a>> {
         let (kind, name) = match &mut self.types {
             Some(types) => kind_and_name(types, self.named)?,
-            None => (*self.known.get(self.seen)?, &b""[..]),
+            None => (known(self.known, self.seen)?, &b""[..]),
         };
         Some(Parameter { name, kind, value: Some(b"") })
     }

@@ -237,6 +237,7 @@ impl Seen {
                 format!("hashed {}", sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }
             Observation::CommitFailed(failure) => format!("commit {}", failed(&failure)),
+            Observation::Turned(status) => format!("turned {status:?}"),
             Observation::Ready(status) => format!("ready {status:?}"),
             Observation::Ended(failure) => format!("ended: {}", failed(&failure)),
             Observation::Blind { reason } => format!("BLIND {reason}"),
