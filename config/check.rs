@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{ByteSize, Config, Journal, Listen, Protocol, Upstream, key::Key, load::Reader, sink};
+use crate::{ByteSize, Config, Journal, Listen, Upstream, key::Key, load::Reader, sink};
 
 /// Names are in every event.
 const MAX_NAME_BYTES: usize = 128;
@@ -86,9 +86,6 @@ fn check_listeners(listeners: &[(Key, Listen)], admin: Option<SocketAddr>, reade
             );
         }
         taken.push((address.to_string(), listen.address));
-        if listen.protocol == Protocol::Mysql {
-            reader.refuse(&key.then("protocol"), "the MySQL wire is not there yet; only postgres is");
-        }
         let own = listeners.iter().find(|(_, own)| leads_to(&listen.upstream, own.address));
         if let Some((own, _)) = own {
             let own = own.then("address");

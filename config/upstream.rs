@@ -4,7 +4,7 @@ use crate::listen::{Protocol, Upstream};
 
 const EXAMPLE: &str = "write e.g. \"postgres://db.internal:5432?sslmode=disable\"";
 
-/// `scheme://host[:port][/][?sslmode=disable]`.
+/// `scheme://host[:port][/][?sslmode=disable]`, for MySQL `?ssl-mode=DISABLED`.
 pub(crate) fn parse(url: &str) -> Result<Upstream, String> {
     let (scheme, rest) =
         url.trim().split_once("://").ok_or_else(|| format!("no URL of a database; {EXAMPLE}"))?;
@@ -45,6 +45,10 @@ fn check_query(protocol: Protocol, query: &str) -> Result<(), String> {
             (Protocol::Postgres, "sslmode") if value == "disable" => {}
             (Protocol::Postgres, "sslmode") => {
                 return Err("TLS to the database is not there yet: use sslmode=disable".to_owned());
+            }
+            (Protocol::Mysql, "ssl-mode") if value.eq_ignore_ascii_case("disabled") => {}
+            (Protocol::Mysql, "ssl-mode") => {
+                return Err("TLS to the database is not there yet: use ssl-mode=DISABLED".to_owned());
             }
             _ => {
                 return Err(format!(
@@ -121,6 +125,7 @@ mod tests {
             ("postgres://[2001:db8::1]", Protocol::Postgres, "[2001:db8::1]:5432"),
             ("mysql://db", Protocol::Mysql, "db:3306"),
             ("mariadb://my_db:3307", Protocol::Mysql, "my_db:3307"),
+            ("mysql://db?ssl-mode=DISABLED", Protocol::Mysql, "db:3306"),
         ] {
             let upstream = parse(url).unwrap();
             assert_eq!((upstream.protocol, upstream.to_string().as_str()), (protocol, address), "{url}");
@@ -164,6 +169,10 @@ mod tests {
                 "TLS to the database is not there yet: use sslmode=disable"
             );
         }
+        assert_eq!(
+            refused("mysql://db?ssl-mode=REQUIRED"),
+            "TLS to the database is not there yet: use ssl-mode=DISABLED"
+        );
     }
 
     #[test]

@@ -218,9 +218,12 @@ pub struct Sql {
     /// Size of the result on the wire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_returned: Option<u64>,
-    /// Size of the COPY data that the client sent.
+    /// Size of the COPY data, or of the file, that the client sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_sent: Option<u64>,
+    /// The client's file that the server asked for, as it named it (`LOAD DATA LOCAL`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Whether it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,

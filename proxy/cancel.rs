@@ -1,9 +1,9 @@
-//! Cancel keys of all sessions: what a client was told, and what its server knows.
+//! Cancel keys of all sessions: what a client was told, and what its server knows; and whom a KILL aims at.
 //!
 //! A key is looked up once per cancel request and changed once per session: a lock will do.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -28,10 +28,17 @@ pub(crate) struct Target {
 type Told = (Vec<u8>, Target);
 
 /// The keys of all sessions. Process ids of different servers may be equal: the secret tells them apart.
+///
+/// Where the protocol has no secret (MySQL: KILL is a statement), a session is known by its server and number alone. That
+/// is asked when the KILL is told, a moment after it was done, so sessions that ended lately are still known.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     by_pid: Mutex<HashMap<u32, Vec<Told>>>,
+    ended: Mutex<VecDeque<(u32, Target)>>,
 }
+
+/// Sessions without a secret that ended lately and are still known.
+const ENDED: usize = 1_024;
 
 /// Holds a key; it is forgotten with this.
 #[derive(Debug)]
@@ -61,11 +68,33 @@ impl Keys {
         let by_pid = self.by_pid.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;
         for (secret, target) in by_pid.get(&key.pid)? {
-            if bool::from(secret.as_slice().ct_eq(&key.secret)) {
+            if !secret.is_empty() && bool::from(secret.as_slice().ct_eq(&key.secret)) {
                 found = Some(target.clone());
             }
         }
         found
+    }
+
+    /// The session that a server knows by this number, if it has no secret.
+    pub(crate) fn session_of(&self, pid: u32, upstream: &Arc<Upstream>) -> Option<Uuid> {
+        let of_server = |target: &Target| Arc::ptr_eq(&target.upstream, upstream);
+        let by_pid = self.by_pid.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = by_pid.get(&pid).map_or(&[][..], Vec::as_slice);
+        let open = told.iter().find(|(secret, target)| secret.is_empty() && of_server(target));
+        if let Some((_, target)) = open {
+            return Some(target.session);
+        }
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.iter().rev().find(|(known, target)| *known == pid && of_server(target)).map(|(_, t)| t.session)
+    }
+
+    /// A session without a secret has ended.
+    fn remember(&self, pid: u32, target: Target) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() == ENDED {
+            ended.pop_front();
+        }
+        ended.push_back((pid, target));
     }
 }
 
@@ -73,7 +102,9 @@ impl Drop for KeyGuard {
     fn drop(&mut self) {
         let mut by_pid = self.keys.by_pid.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sessions) = by_pid.get_mut(&self.pid) {
-            sessions.retain(|(_, target)| target.session != self.session);
+            let gone = sessions.extract_if(.., |(_, target)| target.session == self.session);
+            gone.filter(|(secret, _)| secret.is_empty())
+                .for_each(|(_, target)| self.keys.remember(self.pid, target));
             if sessions.is_empty() {
                 by_pid.remove(&self.pid);
             }
@@ -100,5 +131,20 @@ mod tests {
         assert!(keys.find(&CancelKey { pid: 7, secret: vec![] }).is_none());
         drop(one);
         assert!(keys.find(&key(1)).is_none());
+    }
+
+    #[test]
+    fn without_a_secret_a_session_is_found_by_its_server_even_when_it_has_just_ended() {
+        let keys = Arc::new(Keys::default());
+        let server = || Arc::new(Upstream { protocol: Protocol::Mysql, host: "db".into(), port: 3306 });
+        let (one, other) = (server(), server());
+        let key = CancelKey { pid: 7, secret: vec![] };
+        let pair = KeyPair { ours: key.clone(), real: vec![] };
+        let guard = keys.insert(pair, Uuid::from_u128(1), Arc::clone(&one));
+        assert_eq!(keys.session_of(7, &one), Some(Uuid::from_u128(1)));
+        assert!(keys.session_of(7, &other).is_none() && keys.session_of(8, &one).is_none());
+        assert!(keys.find(&key).is_none(), "nobody cancels by a number alone");
+        drop(guard);
+        assert_eq!(keys.session_of(7, &one), Some(Uuid::from_u128(1)));
     }
 }

@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
 use panoptes_config::Protocol;
 use panoptes_event::Uuid;
 use panoptes_parser::{
+    mysql::Mysql,
     postgres::{Postgres, SECRET_BYTES},
     wire::{CancelKey, Farewell, Limits, Nanos, Opening, Wire},
 };
@@ -44,8 +45,9 @@ pub(crate) async fn serve(
             Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream).await,
             Err(error) => warn!(%error, "no random bytes for a cancel key: the connection is refused"),
         },
-        // The configuration refuses it before.
-        Protocol::Mysql => {}
+        Protocol::Mysql => {
+            Connection::new(worker, opened, |limits, ()| Mysql::new(limits), ()).serve(stream).await;
+        }
     }
 }
 
@@ -136,7 +138,7 @@ impl<W: Wire> Connection<W> {
     }
 
     async fn session(mut self, mut client: Stream, mut first: Vec<u8>) {
-        let mut recorder = self.begin();
+        let (mut recorder, protocol) = (self.begin(), self.protocol());
         // The client's first message, perhaps with statements behind it; nothing where the server speaks first.
         let begun = self.wire.client(&mut first, clock::now(), &mut recorder);
         let dialled = match begun {
@@ -157,7 +159,7 @@ impl<W: Wire> Connection<W> {
                 recorder = pump.recorder;
                 if !pump.wire.is_logged_in() && !matches!(ending, Ending::ClientEof | Ending::ClientTerminate)
                 {
-                    recorder.fail(&ending);
+                    recorder.fail(&ending, protocol);
                 }
                 ending
             }
@@ -166,7 +168,7 @@ impl<W: Wire> Connection<W> {
                 // Whoever is gone already does not hear it.
                 let _ = client.write_all(&self.farewell(&ending)).await;
                 let _ = client.shutdown().await;
-                recorder.fail(&ending);
+                recorder.fail(&ending, protocol);
                 ending
             }
         };
@@ -189,6 +191,10 @@ impl<W: Wire> Connection<W> {
         Ending::Unreachable(reason)
     }
 
+    fn protocol(&self) -> Protocol {
+        self.opened.upstream.protocol
+    }
+
     fn farewell(&self, ending: &Ending) -> Vec<u8> {
         match ending {
             Ending::TooMany => self.wire.farewell(Farewell::TooMany),
@@ -202,7 +208,7 @@ impl<W: Wire> Connection<W> {
         debug!(client = %self.opened.client, reason = ending.detail(), "refused");
         self.worker.metrics.ended(&ending);
         let mut recorder = self.begin();
-        recorder.fail(&ending);
+        recorder.fail(&ending, self.protocol());
         recorder.note(Note::Ended { at: clock::now(), ending });
     }
 

@@ -57,6 +57,7 @@ pub use panoptes_parser::sql::Dialect;
 
 use admin::Health;
 use audit::Auditor;
+use cancel::Keys;
 use capture::{BATCH_BYTES, Queue};
 use listener::Listener;
 use metrics::Metrics;
@@ -85,9 +86,10 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
     let health = Health::new(&listeners, &journal, &metrics);
     let admin = config.admin.address.map(|address| runtime.block_on(admin::bind(address))).transpose()?;
 
-    let (queues, auditors) = start_auditors(config, &origin, &journal, &metrics)?;
+    let keys = Arc::default();
+    let (queues, auditors) = start_auditors(config, &origin, &journal, &keys, &metrics)?;
     let (drain, draining) = watch::channel(Drain::No);
-    let workers = start_workers(config, listeners, queues, &metrics, &draining)?;
+    let workers = start_workers(config, listeners, queues, &keys, &metrics, &draining)?;
 
     runtime.block_on(async {
         tokio::select! {
@@ -138,6 +140,7 @@ fn start_auditors(
     config: &Config,
     origin: &Origin,
     journal: &Journal,
+    keys: &Arc<Keys>,
     metrics: &Arc<Metrics>,
 ) -> Result<(Vec<Queue>, Vec<JoinHandle<()>>), Error> {
     let threads = config.audit.threads.max(1);
@@ -147,11 +150,11 @@ fn start_auditors(
     for place in 0..threads {
         let (queue, batches) = Queue::new(queued);
         let (config, origin) = (config.clone(), origin.clone());
-        let (journal, metrics) = (journal.clone(), Arc::clone(metrics));
+        let (journal, keys, metrics) = (journal.clone(), Arc::clone(keys), Arc::clone(metrics));
         let handle = thread::Builder::new()
             .name(format!("audit-{place}"))
             .stack_size(audit::STACK_BYTES)
-            .spawn(move || Auditor::new(origin, &config, journal, metrics).run(&batches))
+            .spawn(move || Auditor::new(origin, &config, journal, keys, metrics).run(&batches))
             .map_err(Error::Start)?;
         queues.push(queue);
         handles.push(handle);
@@ -163,6 +166,7 @@ fn start_workers(
     config: &Config,
     listeners: Vec<Listener>,
     queues: Vec<Queue>,
+    keys: &Arc<Keys>,
     metrics: &Arc<Metrics>,
     draining: &watch::Receiver<Drain>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
@@ -173,7 +177,7 @@ fn start_workers(
     let beats: Vec<Arc<Beat>> = (0..count).map(|_| Arc::default()).collect();
     let shared = Arc::new(Shared {
         limits: config.limits.clone(),
-        keys: Arc::default(),
+        keys: Arc::clone(keys),
         metrics: Arc::clone(metrics),
         on_full: config.journal.on_full,
         pacer: Pacer::start(beats.clone()).map_err(Error::Start)?,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use panoptes_config::Protocol;
 use panoptes_parser::wire::{Ask, Failure, Observation, Observer};
 
 use crate::{
@@ -31,15 +32,10 @@ impl Recorder {
     }
 
     /// A login that the proxy itself ended.
-    pub(crate) fn fail(&mut self, ending: &Ending) {
-        let message = ending.detail().unwrap_or(ending.as_str());
-        let sql_state: &[u8] = match ending {
-            Ending::ProtocolError(_) => b"08P01",
-            Ending::TooMany => b"53300",
-            Ending::Shutdown => b"57P01",
-            _ => b"08006",
-        };
-        let failure = Failure { sql_state, message: message.as_bytes(), position: 0, code: 0, fatal: true };
+    pub(crate) fn fail(&mut self, ending: &Ending, protocol: Protocol) {
+        let message = ending.detail().unwrap_or(ending.as_str()).as_bytes();
+        let (code, sql_state) = ending.error(protocol);
+        let failure = Failure { sql_state: sql_state.as_bytes(), message, position: 0, code, fatal: true };
         self.observe(Observation::LoginFailed { at: clock::now(), failure });
     }
 

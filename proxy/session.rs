@@ -89,6 +89,22 @@ impl Ending {
         }
     }
 
+    /// Its error, as the protocol's servers would tell it: a number of their own where they have one, and the SQLSTATE.
+    pub(crate) fn error(&self, protocol: Protocol) -> (u16, &'static str) {
+        match (protocol, self) {
+            (Protocol::Postgres, Self::ProtocolError(_)) => (0, "08P01"),
+            (Protocol::Postgres, Self::TooMany) => (0, "53300"),
+            (Protocol::Postgres, Self::Shutdown) => (0, "57P01"),
+            (Protocol::Postgres, _) => (0, "08006"),
+            (Protocol::Mysql, Self::ProtocolError(_)) => (1835, "HY000"),
+            (Protocol::Mysql, Self::TooMany) => (1040, "08004"),
+            (Protocol::Mysql, Self::Shutdown) => (1053, "08S01"),
+            (Protocol::Mysql, Self::Unreachable(_)) => (2003, "HY000"),
+            (Protocol::Mysql, Self::LoginTimeout) => (1159, "08S01"),
+            (Protocol::Mysql, _) => (1158, "08S01"),
+        }
+    }
+
     /// What more there is to say.
     pub(crate) fn detail(&self) -> Option<&str> {
         match self {

@@ -237,10 +237,6 @@ fn listeners_must_make_sense() {
         ]
     );
     assert_eq!(
-        refused_file(&LISTEN.replace("postgres://", "mysql://")),
-        ["panoptes.toml: listen[0].protocol: the MySQL wire is not there yet; only postgres is"]
-    );
-    assert_eq!(
         refused_file(&format!("{LISTEN}protocol = \"mysql\"\n")),
         [
             "panoptes.toml: listen[0]: protocol is mysql, but upstream is a postgres URL; make them agree, or leave protocol out"

@@ -107,15 +107,23 @@ pub(crate) fn write_statement(statement: &Statement, seq: u64, common: &Common, 
     let operation = statement.what.operation();
     tools.metrics_batch.count(operation.category, statement.end.outcome);
     let calendar = &mut tools.calendar;
-    tools.out.event(statement.id, Kind::Statement, statement.unix_micros, |event| {
+    let aside = statement.aside.as_deref();
+    let kill = aside.and_then(|aside| aside.kill.as_ref());
+    let kind = if kill.is_none() { Kind::Statement } else { Kind::Cancel };
+    tools.out.event(statement.id, kind, statement.unix_micros, |event| {
         common.begin(event, calendar, statement.unix_micros, Some(statement.duration_micros));
         event.encoded("operation", &operation.encoded);
         let mut sql = event.object("sql");
         write_text(statement, &mut sql);
         write_end(statement, &mut sql);
+        sql.optional("file", aside.and_then(|aside| aside.file.as_deref()));
         sql.end();
+        if let Some(aside) = aside.filter(|aside| !aside.request.is_empty()) {
+            event.encoded("request", &aside.request);
+        }
         common.session(event, seq).end();
         write_transaction(statement, event);
+        event.optional("cancel", kill);
     });
 }
 
@@ -144,7 +152,8 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: &Common, t
 /// Writes that someone asked to cancel another's statement.
 pub(crate) fn write_cancel(request: &CancelRequest, tools: &mut Tools) {
     let at = tools.anchor.unix_micros(request.opened.at);
-    let error = request.failure.as_ref().map(|why| Error { sql_state: "08006".into(), message: why.clone() });
+    let failed = |why: &String| Error { code: 0, sql_state: "08006".into(), message: why.clone() };
+    let error = request.failure.as_ref().map(failed);
     let cancel = Cancel {
         matched: request.target.is_some(),
         session_id: request.target,
@@ -199,7 +208,7 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
     let cut = if let What::Sql(text) = &statement.what { text.cut } else { None };
     write_truncated(cut, statement.parameters_truncated, sql);
     if let Some(prepared) = &statement.prepared {
-        write_json_string(sql.value("prepared"), &String::from_utf8_lossy(&prepared.name));
+        write_json_string(sql.value("prepared"), &prepared.shown());
     }
 }
 
@@ -253,7 +262,8 @@ pub(super) fn write_outcome(event: &mut json::Object<'_>, error: Option<&Error>)
 
 fn write_error(error: Option<&Error>, sql: &mut json::Object<'_>) {
     if let Some(error) = error {
-        sql.optional("errorCode", some(&error.sql_state))
+        let number = (error.code > 0).then(|| error.code.to_string());
+        sql.optional("errorCode", number.as_deref().or(some(&error.sql_state)))
             .optional("errorMessage", some(&error.message))
             .optional("sqlState", some(&error.sql_state));
     }

@@ -54,7 +54,7 @@ impl PassedOver {
 impl Session {
     pub(super) fn parse(&mut self, prepared: Rc<Prepared>, settled: Settled<&[u8]>, tools: &mut Tools) {
         match settled.answer {
-            Answer::Complete { .. } => {
+            Answer::Complete { .. } | Answer::Prepared { .. } => {
                 if !self.prepare(Rc::clone(&prepared), tools)
                     && let Some(text) = &prepared.text
                 {
@@ -135,6 +135,7 @@ impl Session {
                 self.settle_one(What::Command(Operated::command("Close", None)), settled, tools);
             }
             (Answer::Skipped | Answer::Lost, _) => {}
+            (_, Target::Statement) if !self.dialect.is_postgres() => self.close_numbered(name, tools),
             (_, Target::Statement) => self.names.deallocate(name),
             (_, Target::Portal) => self.names.close_portal(name),
         }
@@ -199,7 +200,7 @@ impl Session {
     }
 
     fn portal_statement(
-        &self,
+        &mut self,
         portal: Option<&Portal>,
         settled: Settled<&[u8]>,
         tools: &Tools,

@@ -1,7 +1,8 @@
 //! Who and where a session is, and the events that tell of it.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
+use panoptes_config::Protocol;
 use panoptes_event::{Blind, Db, Kind, Session, Transaction};
 use panoptes_parser::{
     sql::{self, Dialect},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     clock,
-    session::{Ending, Opened},
+    session::{Ending, Opened, Upstream},
 };
 
 /// So many times a session is told to be blind; one that provokes it would fill the journal.
@@ -28,16 +29,11 @@ const MAX_BLIND: u32 = 10;
 #[derive(Debug)]
 pub(crate) struct Identity {
     opened: Opened,
-    user: Option<String>,
-    database: Option<String>,
-    attributes: Map<String, Value>,
-    /// What the client calls itself, as it said it.
-    app: String,
-    /// The same as it is shown.
-    source_app: Option<String>,
+    who: Who,
+    /// Who it was, while a login within the session is awaited.
+    before: Option<Box<Who>>,
     pub(crate) server_version: Option<String>,
     pub(crate) server_pid: Option<u32>,
-    pub(crate) auth_method: Option<&'static str>,
     /// The error by which the server ended the session.
     pub(crate) ended_by: Option<Rc<Error>>,
     /// Number of the last event.
@@ -49,19 +45,28 @@ pub(crate) struct Identity {
     common: Common,
 }
 
+/// What a login says.
+#[derive(Debug, Default)]
+struct Who {
+    user: Option<String>,
+    database: Option<String>,
+    attributes: Map<String, Value>,
+    /// What the client calls itself, as it said it.
+    app: String,
+    /// The same as it is shown.
+    source_app: Option<String>,
+    auth_method: Option<&'static str>,
+}
+
 impl Identity {
     /// Of a session that was just opened.
     pub(crate) fn new(opened: Opened) -> Self {
         Self {
             opened,
-            user: None,
-            database: None,
-            attributes: Map::new(),
-            app: String::new(),
-            source_app: None,
+            who: Who::default(),
+            before: None,
             server_version: None,
             server_pid: None,
-            auth_method: None,
             ended_by: None,
             seq: 0,
             blind: 0,
@@ -70,27 +75,70 @@ impl Identity {
         }
     }
 
+    /// The database behind the session.
+    pub(crate) fn upstream(&self) -> &Arc<Upstream> {
+        &self.opened.upstream
+    }
+
+    /// A login within the session begins: until it is complete, it can go back.
+    pub(crate) fn begin_anew(&mut self) {
+        self.before = Some(Box::new(std::mem::take(&mut self.who)));
+    }
+
+    /// A login within the session was refused.
+    pub(crate) fn go_back(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.who = *before;
+        }
+        self.change();
+    }
+
+    /// How the login is proved.
+    pub(crate) fn authenticate(&mut self, method: &'static str) {
+        self.who.auth_method = Some(method);
+    }
+
+    /// The schema of names that are told without one.
+    pub(crate) fn choose(&mut self, name: String) {
+        self.who.database = Some(name).filter(|name| !name.is_empty());
+        self.change();
+    }
+
     /// A parameter of the login.
-    pub(crate) fn parameter(&mut self, name: &str, value: String) {
+    pub(crate) fn parameter(&mut self, name: &str, value: String, dialect: Dialect) {
+        match name {
+            "user" => self.who.user = Some(value),
+            "database" => self.choose(value),
+            _ => self.attribute(name, value, dialect),
+        }
+    }
+
+    /// The user that logs in, and the schema that it wants; empty for none.
+    pub(crate) fn log_in(&mut self, user: String, schema: String) {
+        self.who.user = Some(user).filter(|user| !user.is_empty());
+        self.choose(schema);
+    }
+
+    /// What else the client says of itself. Nothing of this is who it is.
+    pub(crate) fn attribute(&mut self, name: &str, value: String, dialect: Dialect) {
         let shown = match name {
-            "user" => return self.user = Some(value),
-            "database" => return self.database = Some(value),
-            "application_name" => {
-                self.call_app(value);
-                self.source_app.clone().unwrap_or_default()
+            "application_name" | "program_name" => {
+                self.call_app(value, dialect);
+                self.who.source_app.clone().unwrap_or_default()
             }
             _ if sql::is_secret_setting(name) => "[REDACTED]".to_owned(),
-            _ => sql::redact_value(&value, Dialect::POSTGRES).unwrap_or(value),
+            _ => sql::redact_value(&value, dialect).unwrap_or(value),
         };
-        self.attributes.insert(name.to_owned(), Value::String(shown));
+        self.who.attributes.insert(name.to_owned(), Value::String(shown));
     }
 
     /// What the client calls itself, less a password that somebody put there. Servers repeat it: it is looked at once.
-    pub(crate) fn call_app(&mut self, name: String) {
-        if name != self.app {
-            let shown = sql::redact_value(&name, Dialect::POSTGRES).unwrap_or_else(|| name.clone());
-            self.source_app = Some(shown).filter(|shown| !shown.is_empty());
-            self.app = name;
+    pub(crate) fn call_app(&mut self, name: String, dialect: Dialect) {
+        let who = &mut self.who;
+        if name != who.app {
+            let shown = sql::redact_value(&name, dialect).unwrap_or_else(|| name.clone());
+            who.source_app = Some(shown).filter(|shown| !shown.is_empty());
+            who.app = name;
         }
     }
 
@@ -104,7 +152,7 @@ impl Identity {
         if !std::mem::take(&mut self.stale) {
             return;
         }
-        self.common = Common::new(&tools.origin, self.source_app.as_deref(), &self.db(), &self.session());
+        self.common = Common::new(&tools.origin, self.who.source_app.as_deref(), &self.db(), &self.session());
     }
 
     /// Writes a statement's event, and tells its number in the session.
@@ -148,8 +196,10 @@ impl Identity {
             write_operation(event, "LOGIN");
             write_outcome(event, error);
             let mut session = self.common.session(event, seq);
-            session
-                .optional("attributes", Some(&self.attributes).filter(|attributes| !attributes.is_empty()));
+            session.optional(
+                "attributes",
+                Some(&self.who.attributes).filter(|attributes| !attributes.is_empty()),
+            );
             session.end();
         });
     }
@@ -157,7 +207,9 @@ impl Identity {
     /// Writes the end of the session.
     pub(crate) fn write_logout(&mut self, at: Nanos, ending: &Ending, tools: &mut Tools) {
         let ended = tools.anchor.unix_micros(at);
-        let told = ending.detail().map(|detail| Error { sql_state: "08P01".into(), message: detail.into() });
+        let (code, sql_state) = ending.error(self.opened.upstream.protocol);
+        let told =
+            ending.detail().map(|detail| Error { code, sql_state: sql_state.into(), message: detail.into() });
         let (seq, id) = (self.next(tools), tools.event_id(ended));
         let Tools { out, calendar, .. } = tools;
         out.event(id, Kind::Logout, ended, |event| {
@@ -208,21 +260,22 @@ impl Identity {
     }
 
     fn db(&self) -> Db {
-        // Where no database is named, it is that of the user's name.
-        let name = self.database.clone().or_else(|| self.user.clone());
-        Db {
-            name,
-            user: self.user.clone(),
-            server_version: self.server_version.clone(),
-            ..db(&self.opened.upstream)
+        let Who { user, database, .. } = &self.who;
+        let of_user = self.opened.upstream.protocol == Protocol::Postgres;
+        let mut db = db(&self.opened.upstream);
+        if self.server_version.as_ref().is_some_and(|version| version.contains("MariaDB")) {
+            db.engine = "mariadb".into();
         }
+        // Where no database is named, it is that of the user's name in PostgreSQL.
+        let name = database.clone().or_else(|| user.clone().filter(|_| of_user));
+        Db { name, user: user.clone(), server_version: self.server_version.clone(), ..db }
     }
 
     fn session(&self) -> Session {
         Session {
             id: self.opened.id,
             client: Some(self.opened.client.to_string()),
-            auth_method: self.auth_method.map(Into::into),
+            auth_method: self.who.auth_method.map(Into::into),
             server_pid: self.server_pid,
             ..Session::default()
         }

@@ -2,20 +2,24 @@
 //!
 //! * [`Auditor`]: one thread; the sessions of some workers, in order.
 //! * `session`: applies what was seen, one observation after the other. `extended`: those of the extended protocol.
+//!   `run`, `values`: runs of statements that the server numbers. `login`: who it is, and how its texts are read.
 //! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
 //! * `text`: a statement's text, understood once. `texts`, `cache`: what is remembered of texts. `operation`: what was done.
-//! * `statement`: one execution of it. `secret`: what was hidden of it, and parameters that are to be.
+//! * `statement`: one execution of it. `aside`: what is told beside it. `secret`: what was hidden of it, and parameters that are to be.
 //! * `transaction`, `block`: whether it lasted.
 //! * `encode`: the event. `identity`: what all events of a session have in common.
 
+mod aside;
 mod block;
 mod cache;
 mod encode;
 mod extended;
 mod identity;
+mod login;
 mod names;
 mod operation;
 mod query;
+mod run;
 mod secret;
 mod session;
 mod statement;
@@ -24,6 +28,7 @@ mod tests;
 pub(crate) mod text;
 pub(crate) mod texts;
 mod transaction;
+mod values;
 
 use std::{
     collections::HashMap,
@@ -43,6 +48,7 @@ use tracing::warn;
 use uuid::{ContextV7, Timestamp};
 
 use crate::{
+    cancel::Keys,
     capture::{Batch, Note, Record},
     clock::{self, Anchor},
     metrics::{Metrics, StatementCounts},
@@ -71,6 +77,8 @@ pub(crate) struct Tools {
     anchor: Anchor,
     ids: ContextV7,
     out: panoptes_event::Batch,
+    /// Where the sessions of other threads are.
+    keys: Arc<Keys>,
     metrics: Arc<Metrics>,
     metrics_batch: StatementCounts,
     unknown: Rc<Operated>,
@@ -82,7 +90,7 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    fn new(origin: Origin, cache_bytes: usize, metrics: Arc<Metrics>) -> Self {
+    fn new(origin: Origin, cache_bytes: usize, keys: Arc<Keys>, metrics: Arc<Metrics>) -> Self {
         Self {
             origin: EncodedOrigin::new(&origin),
             texts: Texts::new(cache_bytes),
@@ -90,6 +98,7 @@ impl Tools {
             anchor: Anchor::now(),
             ids: ContextV7::new(),
             out: panoptes_event::Batch::default(),
+            keys,
             metrics,
             metrics_batch: StatementCounts::default(),
             unknown: Operated::unknown(),
@@ -123,17 +132,19 @@ impl Auditor {
         origin: Origin,
         config: &panoptes_config::Config,
         journal: Journal,
+        keys: Arc<Keys>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let limits = NameLimits {
             count: config.limits.max_prepared_statements,
             bytes: config.limits.max_prepared_bytes.as_usize(),
+            ahead: config.limits.max_parameter_bytes.as_usize(),
         };
         let cache_bytes = config.audit.statement_cache.as_usize() / config.audit.threads.max(1);
         Self {
             sessions: HashMap::default(),
             limits,
-            tools: Tools::new(origin, cache_bytes, metrics),
+            tools: Tools::new(origin, cache_bytes, keys, metrics),
             journal,
             looked: 0,
         }

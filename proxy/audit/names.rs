@@ -1,6 +1,6 @@
 //! Prepared statements and portals of a session, by name; in PostgreSQL both SQL and the protocol name them.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{borrow::Cow, collections::HashMap, rc::Rc};
 
 use foldhash::quality::RandomState;
 
@@ -38,6 +38,21 @@ impl Prepared {
     pub(crate) fn unknown(name: &[u8]) -> Self {
         Self { name: name.into(), text: None, types: Vec::new() }
     }
+
+    /// Its name for people.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        match self.name.split_first_chunk() {
+            Some((&[0, a, b, c, d], [])) => Cow::Owned(u32::from_le_bytes([a, b, c, d]).to_string()),
+            _ => String::from_utf8_lossy(&self.name),
+        }
+    }
+}
+
+/// The key of a statement that the server numbers, by the number as it is sent. SQL has no name with a NUL.
+pub(crate) fn numbered(statement: &[u8]) -> [u8; 5] {
+    let mut key = [0; 5];
+    key.iter_mut().skip(1).zip(statement).for_each(|(byte, sent)| *byte = *sent);
+    key
 }
 
 /// The names of one session.
@@ -59,6 +74,8 @@ pub(crate) struct NameLimits {
     pub(crate) count: usize,
     /// Bytes of their texts, and of the portals' parameters.
     pub(crate) bytes: usize,
+    /// Bytes of parameters that are sent ahead of their run.
+    pub(crate) ahead: usize,
 }
 
 impl Names {
@@ -197,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_portal_without_room_takes_its_namesake_along() {
-        let mut names = Names::new(NameLimits { count: 9, bytes: 1 << 10 });
+        let mut names = Names::new(NameLimits { count: 9, bytes: 1 << 10, ahead: 1 << 10 });
         let portal = |length| Portal {
             prepared: prepared(b"s"),
             parameters: vec![b'1'; length].into(),
@@ -217,7 +234,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_and_no_more() {
-        let mut names = Names::new(NameLimits { count: 2, bytes: 1 << 10 });
+        let mut names = Names::new(NameLimits { count: 2, bytes: 1 << 10, ahead: 1 << 10 });
         assert!(names.prepare(prepared(b"a")) && names.prepare(prepared(b"b")));
         assert!(!names.prepare(prepared(b"c")) && names.statement(b"c").is_none());
         assert!(names.prepare(prepared(b"")), "the unnamed one always has room");
@@ -228,7 +245,7 @@ mod tests {
         names.deallocate(b"c");
         names.deallocate(b"b");
         assert_eq!(names.bytes, 0, "what was described is forgotten whole");
-        let mut names = Names::new(NameLimits { count: 9, bytes: 50 });
+        let mut names = Names::new(NameLimits { count: 9, bytes: 50, ahead: 1 << 10 });
         assert!(names.prepare(prepared(b"a")) && !names.prepare(prepared(b"b")));
     }
 }

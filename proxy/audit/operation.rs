@@ -12,6 +12,8 @@ pub(crate) struct Operated {
     pub(crate) category: Category,
     /// What it runs may commit on its own.
     pub(crate) commits: bool,
+    /// It runs a statement that is not in its text.
+    pub(crate) executes: bool,
 }
 
 impl Operated {
@@ -20,17 +22,32 @@ impl Operated {
         Self::new(&operation(class), class.category, matches!(class.verb, "CALL" | "DO"))
     }
 
+    /// The same, of what runs something that may commit on its own.
+    pub(super) fn committing(class: &Class) -> Rc<Self> {
+        Self::new(&operation(class), class.category, true)
+    }
+
     fn new(operation: &Operation, category: Category, commits: bool) -> Rc<Self> {
         let mut encoded = Vec::new();
         json::write(&mut encoded, operation);
-        Rc::new(Self { encoded, category, commits })
+        Rc::new(Self { encoded, category, commits, executes: operation.kind == "EXECUTE" })
     }
 
     /// Of a command that carries no SQL.
     pub(crate) fn command(command: &str, object: Option<String>) -> Rc<Self> {
+        if let Some(text) = equivalent(command, object.as_deref()) {
+            let class = sql::classify(&text, Dialect::MYSQL);
+            let mut told = Operation { command: Some(command.into()), parsed: None, ..operation(&class) };
+            if told.tables_involved.is_empty() {
+                told.object_name = object;
+            }
+            return Self::new(&told, class.category, false);
+        }
         let (kind, category) = match command {
             "FunctionCall" => ("CALL", Category::Dml),
             "SHOW" => ("SHOW", Category::Session),
+            "COM_STMT_FETCH" => ("FETCH", Category::Dml),
+            "COM_CHANGE_USER" => ("LOGIN", Category::Session),
             _ => ("UNKNOWN", Category::Other),
         };
         let operation = Operation {
@@ -67,6 +84,25 @@ impl Operated {
         };
         Self::new(&operation, category, false)
     }
+}
+
+/// SQL that does what a command of MySQL does.
+/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase_utility.html>
+fn equivalent(command: &str, object: Option<&str>) -> Option<String> {
+    let name = || format!("`{}`", object.unwrap_or_default().replace('`', "``"));
+    Some(match command {
+        "COM_INIT_DB" => format!("USE {}", name()),
+        "COM_FIELD_LIST" => format!("SHOW COLUMNS FROM {}", name()),
+        "COM_CREATE_DB" => format!("CREATE DATABASE {}", name()),
+        "COM_DROP_DB" => format!("DROP DATABASE {}", name()),
+        "COM_PROCESS_KILL" => format!("KILL {}", object.unwrap_or_default()),
+        "COM_PROCESS_INFO" => "SHOW PROCESSLIST".into(),
+        "COM_REFRESH" => "FLUSH STATUS".into(),
+        "COM_SHUTDOWN" => "SHUTDOWN".into(),
+        "COM_RESET_CONNECTION" => "RESET CONNECTION".into(),
+        "COM_SET_OPTION" => "SET OPTION".into(),
+        _ => return None,
+    })
 }
 
 fn operation(class: &Class) -> Operation {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range, rc::Rc};
 use panoptes_parser::{
     postgres::tag_rows,
     sql::{Dialect, redact, split},
-    wire::{Answer, Settled},
+    wire::{Answer, Failure, Settled},
 };
 
 use super::{
@@ -20,6 +20,9 @@ use super::{
 
 /// A text with more statements than this is told as one.
 const MAX_STATEMENTS: usize = 10_000;
+
+/// ER_EMPTY_QUERY.
+const EMPTY_QUERY: u16 = 1065;
 
 const REPLICATION_COMMANDS: [&str; 9] = [
     "IDENTIFY_SYSTEM",
@@ -49,12 +52,14 @@ pub(crate) struct Query {
     whole: Option<Rc<Text>>,
     /// The last statement that was answered, where more should follow.
     last: Option<Box<Statement>>,
+    /// What the client said beside it, of all its statements.
+    request: Vec<u8>,
 }
 
 impl Query {
     /// A text, or the head of one that was cut.
-    pub(crate) fn new(text: Cow<'_, str>, cut: Option<Cut>, dialect: Dialect) -> Self {
-        let pieces = if cut.is_some() { None } else { pieces(&text, dialect) };
+    pub(crate) fn new(text: Cow<'_, str>, cut: Option<Cut>, dialect: Dialect, several: bool) -> Self {
+        let pieces = if cut.is_some() { None } else { pieces(&text, dialect, several) };
         Self {
             text: text.into_owned(),
             cut,
@@ -64,6 +69,7 @@ impl Query {
             doubted: false,
             whole: None,
             last: None,
+            request: Vec::new(),
         }
     }
 
@@ -149,6 +155,12 @@ impl Query {
         self.pieces.is_some()
     }
 
+    /// Whether it has no statement at all. What may run within a comment is for the server to say.
+    fn is_nothing(&self) -> bool {
+        let may_run = |text: &str| text.contains("/*!") || text.contains("/*M!");
+        self.pieces.as_ref().is_some_and(Vec::is_empty) && !may_run(&self.text)
+    }
+
     /// Whether it is one statement.
     pub(crate) fn is_single(&self) -> bool {
         self.pieces.as_ref().is_some_and(|pieces| pieces.len() == 1)
@@ -174,7 +186,10 @@ impl Session {
                 self.names.deallocate(b"");
             }
             let cut = self.cut(length, bytes);
-            let mut query = Query::new(self.encoding.decode(bytes), cut, self.dialect);
+            let mut query = Query::new(self.encoding.decode(bytes), cut, self.dialect, self.several);
+            if let Some(beside) = &mut self.beside {
+                query.request = std::mem::take(&mut beside.request);
+            }
             if !self.encoding.is_known() && !bytes.is_ascii() {
                 query.doubt();
             }
@@ -185,6 +200,15 @@ impl Session {
         let Some(mut query) = self.query.take() else { return };
         let skipped = Settled { answer: Answer::Skipped, ..settled };
         match &settled.answer {
+            answer if self.running.is_some() => {
+                self.go_on(&settled, tools);
+                if let Answer::Failed(_) | Answer::Skipped | Answer::Lost = answer {
+                    self.rest(&mut query, skipped, tools);
+                }
+            }
+            // MySQL's answers to a text without any statement, MariaDB's and others'.
+            Answer::Affected { .. } | Answer::Failed(Failure { code: EMPTY_QUERY, .. })
+                if query.is_nothing() => {}
             Answer::Empty if query.is_unfinished() => {
                 query.doubt();
                 let answer = Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 };
@@ -225,7 +249,11 @@ impl Session {
         };
         let Some(mut statement) = self.statement(what, settled, tools) else { return };
         statement.split_uncertain = query.is_uncertain();
-        statement.commits &= query.is_single();
+        if !query.request.is_empty() {
+            statement.aside().request.clone_from(&query.request);
+        }
+        // In PostgreSQL several statements are one transaction.
+        statement.commits &= query.is_single() || !self.dialect.is_postgres();
         // A rule may add rows to those of the statement itself, which the tag counts.
         statement.end.rows = tag_rows(tag).or(statement.end.rows);
         if let Some(error) = &statement.end.error
@@ -235,6 +263,12 @@ impl Session {
             statement.end.error = hidden.or(statement.end.error);
         }
         query.last = query.is_unfinished().then(|| Box::new(statement.clone()));
+        if let Answer::Returned { .. } = settled.answer
+            && self.may_go_on(&statement)
+        {
+            self.running = Some(Box::new(statement));
+            return;
+        }
         self.hold(statement, &settled.answer, tools);
     }
 
@@ -259,12 +293,17 @@ impl Session {
     }
 }
 
-fn pieces(text: &str, dialect: Dialect) -> Option<Vec<Range<usize>>> {
+fn pieces(text: &str, dialect: Dialect, several: bool) -> Option<Vec<Range<usize>>> {
     if let Some(piece) = single(text) {
         return Some(vec![piece]);
     }
     let mut statements = split(text.as_bytes(), dialect);
     let pieces: Vec<_> = statements.by_ref().take(MAX_STATEMENTS + 1).collect();
+    if let (false, [first, .., last]) = (several, pieces.as_slice()) {
+        // The server reads them as one, and refuses it.
+        let whole = first.start..last.end;
+        return Some(vec![whole]);
+    }
     (statements.certain() && pieces.len() <= MAX_STATEMENTS).then_some(pieces)
 }
 
@@ -283,7 +322,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query::new(text.into(), None, Dialect::POSTGRES)
+        Query::new(text.into(), None, Dialect::POSTGRES, true)
     }
 
     #[test]

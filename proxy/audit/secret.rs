@@ -72,7 +72,8 @@ pub(super) fn write_parameters(
         let part = secret.next_if(|secret| usize::from(secret.place) == place).map(|secret| secret.part);
         let shown = part.zip(value).and_then(|(part, value)| {
             let value = encoding.decode(value);
-            let shown = shown(&value, part, &all, (encoding, dialect))?;
+            let other = |place: u16| all.clone().nth(place.into()).and_then(|(_, value)| value);
+            let shown = shown(&value, part, other, (encoding, dialect))?;
             hidden.push(value.into_owned());
             Some(shown)
         });
@@ -87,20 +88,21 @@ pub(super) fn write_parameters(
     (!hidden.is_empty()).then(|| hidden.iter().map(String::as_str).collect())
 }
 
-/// What is shown of a secret value; `None` for all of it.
-fn shown(
+/// What stands for something hidden.
+pub(super) const HIDDEN: &str = "[REDACTED]";
+
+/// What is shown of a secret value; `None` for all of it. `other` gives the value of another parameter.
+pub(super) fn shown<'a>(
     value: &str,
     part: SecretPart,
-    all: &Parameters<'_>,
+    other: impl FnOnce(u16) -> Option<&'a [u8]>,
     (encoding, dialect): (&Encoding, Dialect),
 ) -> Option<String> {
-    const HIDDEN: &str = "[REDACTED]";
     match part {
         SecretPart::Whole => Some(HIDDEN.into()),
         SecretPart::Within => sql::redact_value(value, dialect),
         SecretPart::Setting(name) => {
-            let name = all.clone().nth(name.into()).and_then(|(_, name)| name);
-            let name = name.map(|name| encoding.decode(name));
+            let name = other(name).map(|name| encoding.decode(name));
             name.is_none_or(|name| sql::is_secret_setting(&name)).then(|| HIDDEN.into())
         }
     }

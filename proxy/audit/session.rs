@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use panoptes_event::Uuid;
+use panoptes_config::Protocol;
+use panoptes_event::{Cancel, Uuid};
 use panoptes_parser::{
-    postgres::{pairs, type_oids},
+    mysql::{encoding_of_charset, values::Attributes},
+    postgres::type_oids,
     sql::{Dialect, Effect},
     text::Encoding,
     wire::{Answer, Ask, Digest, Failure, Nanos, Observation, Settled, TransactionStatus},
@@ -12,14 +14,18 @@ use panoptes_parser::{
 
 use super::{
     Tools,
+    aside::Aside,
     extended::PassedOver,
     identity::Identity,
-    names::{NameLimits, Names, Prepared},
+    login::Login,
+    names::{NameLimits, Names, Prepared, numbered},
     operation::Operated,
     query::Query,
+    run::{Run, Runs},
     statement::{End, Error, Statement, What},
     text::{Cut, Text},
     transaction::{Item, Transactions},
+    values::unknown_types,
 };
 use crate::session::{Ending, Opened};
 
@@ -29,6 +35,8 @@ pub(crate) struct Session {
     pub(super) identity: Identity,
     pub(super) encoding: Encoding,
     pub(super) dialect: Dialect,
+    /// A text may be of several statements.
+    pub(super) several: bool,
     pub(super) replication: bool,
     pub(super) names: Names,
     pub(super) limits: NameLimits,
@@ -37,37 +45,41 @@ pub(crate) struct Session {
     pub(super) query: Option<Query>,
     /// Of the text that is told next, where it was cut.
     hashed: Option<Digest>,
+    /// What is told of the statement that is settled next, beside it.
+    pub(super) beside: Option<Box<Aside>>,
+    /// A statement whose results are not all there.
+    pub(super) running: Option<Box<Statement>>,
+    /// Of statements that the server numbers.
+    pub(super) runs: Option<Box<Runs>>,
     /// From an error in the extended protocol up to the next Sync.
     pub(super) passed_over: Option<Box<PassedOver>>,
     pub(super) transactions: Transactions,
     /// When something was first held.
     pub(crate) held_since: Option<Nanos>,
-    login: Login,
-}
-
-/// What was told of the login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Login {
-    Awaited,
-    Done,
-    Refused,
+    pub(super) login: Login,
 }
 
 impl Session {
     /// A session that was just opened.
     pub(crate) fn new(opened: Opened, limits: NameLimits) -> Self {
+        let protocol = opened.upstream.protocol;
+        let postgres = protocol == Protocol::Postgres;
         Self {
             identity: Identity::new(opened),
             encoding: Encoding::UTF8,
-            dialect: Dialect::POSTGRES,
+            dialect: if postgres { Dialect::POSTGRES } else { Dialect::MYSQL },
+            several: postgres,
             replication: false,
             names: Names::new(limits),
             limits,
             prepares_unseen: false,
             query: None,
             hashed: None,
+            beside: None,
+            running: None,
+            runs: None,
             passed_over: None,
-            transactions: Transactions::new(),
+            transactions: Transactions::of(protocol),
             held_since: None,
             login: Login::Awaited,
         }
@@ -82,13 +94,19 @@ impl Session {
                 self.names.describe(statement, type_oids(types).collect())
             }
             Observation::Startup { parameters } => self.start(parameters),
-            Observation::Authentication { method } => self.identity.auth_method = Some(method),
+            Observation::Authentication { method } => self.identity.authenticate(method),
             Observation::Backend { pid } => self.identity.server_pid = Some(pid),
             Observation::Parameter { name, value } => self.parameter(name, value),
             Observation::LoggedIn { at } => self.login(at, None, tools),
             Observation::LoginFailed { at, failure } => self.login(at, Some(&failure), tools),
-            // Of a protocol that the configuration still refuses.
-            Observation::Attributes { .. } | Observation::File { .. } => {}
+            Observation::Attributes { attributes } => {
+                let attributes = Attributes::new(attributes);
+                self.beside = Aside::of(attributes, &self.encoding, self.dialect).map(Box::new);
+            }
+            Observation::File { name } => {
+                let name = self.encoding.decode(name).into_owned();
+                self.beside.get_or_insert_default().file = Some(name);
+            }
             Observation::Hashed { sha256 } => self.hashed = sha256.try_into().ok(),
             Observation::CommitFailed(failure) => {
                 let error = self.error(&failure);
@@ -96,7 +114,10 @@ impl Session {
             }
             Observation::Ended(failure) => self.identity.ended_by = Some(self.error(&failure)),
             Observation::Blind { reason } => self.identity.write_blind(reason, tools),
+            Observation::Turned(status) => self.turn(status),
             Observation::Closed { unanswered } => {
+                self.finish_running(tools);
+                self.close_runs(tools);
                 self.transactions.close(unanswered);
                 self.write(tools);
             }
@@ -105,7 +126,7 @@ impl Session {
 
     /// The session is over.
     pub(crate) fn end(&mut self, at: Nanos, ending: &Ending, tools: &mut Tools) {
-        if self.login == Login::Done {
+        if self.login.is_done() {
             self.identity.write_logout(at, ending, tools);
         }
     }
@@ -116,41 +137,6 @@ impl Session {
         if self.query.as_ref().is_none_or(Query::is_split) {
             self.transactions.spill(Uuid::now_v7);
             self.write(tools);
-        }
-    }
-
-    fn start(&mut self, parameters: &[u8]) {
-        for (name, value) in pairs(parameters) {
-            let value = String::from_utf8_lossy(value).into_owned();
-            if name == b"replication" {
-                self.replication = asks_for_replication(&value);
-            }
-            self.identity.parameter(&String::from_utf8_lossy(name), value);
-        }
-        self.identity.change();
-    }
-
-    fn parameter(&mut self, name: &[u8], value: &[u8]) {
-        let text = || self.encoding.decode(value).into_owned();
-        match name {
-            b"client_encoding" => self.encoding = Encoding::named(&text()),
-            b"standard_conforming_strings" => {
-                self.dialect = Dialect::Postgres { standard_conforming_strings: value != b"off" };
-            }
-            b"application_name" => self.identity.call_app(text()),
-            b"server_version" => self.identity.server_version = Some(text()),
-            _ => return,
-        }
-        self.identity.change();
-    }
-
-    fn login(&mut self, at: Nanos, failure: Option<&Failure<&[u8]>>, tools: &mut Tools) {
-        // A login that was refused may be told twice: by the server, and by the way the session ended.
-        if self.login == Login::Awaited {
-            let error = failure.map(|failure| self.error(failure));
-            self.login = if failure.is_none() { Login::Done } else { Login::Refused };
-            self.identity.change();
-            self.identity.write_login(at, error.as_deref(), tools);
         }
     }
 
@@ -165,20 +151,29 @@ impl Session {
             Ask::Parse { statement, text, length, types } => {
                 let cut = self.cut(length, text);
                 let text = tools.texts.read(self.encoding.decode(text).trim(), cut, self.dialect);
-                let types = type_oids(types).collect();
-                let prepared = Prepared { name: statement.into(), text: Some(text), types };
+                let prepared = match settled.answer {
+                    Answer::Prepared { parameters } => {
+                        let (name, types) = (numbered(statement).into(), unknown_types(parameters));
+                        Prepared { name, text: Some(text), types }
+                    }
+                    _ => {
+                        let types = type_oids(types).collect();
+                        Prepared { name: statement.into(), text: Some(text), types }
+                    }
+                };
                 self.parse(Rc::new(prepared), settled, tools);
             }
             Ask::Describe { target, name } => self.describe(target, name, settled, tools),
             Ask::Close { target, name } => self.close(target, name, settled, tools),
-            Ask::Command { name, object, argument } => {
-                let named = (!argument.is_empty()).then(|| self.encoding.decode(argument).into_owned());
-                let object = named.or_else(|| object.map(|object| object.to_string()));
-                let what = What::Command(Operated::command(name, object));
-                self.settle_one(what, settled, tools);
+            Ask::Command { name, object, argument } => self.command(name, object, argument, settled, tools),
+            Ask::Run { statement, parameters, length, bulk, named } => {
+                self.run(Run { statement, parameters, length, bulk, named }, settled, tools);
             }
-            // Of a protocol that the configuration still refuses.
-            Ask::Run { .. } | Ask::Append { .. } | Ask::Fetch { .. } | Ask::Reset { .. } => {}
+            Ask::Append { statement, parameter, data, length } => {
+                self.append(statement, parameter, data, length);
+            }
+            Ask::Fetch { statement } => self.fetch(statement, settled, tools),
+            Ask::Reset { statement } => self.reset_run(statement, settled, tools),
             Ask::Malformed => {
                 let what = What::Command(Operated::command("malformed message", None));
                 self.settle_one(what, settled, tools);
@@ -192,6 +187,57 @@ impl Session {
         (length > text.len() as u64).then_some(Cut { length, sha256 })
     }
 
+    /// A command without SQL.
+    fn command(
+        &mut self,
+        name: &'static str,
+        object: Option<u32>,
+        argument: &[u8],
+        settled: Settled<&[u8]>,
+        tools: &mut Tools,
+    ) {
+        let argument = (!argument.is_empty()).then(|| self.encoding.decode(argument).into_owned());
+        let operated = Operated::command(name, argument.clone().or_else(|| object.map(|n| n.to_string())));
+        let Some(mut statement) = self.statement(What::Command(operated), settled, tools) else { return };
+        if name == "COM_PROCESS_KILL" {
+            statement.aside().kill = Some(self.kill(object, tools));
+        }
+        let done = statement.end.is_success();
+        if done && name == "COM_RESET_CONNECTION" {
+            // It is no part of what it rolls back.
+            self.begin_anew(Encoding::UTF8, tools);
+        }
+        self.hold(statement, &settled.answer, tools);
+        if done && name == "COM_INIT_DB" {
+            self.identity.choose(argument.unwrap_or_default());
+        }
+    }
+
+    /// The server has forgotten all of the session but who it is.
+    pub(super) fn begin_anew(&mut self, encoding: Encoding, tools: &mut Tools) {
+        self.finish_running(tools);
+        self.close_runs(tools);
+        self.transactions.close(false);
+        self.names.deallocate_all();
+        self.encoding = encoding;
+        if let Dialect::Mysql { ansi_quotes, .. } = &mut self.dialect {
+            *ansi_quotes = false;
+        }
+    }
+
+    fn turn(&mut self, status: TransactionStatus) {
+        // What goes on may begin transactions, and end them.
+        if self.running.is_none() {
+            self.transactions.ready(status, Uuid::now_v7);
+        }
+    }
+
+    fn kill(&self, session: Option<u32>, tools: &Tools) -> Cancel {
+        let upstream = self.identity.upstream();
+        let target = session.and_then(|session| tools.keys.session_of(session, upstream));
+        Cancel { matched: target.is_some(), session_id: target, server_pid: session }
+    }
+
     pub(super) fn settle_one(&mut self, what: What, settled: Settled<&[u8]>, tools: &mut Tools) {
         if let Some(statement) = self.statement(what, settled, tools) {
             self.hold(statement, &settled.answer, tools);
@@ -199,7 +245,12 @@ impl Session {
     }
 
     /// The execution that was just settled; `None` where there was nothing to do.
-    pub(super) fn statement(&self, what: What, settled: Settled<&[u8]>, tools: &Tools) -> Option<Statement> {
+    pub(super) fn statement(
+        &mut self,
+        what: What,
+        settled: Settled<&[u8]>,
+        tools: &Tools,
+    ) -> Option<Statement> {
         let text = |bytes: &[u8]| self.encoding.decode(bytes).into_owned();
         // Its verb stands behind more comment than is kept of a text: the server tells it.
         let what = match (what, &settled.answer) {
@@ -226,6 +277,7 @@ impl Session {
             status: TransactionStatus::Idle,
             verdict: None,
             undone_by: None,
+            aside: self.beside.take(),
         })
     }
 
@@ -236,6 +288,9 @@ impl Session {
         {
             let text = Rc::clone(text);
             self.resolve(&text, &mut statement);
+            if let Effect::Kill { session } = text.effect {
+                statement.aside().kill = Some(self.kill(session, tools));
+            }
             if statement.end.is_success() {
                 self.apply(&text, tools);
             }
@@ -274,6 +329,7 @@ impl Session {
             None => text.without_arguments(None, self.dialect),
         };
         if let Some(resolved) = resolved {
+            statement.commits |= resolved.form.operation.commits;
             statement.what = What::Sql(Rc::new(resolved));
         }
         statement.prepared = prepared.filter(|_| runs).map(Rc::clone);
@@ -309,7 +365,19 @@ impl Session {
             Effect::Declare { name, hold } => self.declare(name.as_bytes(), *hold, text, tools),
             Effect::Close(name) => self.names.close_portal(name.as_bytes()),
             Effect::CloseAll => self.names.close_all_portals(),
+            Effect::Set { ansi_quotes, charset } => self.set(*ansi_quotes, charset.as_deref()),
+            Effect::Use(name) => self.identity.choose(name.clone().into_owned()),
             _ => {}
+        }
+    }
+
+    /// A SET of what decides how texts are read.
+    fn set(&mut self, quotes: Option<bool>, charset: Option<&str>) {
+        if let (Some(quotes), Dialect::Mysql { ansi_quotes, .. }) = (quotes, &mut self.dialect) {
+            *ansi_quotes = quotes;
+        }
+        if let Some(charset) = charset {
+            self.encoding = encoding_of_charset(charset);
         }
     }
 
@@ -321,6 +389,7 @@ impl Session {
     }
 
     fn ready(&mut self, status: TransactionStatus, tools: &mut Tools) {
+        self.finish_running(tools);
         self.finish_query(tools);
         self.passed_over = None;
         if status == TransactionStatus::Idle {
@@ -330,7 +399,7 @@ impl Session {
         self.write(tools);
     }
 
-    fn write(&mut self, tools: &mut Tools) {
+    pub(super) fn write(&mut self, tools: &mut Tools) {
         self.held_since = None;
         let mut items = self.transactions.take();
         for (place, item) in items.iter().enumerate() {
@@ -344,29 +413,7 @@ impl Session {
         tools.spare = items;
     }
 
-    fn error(&self, failure: &Failure<&[u8]>) -> Rc<Error> {
+    pub(super) fn error(&self, failure: &Failure<&[u8]>) -> Rc<Error> {
         Error::of(failure, |bytes| self.encoding.decode(bytes).into_owned())
-    }
-}
-
-/// As the server reads it: a boolean of its kind, or `database`.
-fn asks_for_replication(value: &str) -> bool {
-    let begins = |word: &str| word.get(..value.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(value));
-    let yes = begins("true") || begins("yes") || value.eq_ignore_ascii_case("on") || value == "1";
-    value == "database" || !value.is_empty() && yes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replication_is_asked_for_as_the_server_reads_it() {
-        for value in ["database", "1", "on", "ON", "t", "tRu", "true", "y", "YES"] {
-            assert!(asks_for_replication(value), "{value}");
-        }
-        for value in ["", "DATABASE", "0", "o", "off", "f", "no", "truer", "11", "2"] {
-            assert!(!asks_for_replication(value), "{value}");
-        }
     }
 }

@@ -9,6 +9,7 @@ use panoptes_parser::{
 };
 
 use super::{
+    aside::Aside,
     names::{Portal, Prepared},
     operation::Operated,
     secret::Secrets,
@@ -59,6 +60,7 @@ pub(crate) struct Statement {
     pub(crate) verdict: Option<Verdict>,
     /// The error that undid it when it was to be committed.
     pub(crate) undone_by: Option<Rc<Error>>,
+    pub(crate) aside: Option<Box<Aside>>,
 }
 
 impl Statement {
@@ -78,6 +80,16 @@ impl Statement {
         if let Some(error) = error.without(secrets, shown) {
             self.end.error = Some(error);
         }
+    }
+
+    /// What is told beside it.
+    pub(crate) fn aside(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    /// Whether it runs the prepared statement of this key.
+    pub(crate) fn is_of(&self, key: &[u8]) -> bool {
+        self.prepared.as_ref().is_some_and(|prepared| *prepared.name == *key)
     }
 
     /// When its answer was complete, in microseconds since 1970.
@@ -105,6 +117,8 @@ pub(crate) struct End {
 /// The server's words on a failure.
 #[derive(Clone, Debug)]
 pub(crate) struct Error {
+    /// The server's own number; 0 where it has none.
+    pub(crate) code: u16,
     pub(crate) sql_state: String,
     pub(crate) message: String,
 }
@@ -121,13 +135,13 @@ impl Error {
     /// Of what the wire saw; `text` decodes the message.
     pub(crate) fn of(failure: &Failure<&[u8]>, text: impl FnOnce(&[u8]) -> String) -> Rc<Self> {
         let sql_state = String::from_utf8_lossy(failure.sql_state).into_owned();
-        Rc::new(Self { sql_state, message: text(failure.message) })
+        Rc::new(Self { code: failure.code, sql_state, message: text(failure.message) })
     }
 
     /// The same without secrets; `None` where it has none. `shown` is the text as the event has it.
     pub(crate) fn without(&self, secrets: [Option<&Secrets>; 2], shown: &str) -> Option<Rc<Self>> {
         let message = Secrets::hide(secrets, &self.message, shown)?;
-        Some(Rc::new(Self { sql_state: self.sql_state.clone(), message }))
+        Some(Rc::new(Self { code: self.code, sql_state: self.sql_state.clone(), message }))
     }
 
     /// `query_canceled` is said of a user's request and of a timeout alike, of a COPY that the client gave up, and by any
@@ -135,6 +149,12 @@ impl Error {
     /// language only those of the others are. A translation written in ASCII, or a function that repeats the server's
     /// words, is still misread.
     fn outcome(&self) -> Outcome {
+        match self.code {
+            0 => {}
+            // ER_QUERY_INTERRUPTED and ER_CONNECTION_KILLED. Timeouts have errors of their own.
+            1317 | 1927 => return Outcome::Cancelled,
+            _ => return Outcome::Error,
+        }
         let other = self.message.contains("timeout") || self.message.contains("COPY");
         let by_user = self.message.contains("due to user request") || !self.message.is_ascii() && !other;
         if self.sql_state == "57014" && by_user { Outcome::Cancelled } else { Outcome::Error }
@@ -166,6 +186,19 @@ impl End {
             Answer::Lost => Self::without_answer(Outcome::Lost),
             Answer::Empty | Answer::Prepared { .. } => return None,
         })
+    }
+
+    /// One more result of the same statement; `closing` if it only tells that there are no more rows.
+    pub(crate) fn add(&mut self, other: Self, closing: bool) {
+        let more = other.rows.filter(|_| !closing);
+        self.rows = more.map(|more| self.rows.unwrap_or(0) + more).or(self.rows);
+        self.bytes += other.bytes;
+        self.sent += other.sent;
+        // The server counts those of all that was run so far.
+        self.warnings = self.warnings.max(other.warnings);
+        let warned = self.warnings > 0 && other.outcome == Some(Outcome::Ok);
+        self.outcome = if warned { Some(Outcome::Warning) } else { other.outcome };
+        self.error = other.error;
     }
 
     /// The server refused it.

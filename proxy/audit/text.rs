@@ -21,6 +21,8 @@ pub(crate) struct Text {
     pub(crate) effect: Effect<'static>,
     /// What `PREPARE` prepares.
     pub(crate) prepares: Option<Rc<Text>>,
+    /// How it was read.
+    pub(super) dialect: Dialect,
     /// What was hidden of it, or is to be hidden of its parameters.
     pub(crate) redaction: Option<Rc<Redaction>>,
 }
@@ -57,7 +59,12 @@ impl Text {
     /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement, and without the
     /// arguments that are secret there.
     pub(crate) fn executing(&self, prepared: &Self, dialect: Dialect) -> Self {
-        self.fetching(prepared).explaining(prepared, dialect)
+        let mut executing = self.fetching(prepared);
+        if prepared.form.operation.commits {
+            // MySQL prepares CALL as well.
+            executing.form = Rc::new(executing.form.committing());
+        }
+        executing.explaining(prepared, dialect)
     }
 
     /// The same text, with the tables of another.
@@ -93,13 +100,16 @@ impl Text {
     }
 
     fn with(&self, class: Class) -> Self {
-        let form = Form { normalized: self.form.normalized.clone(), operation: Operated::of(&class), class };
+        let commits = self.form.operation.commits;
+        let operation = if commits { Operated::committing(&class) } else { Operated::of(&class) };
+        let form = Form { normalized: self.form.normalized.clone(), operation, class };
         Self {
             raw: self.raw.clone(),
             cut: self.cut,
             form: Rc::new(form),
             effect: self.effect.clone(),
             prepares: None,
+            dialect: self.dialect,
             redaction: self.redaction.clone(),
         }
     }
@@ -155,6 +165,11 @@ impl Text {
         self.form.operation.commits && (says("prepare") || says("deallocate") || says("discard"))
     }
 
+    /// The name of the prepared statement that it runs.
+    pub(crate) fn executes(&self) -> Option<&str> {
+        if let Effect::Execute(name) = &self.effect { Some(name) } else { None }
+    }
+
     /// `operation.type`.
     pub(crate) fn verb(&self) -> &'static str {
         self.form.class.verb
@@ -164,6 +179,14 @@ impl Text {
     pub(crate) fn size(&self) -> usize {
         let secrets = self.redaction.as_ref().map_or(0, |redaction| redaction.secrets.size());
         2 * self.raw.len() + secrets + ENTRY_BYTES
+    }
+}
+
+impl Form {
+    /// The same, of what may commit on its own.
+    fn committing(&self) -> Self {
+        let operation = Operated::committing(&self.class);
+        Self { normalized: self.normalized.clone(), operation, class: self.class.clone() }
     }
 }
 

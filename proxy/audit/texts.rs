@@ -38,10 +38,13 @@ impl Texts {
 
     /// A prepared statement prepares no other: the server refuses that, and here it would recurse.
     fn read_nested(&mut self, text: &str, cut: Option<Cut>, dialect: Dialect, prepares: bool) -> Rc<Text> {
-        let usual = cut.is_none() && dialect == Dialect::POSTGRES;
-        if usual && let Some(known) = self.texts.find(text) {
+        // One text is hardly ever read in two ways.
+        if cut.is_none()
+            && let Some(known) = self.texts.find(text).filter(|known| known.dialect == dialect)
+        {
             return known;
         }
+        let whole = cut.is_none();
         let redacted =
             if cut.is_some() { sql::redact_head(text, dialect) } else { sql::redact(text, dialect) };
         let shown = redacted.as_ref().map_or(text, |redacted| &redacted.text);
@@ -63,9 +66,9 @@ impl Texts {
         let secret = redaction.as_ref().is_some_and(|redaction| !redaction.rules.is_empty());
         // By its digest a short secret could be guessed.
         let cut = cut.map(|cut| Cut { sha256: cut.sha256.filter(|_| !secret), ..cut });
-        let text_read = Text { raw, cut, form, effect, prepares, redaction };
+        let text_read = Text { raw, cut, form, effect, prepares, dialect, redaction };
         let text_read = Rc::new(text_read.immediate(dialect));
-        if usual && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
+        if whole && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;
             self.texts.keep(text.into(), Rc::clone(&text_read), size);
         }

@@ -6,8 +6,12 @@
 
 use std::{mem, rc::Rc};
 
+use panoptes_config::Protocol;
 use panoptes_event::{Outcome, Uuid, Verdict};
-use panoptes_parser::{sql::Effect, wire::TransactionStatus};
+use panoptes_parser::{
+    sql::{Category, Effect},
+    wire::TransactionStatus,
+};
 
 use super::{
     block::{Block, Mark},
@@ -30,6 +34,8 @@ pub(crate) struct Transactions {
     block: Option<Block>,
     /// The error that came with the commit.
     commit_failed: Option<Rc<Error>>,
+    /// An error undoes its own statement alone, and statements may commit what came before them (MySQL).
+    each_alone: bool,
 }
 
 /// Something to be written.
@@ -57,8 +63,9 @@ pub(crate) struct Told {
 
 impl Transactions {
     /// Outside of any.
-    pub(crate) fn new() -> Self {
-        Self { held: Vec::new(), held_bytes: 0, text_from: 0, block: None, commit_failed: None }
+    pub(crate) fn of(protocol: Protocol) -> Self {
+        let each_alone = protocol == Protocol::Mysql;
+        Self { held: Vec::new(), held_bytes: 0, text_from: 0, block: None, commit_failed: None, each_alone }
     }
 
     /// Whether more is held than should be.
@@ -87,6 +94,10 @@ impl Transactions {
         let outcome = statement.end.outcome;
         let success = statement.end.is_success();
         let uncertain = statement.split_uncertain || outcome == Some(Outcome::Lost);
+        if self.each_alone && success && effect == Effect::Begin && self.block.is_some() {
+            // It commits what came before it.
+            self.end(Verdict::Committed, None);
+        }
         self.hold(statement);
         if uncertain {
             self.judge_last(Verdict::Unknown);
@@ -121,6 +132,10 @@ impl Transactions {
         let undone_by = self.commit_failed.take();
         let verdict = if undone_by.is_some() { Verdict::RolledBack } else { Verdict::Committed };
         match (status, &mut self.block) {
+            (TransactionStatus::Idle, Some(block)) if !block.implicit && self.each_alone => {
+                let verdict = self.ended_by_last();
+                self.end(verdict, None);
+            }
             (TransactionStatus::Idle, Some(block)) if !block.implicit => {
                 // What ended it was not seen (a statement that was left out), or was a COMMIT that failed.
                 let verdict = if block.failed { Verdict::RolledBack } else { Verdict::Unknown };
@@ -271,9 +286,28 @@ impl Transactions {
         }
     }
 
+    /// A block is over without a COMMIT or a ROLLBACK: the last statement has committed it, as DDL does even where it
+    /// fails; or the server rolled it back for the sake of its error, as for a deadlock.
+    fn ended_by_last(&mut self) -> Verdict {
+        let Some(last) = self.last() else { return Verdict::Unknown };
+        let operation = last.what.operation();
+        let by_what_it_runs = last.commits || operation.executes;
+        if last.split_uncertain || by_what_it_runs || last.end.outcome == Some(Outcome::Lost) {
+            Verdict::Unknown
+        } else if last.end.is_success() || matches!(operation.category, Category::Ddl | Category::Dcl) {
+            Verdict::Committed
+        } else {
+            Verdict::RolledBack
+        }
+    }
+
     /// After an error: outside of a block everything since the last commit is undone; in one, its end will tell.
     fn fail(&mut self) {
         match &mut self.block {
+            _ if self.each_alone => {
+                let commits = self.last().is_some_and(|last| last.commits);
+                self.judge_last(if commits { Verdict::Unknown } else { Verdict::RolledBack });
+            }
             Some(block) if !block.implicit => {
                 block.failed = true;
                 self.mark_last(TransactionStatus::Failed);

@@ -41,7 +41,14 @@ impl Observer for Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self::with_limits(NameLimits { count: 10_000, bytes: 16 << 20 })
+        Self::with_limits(NameLimits { count: 10_000, bytes: 16 << 20, ahead: 1 << 10 })
+    }
+
+    /// A session of this protocol.
+    fn of(protocol: Protocol) -> Self {
+        let session =
+            Session::new(opened_by(protocol), NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10 });
+        Self { session, ..Self::new() }
     }
 
     fn with_limits(limits: NameLimits) -> Self {
@@ -155,11 +162,15 @@ impl Stage {
 
 fn tools() -> Tools {
     let origin = Origin { app_name: "shop".into(), environment: "test".into(), instance: "here".into() };
-    Tools::new(origin, 1 << 20, Arc::new(Metrics::new().unwrap()))
+    Tools::new(origin, 1 << 20, Arc::default(), Arc::new(Metrics::new().unwrap()))
 }
 
 fn opened() -> Opened {
-    let upstream = Upstream { protocol: Protocol::Postgres, host: "db".into(), port: 5432 };
+    opened_by(Protocol::Postgres)
+}
+
+fn opened_by(protocol: Protocol) -> Opened {
+    let upstream = Upstream { protocol, host: "db".into(), port: 5432 };
     let client = "192.0.2.1:5000".parse().unwrap();
     Opened { id: Uuid::now_v7(), client, upstream: Arc::new(upstream), at: 0 }
 }
@@ -192,6 +203,22 @@ fn short(event: &Event, blocks: &mut Vec<Uuid>) -> String {
     }
     if let Some(sql) = &event.sql {
         sql_in_short(sql, &mut line);
+    }
+    if let Some(request) = &event.request {
+        write!(line, " request {}", serde_json::to_string(request).unwrap()).unwrap();
+    }
+    if let Some(cancel) = &event.cancel {
+        write!(line, " aimed at {:?}, matched={}", cancel.server_pid, cancel.matched).unwrap();
+    }
+    if let Some(db) = event.db.as_ref().filter(|db| db.engine != "postgres" && event.kind == Kind::Login) {
+        write!(
+            line,
+            " {} {} {}",
+            db.engine,
+            db.user.as_deref().unwrap_or("?"),
+            db.name.as_deref().unwrap_or("-")
+        )
+        .unwrap();
     }
     if let Some(blind) = &event.blind {
         line += &blind.reason;
@@ -235,6 +262,9 @@ fn sql_in_short(sql: &panoptes_event::Sql, line: &mut String) {
     if let Some(split) = &sql.split {
         add(format!("split {split}"));
     }
+    if let Some(file) = &sql.file {
+        add(format!("file {file}"));
+    }
     for (count, what) in [(sql.row_count, "rows"), (sql.bytes_sent, "sent"), (sql.warnings, "warnings")] {
         if let Some(count) = count {
             add(format!("{what} {count}"));
@@ -245,8 +275,10 @@ fn sql_in_short(sql: &panoptes_event::Sql, line: &mut String) {
         add(outcome.as_str().into());
     }
     if let (Some(state), Some(message)) = (&sql.sql_state, &sql.error_message) {
-        assert_eq!(sql.error_code.as_ref(), Some(state));
-        add(format!("{state} {message}"));
+        let code = sql.error_code.as_ref().unwrap();
+        // PostgreSQL has no number beside the SQLSTATE.
+        let number = if code == state { String::new() } else { format!("{code} ") };
+        add(format!("{number}{state} {message}"));
     }
 }
 

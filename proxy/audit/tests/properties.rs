@@ -151,7 +151,7 @@ proptest! {
         few in any::<bool>(),
     ) {
         let count = if few { 1 } else { 100 };
-        let mut stage = Stage::with_limits(NameLimits { count, bytes: 4 << 10 });
+        let mut stage = Stage::with_limits(NameLimits { count, bytes: 4 << 10, ahead: 1 << 10 });
         for (place, owned) in observations.iter().enumerate() {
             lend(owned, |observation| stage.observe(observation));
             if spills.contains(&place) {

@@ -129,7 +129,7 @@ fn a_query_forgets_the_unnamed_statement_unless_it_is_passed_over() {
 
 #[test]
 fn what_is_passed_over_is_bounded_and_never_mistaken() {
-    let mut stage = Stage::with_limits(NameLimits { count: 2, bytes: 1 << 20 });
+    let mut stage = Stage::with_limits(NameLimits { count: 2, bytes: 1 << 20, ahead: 1 << 10 });
     stage.parse("c", "select 'old'", done("")).idle();
     stage.parse("a", "selct", failed("42601", "syntax error"));
     for name in ["a", "b", "c"] {
@@ -162,7 +162,8 @@ fn an_auditor_looks_for_what_is_held_too_long() {
     let origin = || Origin { app_name: "shop".into(), environment: "test".into(), instance: "here".into() };
     let journal = panoptes_config::Journal { dir: dir.path().join("journal"), ..Default::default() };
     let journal = Journal::open(&journal, origin(), &[]).unwrap();
-    let mut auditor = Auditor::new(origin(), &Config::default(), journal, Arc::new(Metrics::new().unwrap()));
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let mut auditor = Auditor::new(origin(), &Config::default(), journal, Arc::default(), metrics);
     for number in [1, 2] {
         let mut session = Session::new(opened(), auditor.limits);
         let ask = Ask::Query { text: Some(&b"select 1"[..]), length: 8 };

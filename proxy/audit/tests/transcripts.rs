@@ -1,11 +1,13 @@
 //! What real servers said, replayed.
 //!
-//! Beside each transcript of `tests/data/postgres/transcripts` is what must come of it, `<name>.events`, a line for each
+//! Beside each transcript of `tests/data/*/transcripts` is what must come of it, `<name>.events`, a line for each
 //! event. With `BLESS=1` a file that is missing is written, to be read with care before it is kept; none is replaced.
 
 use std::{fs, path::PathBuf};
 
+use panoptes_config::Protocol as Spoken;
 use panoptes_parser::{
+    mysql::Mysql,
     postgres::Postgres,
     wire::{Limits, Opening, Wire},
 };
@@ -18,19 +20,30 @@ mod transcript;
 
 use transcript::{Protocol, Run, Side, Transcript};
 
-/// Fewer files than these are a mistake of this test.
-const AT_LEAST: usize = 100;
+#[test]
+fn each_transcript_of_postgres_makes_the_events_that_it_should() {
+    check(Protocol::Postgres, "postgres", 100);
+}
 
 #[test]
-fn each_transcript_makes_the_events_that_it_should() {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/postgres/transcripts");
+fn each_transcript_of_mysql_makes_the_events_that_it_should() {
+    check(Protocol::Mysql, "mysql", 50);
+}
+
+/// Fewer files than `at_least` are a mistake of this test.
+fn check(protocol: Protocol, folder: &str, at_least: usize) {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/{folder}/transcripts"));
     let entries = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
     paths.sort();
-    assert!(paths.len() > AT_LEAST, "{} transcripts", paths.len());
+    assert!(paths.len() > at_least, "{} transcripts", paths.len());
     let mut wrong = Vec::new();
     for path in paths {
-        let told = replay(&Transcript::read(&path).runs(Protocol::Postgres));
+        let runs = Transcript::read(&path).runs(protocol);
+        let told = match protocol {
+            Protocol::Postgres => replay(Postgres::new(Limits::default(), [7; 32]), Stage::new(), &runs),
+            Protocol::Mysql => replay(Mysql::new(Limits::default()), Stage::of(Spoken::Mysql), &runs),
+        };
         let expected = path.with_extension("events");
         if !expected.exists() && std::env::var_os("BLESS").is_some() {
             fs::write(&expected, &told).unwrap();
@@ -44,10 +57,8 @@ fn each_transcript_makes_the_events_that_it_should() {
 }
 
 /// Shows a session's bytes to its wire, and what the wire saw to the auditor.
-fn replay(runs: &[Run]) -> String {
-    let mut wire = Postgres::new(Limits::default(), [7; 32]);
-    let mut stage = Stage::new();
-    let (mut open, mut refused) = (true, false);
+fn replay(mut wire: impl Wire, mut stage: Stage, runs: &[Run]) -> String {
+    let (mut open, mut refused) = (wire.open(b"") == Opening::More, false);
     for run in runs {
         match run.side {
             Side::Client if open => match wire.open(&run.bytes) {

@@ -1,0 +1,232 @@
+//! Prepared statements that the server numbers: their runs, values that are sent ahead of one, and rows that are fetched
+//! after it. One run is one statement, whatever it takes to send its values and to fetch its rows.
+
+use std::rc::Rc;
+
+use panoptes_parser::wire::{Answer, Settled};
+
+use super::{
+    Tools,
+    names::{Prepared, numbered},
+    operation::Operated,
+    session::Session,
+    statement::{End, Statement, What},
+    values::{self, Sent},
+};
+
+/// Runs with rows to be fetched that a session may have; of more of them only what came at once is told.
+const MAX_OPEN: usize = 1_000;
+/// What a value that was sent ahead counts for beside its bytes.
+const ENTRY_BYTES: usize = 64;
+
+/// What a session has under way of such statements.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    ahead: Vec<Ahead>,
+    ahead_bytes: usize,
+    /// Not all places of values that were sent ahead found room, so what was sent cannot be told apart.
+    pub(super) overflowed: bool,
+    /// Runs whose rows are not all fetched.
+    open: Vec<Statement>,
+}
+
+/// A value that was sent ahead of a run.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    statement: [u8; 5],
+    pub(super) parameter: u16,
+    /// As far as it is kept.
+    pub(super) data: Vec<u8>,
+    pub(super) length: u64,
+}
+
+impl Runs {
+    /// Forgets the values that were sent ahead for a statement, and gives them.
+    fn take_ahead(&mut self, statement: [u8; 5]) -> Vec<Ahead> {
+        let taken: Vec<_> = self.ahead.extract_if(.., |ahead| ahead.statement == statement).collect();
+        let bytes: usize = taken.iter().map(|ahead| ENTRY_BYTES + ahead.data.len()).sum();
+        self.ahead_bytes = self.ahead_bytes.saturating_sub(bytes);
+        self.overflowed &= !self.ahead.is_empty();
+        taken
+    }
+
+    fn take_open(&mut self, statement: [u8; 5]) -> Option<Statement> {
+        let place = self.open.iter().position(|open| open.is_of(&statement))?;
+        Some(self.open.swap_remove(place))
+    }
+}
+
+/// A run, as it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run<'a> {
+    pub(super) statement: &'a [u8],
+    /// With the first answer only.
+    pub(super) parameters: Option<&'a [u8]>,
+    pub(super) length: u64,
+    pub(super) bulk: bool,
+    pub(super) named: bool,
+}
+
+impl Session {
+    /// An answer to a run.
+    pub(super) fn run(&mut self, run: Run<'_>, settled: Settled<&[u8]>, tools: &mut Tools) {
+        let Some(body) = run.parameters else { return self.go_on(&settled, tools) };
+        let key = numbered(run.statement);
+        let ahead = if self.runs.is_some() { self.begin_again(key, tools) } else { Vec::new() };
+        let known = self.names.statement(&key).cloned();
+        let prepared = known.unwrap_or_else(|| Rc::new(Prepared::unknown(&key)));
+        let overflowed = self.runs.as_ref().is_some_and(|runs| runs.overflowed);
+        let sent =
+            Sent { body, length: run.length, bulk: run.bulk, named: run.named, ahead: &ahead, overflowed };
+        let read = values::read(&sent, &prepared, (&self.encoding, self.dialect), &mut tools.encoded);
+        if let Some(types) = read.types {
+            self.names.describe(&key, types);
+        }
+        let what = match &prepared.text {
+            Some(text) => What::Sql(Rc::clone(text)),
+            None => What::Command(Rc::clone(&tools.unknown)),
+        };
+        let Some(mut statement) = self.statement(what, settled, tools) else { return };
+        if !tools.encoded.is_empty() {
+            statement.parameters = tools.encoded.as_slice().into();
+        }
+        (statement.secrets, statement.parameters_truncated) = (read.secrets, read.truncated);
+        if let Some(aside) = read.aside {
+            statement.aside().request = aside.request;
+        }
+        let unknown = prepared.text.is_none();
+        statement.prepared = Some(prepared);
+        match settled.answer {
+            Answer::Suspended { .. } => self.open(statement, &settled, tools),
+            Answer::Returned { .. } if unknown || self.may_go_on(&statement) => {
+                self.running = Some(Box::new(statement));
+            }
+            _ => self.hold(statement, &settled.answer, tools),
+        }
+    }
+
+    /// The first rows of a run, of which more are to be fetched.
+    fn open(&mut self, statement: Statement, settled: &Settled<&[u8]>, tools: &mut Tools) {
+        let runs = self.runs.get_or_insert_default();
+        if runs.open.len() < MAX_OPEN {
+            runs.open.push(statement);
+        } else {
+            self.hold(statement, &settled.answer, tools);
+        }
+    }
+
+    /// A statement is run anew: what was fetched of its last run is all, and what was sent ahead is used up.
+    fn begin_again(&mut self, statement: [u8; 5], tools: &mut Tools) -> Vec<Ahead> {
+        self.close_run(statement, tools);
+        self.runs.as_mut().map_or_else(Vec::new, |runs| runs.take_ahead(statement))
+    }
+
+    /// What was fetched of a run is all that will be.
+    fn close_run(&mut self, statement: [u8; 5], tools: &mut Tools) {
+        if let Some(open) = self.runs.as_mut().and_then(|runs| runs.take_open(statement)) {
+            self.hold(open, &Answer::Empty, tools);
+        }
+    }
+
+    /// So with all runs: the server forgets them.
+    pub(super) fn close_runs(&mut self, tools: &mut Tools) {
+        for open in self.runs.take().map_or_else(Vec::new, |runs| runs.open) {
+            self.hold(open, &Answer::Empty, tools);
+        }
+    }
+
+    /// A value, or a part of one, that is sent ahead. It is never answered.
+    pub(super) fn append(&mut self, statement: &[u8], parameter: u16, data: &[u8], length: u64) {
+        let (statement, most) = (numbered(statement), self.limits.ahead);
+        let runs = self.runs.get_or_insert_default();
+        let same = |ahead: &&mut Ahead| ahead.statement == statement && ahead.parameter == parameter;
+        let known = runs.ahead.iter_mut().rev().find(same);
+        let entry = if known.is_some() { 0 } else { ENTRY_BYTES };
+        let Some(room) = most.checked_sub(runs.ahead_bytes + entry) else {
+            runs.overflowed |= known.is_none();
+            // How much of it is missing is told.
+            return known.into_iter().for_each(|known| known.length += length);
+        };
+        let data = data.get(..room).unwrap_or(data);
+        runs.ahead_bytes += entry + data.len();
+        match known {
+            Some(known) => {
+                known.data.extend_from_slice(data);
+                known.length += length;
+            }
+            None => runs.ahead.push(Ahead { statement, parameter, data: data.to_vec(), length }),
+        }
+    }
+
+    /// Rows of a run that were fetched later.
+    pub(super) fn fetch(&mut self, statement: &[u8], settled: Settled<&[u8]>, tools: &mut Tools) {
+        let open = self.runs.as_mut().and_then(|runs| runs.take_open(numbered(statement)));
+        let Some(mut open) = open else {
+            let what = What::Command(Operated::command("COM_STMT_FETCH", None));
+            return self.settle_one(what, settled, tools);
+        };
+        self.add(&mut open, &settled, tools);
+        match settled.answer {
+            Answer::Suspended { .. } => self.open(open, &settled, tools),
+            _ => self.hold(open, &settled.answer, tools),
+        }
+    }
+
+    /// A run ends before its rows do, and what was sent ahead is forgotten.
+    pub(super) fn reset_run(&mut self, statement: &[u8], settled: Settled<&[u8]>, tools: &mut Tools) {
+        match settled.answer {
+            Answer::Skipped | Answer::Lost => {}
+            Answer::Failed(_) => {
+                let what = What::Command(Operated::command("COM_STMT_RESET", None));
+                self.settle_one(what, settled, tools);
+            }
+            _ => drop(self.begin_again(numbered(statement), tools)),
+        }
+    }
+
+    /// A statement that the server numbered is forgotten.
+    pub(super) fn close_numbered(&mut self, statement: &[u8], tools: &mut Tools) {
+        let key = numbered(statement);
+        if self.runs.is_some() {
+            drop(self.begin_again(key, tools));
+        }
+        self.names.deallocate(&key);
+    }
+
+    /// Whether more results may belong to a statement that has returned rows: those of a procedure or of a block.
+    pub(super) fn may_go_on(&self, statement: &Statement) -> bool {
+        let What::Sql(text) = &statement.what else { return false };
+        statement.commits
+            || text.executes().is_some_and(|name| {
+                let known = self.names.statement(name.as_bytes()).and_then(|known| known.text.as_ref());
+                known.is_some_and(|body| body.form.operation.commits)
+            })
+    }
+
+    /// One more result of a statement that goes on. Its last has no rows.
+    pub(super) fn go_on(&mut self, settled: &Settled<&[u8]>, tools: &mut Tools) {
+        let Some(mut running) = self.running.take() else { return };
+        self.add(&mut running, settled, tools);
+        match settled.answer {
+            Answer::Returned { .. } => self.running = Some(running),
+            _ => self.hold(*running, &settled.answer, tools),
+        }
+    }
+
+    /// The server is ready: what went on has ended.
+    pub(super) fn finish_running(&mut self, tools: &mut Tools) {
+        if let Some(running) = self.running.take() {
+            self.hold(*running, &Answer::Empty, tools);
+        }
+    }
+
+    fn add(&self, statement: &mut Statement, settled: &Settled<&[u8]>, tools: &Tools) {
+        let text = |bytes: &[u8]| self.encoding.decode(bytes).into_owned();
+        if let Some(end) = End::of(&settled.answer, settled.warnings, text) {
+            statement.end.add(end, matches!(settled.answer, Answer::Affected { .. }));
+        }
+        let answered = tools.anchor.unix_micros(settled.answered);
+        let duration = u64::try_from(answered - statement.unix_micros).unwrap_or(0);
+        statement.duration_micros = duration.max(statement.duration_micros);
+    }
+}

@@ -1,0 +1,180 @@
+//! The values of a run, less those that are secret.
+
+use panoptes_parser::{
+    mysql::values::{BulkParameters, Cell, Parameters, UNKNOWN_TYPE, write_json},
+    sql::{Dialect, SecretParameter},
+    text::{Encoding, write_json_string},
+};
+
+use super::{
+    aside::Aside,
+    names::Prepared,
+    run::Ahead,
+    secret::{Secrets, shown},
+};
+
+/// Flags and iterations: what a run without values consists of.
+const EMPTY_RUN: u64 = 5;
+
+/// What was sent with a run, and ahead of it.
+#[derive(Debug)]
+pub(super) struct Sent<'a> {
+    /// As far as it is kept.
+    pub(super) body: &'a [u8],
+    pub(super) length: u64,
+    pub(super) bulk: bool,
+    pub(super) named: bool,
+    pub(super) ahead: &'a [Ahead],
+    /// Not all that was sent ahead is known.
+    pub(super) overflowed: bool,
+}
+
+/// What is to be told of it beside the values.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) secrets: Option<Secrets>,
+    /// Size of all values, where some of it is missing.
+    pub(super) truncated: Option<u64>,
+    pub(super) aside: Option<Aside>,
+    /// The types, where they are others than those of the run before.
+    pub(super) types: Option<Vec<u32>>,
+}
+
+/// How texts of the session are read.
+type ReadAs<'a> = (&'a Encoding, Dialect);
+
+/// Writes the values as a JSON array, or as an array for each row; nothing where there are none.
+pub(super) fn read(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<u8>) -> Read {
+    out.clear();
+    let all = sent.length + sent.ahead.iter().map(|ahead| ahead.length).sum::<u64>();
+    let missing = sent.length > sent.body.len() as u64
+        || sent.ahead.iter().any(|ahead| ahead.length > ahead.data.len() as u64);
+    if sent.overflowed {
+        return Read { truncated: Some(all), ..Read::default() };
+    }
+    let (mut read, torn) = if sent.bulk {
+        rows(sent, prepared, read_as, out)
+    } else if prepared.types.is_empty() && !sent.named {
+        // Of a statement that is not known nobody knows what was sent.
+        let lost = prepared.text.is_none() && sent.length > EMPTY_RUN;
+        return Read { truncated: lost.then_some(all), ..Read::default() };
+    } else {
+        one(sent, prepared, read_as, out)
+    };
+    read.truncated = (missing || torn).then_some(all);
+    read
+}
+
+/// The values of one run.
+fn one(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<u8>) -> (Read, bool) {
+    let declared = prepared.types.len();
+    let places: Vec<u16> = sent.ahead.iter().map(|ahead| ahead.parameter).collect();
+    let count = u16::try_from(declared).unwrap_or(u16::MAX);
+    let mut values = Parameters::new(sent.body, count, sent.named, &prepared.types, &places);
+    let types = values.sent_types().and_then(|types| changed(types.take(declared), prepared));
+    let all = values.clone();
+    let other = |place: u16| value_at(&all, place, sent.ahead);
+    let mut hidden = Hidden::new(prepared, read_as);
+    let mut place = 0;
+    while place < declared
+        && let Some(parameter) = values.next()
+    {
+        out.push(if place == 0 { b'[' } else { b',' });
+        let value = parameter.value.map(|value| ahead_of(place, sent.ahead).unwrap_or(value));
+        hidden.write(out, place, parameter.kind, value, other);
+        place += 1;
+    }
+    if !out.is_empty() {
+        out.push(b']');
+    }
+    let aside = Aside::of(values.by_ref(), read_as.0, read_as.1);
+    let torn = values.truncated() || place < declared;
+    (Read { secrets: hidden.secrets(), aside, types, truncated: None }, torn)
+}
+
+/// The values of a run in bulk.
+fn rows(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<u8>) -> (Read, bool) {
+    let columns = prepared.types.len();
+    let count = u16::try_from(columns).unwrap_or(u16::MAX);
+    let mut cells = BulkParameters::new(sent.body, count, &prepared.types);
+    let types = cells.sent_types().and_then(|types| changed(types, prepared));
+    let mut hidden = Hidden::new(prepared, read_as);
+    let mut column = 0;
+    for (kind, cell) in cells.by_ref() {
+        out.extend_from_slice(match (out.is_empty(), column) {
+            (true, _) => b"[[",
+            (false, 0) => b"],[",
+            _ => b",",
+        });
+        match cell {
+            Cell::Value(value) => hidden.write(out, column, kind, Some(value), |_| None),
+            Cell::Null => out.extend_from_slice(b"null"),
+            Cell::Default => out.extend_from_slice(b"{\"type\":\"default\"}"),
+            Cell::Ignore => out.extend_from_slice(b"{\"type\":\"ignore\"}"),
+        }
+        column = (column + 1) % columns.max(1);
+    }
+    if !out.is_empty() {
+        out.extend_from_slice(b"]]");
+    }
+    (Read { secrets: hidden.secrets(), types, ..Read::default() }, cells.truncated())
+}
+
+/// The value that was sent ahead for the parameter at a place.
+fn ahead_of(place: usize, ahead: &[Ahead]) -> Option<&[u8]> {
+    let found = ahead.iter().find(|ahead| usize::from(ahead.parameter) == place);
+    found.map(|ahead| ahead.data.as_slice())
+}
+
+fn value_at<'a>(all: &Parameters<'a>, place: u16, ahead: &'a [Ahead]) -> Option<&'a [u8]> {
+    ahead_of(place.into(), ahead).or_else(|| all.clone().nth(place.into())?.value)
+}
+
+/// The types of a run, where they are not those that are known.
+fn changed(types: impl Iterator<Item = u16>, prepared: &Prepared) -> Option<Vec<u32>> {
+    let types: Vec<u32> = types.map(u32::from).collect();
+    (types != prepared.types).then_some(types)
+}
+
+/// Types of so many parameters, none of which was sent yet.
+pub(super) fn unknown_types(parameters: u16) -> Vec<u32> {
+    vec![UNKNOWN_TYPE; parameters.into()]
+}
+
+/// Writes values, and keeps those that it hides.
+struct Hidden<'a> {
+    secret: &'a [SecretParameter],
+    read_as: ReadAs<'a>,
+    values: Vec<String>,
+}
+
+impl<'a> Hidden<'a> {
+    fn new(prepared: &'a Prepared, read_as: ReadAs<'a>) -> Self {
+        let secret = prepared.text.as_ref().map_or(&[][..], |text| text.secret_parameters());
+        Self { secret, read_as, values: Vec::new() }
+    }
+
+    fn write<'b>(
+        &mut self,
+        out: &mut Vec<u8>,
+        place: usize,
+        kind: u16,
+        value: Option<&[u8]>,
+        other: impl FnOnce(u16) -> Option<&'b [u8]>,
+    ) {
+        let found = self.secret.binary_search_by_key(&place, |secret| secret.place.into());
+        let part = found.ok().and_then(|found| self.secret.get(found));
+        if let (Some(secret), Some(bytes)) = (part, value) {
+            let text = self.read_as.0.decode(bytes);
+            if let Some(shown) = shown(&text, secret.part, other, self.read_as) {
+                write_json_string(out, &shown);
+                return self.values.push(text.into_owned());
+            }
+        }
+        write_json(out, kind, value, self.read_as.0);
+    }
+
+    fn secrets(&self) -> Option<Secrets> {
+        (!self.values.is_empty()).then(|| self.values.iter().map(String::as_str).collect())
+    }
+}
