@@ -37,6 +37,7 @@ mod trial;
 use std::{env, path::PathBuf};
 
 use libtest_mimic::{Arguments, Trial};
+use scenarios::Destination;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -56,6 +57,15 @@ fn named(name: String, there: bool, run: impl FnOnce() + Send + 'static) -> Tria
     };
     let name = if there { name } else { format!("{name} (its server is not installed)") };
     Trial::test(name, run).with_ignored_flag(!there)
+}
+
+/// How fast a sink delivers; only where asked for: `cargo test --release -p panoptes-sinks --test conformance -- --ignored rate`.
+fn rate<D: Destination>(to: &str, there: bool, new: impl FnOnce() -> D + Send + 'static) -> Option<Trial> {
+    let run = move || {
+        scenarios::rate(&mut new());
+        Ok(())
+    };
+    there.then(|| Trial::test(format!("rate of {to}"), run).with_ignored_flag(true))
 }
 
 /// A program on the search path, or where servers are.

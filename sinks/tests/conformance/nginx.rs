@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     certificates::Certificates,
-    free_port, named, program,
+    free_port, named, program, rate,
     relay::Relay,
     scenarios::{self, Destination, Refusal, Scenario, end},
     trial::{Got, Poison, Run, lines, wait_for},
@@ -53,7 +53,8 @@ pub fn trials() -> Vec<Trial> {
         let name = format!("https with a client certificate to nginx: {name}");
         named(name, there, move || scenario(&mut Nginx::new(VARIANTS[0], Some(Certificates::new()))))
     });
-    plain.chain(secured).collect()
+    let rate = rate("http to nginx", there, || Nginx::new(VARIANTS[0], None));
+    plain.chain(secured).chain(rate).collect()
 }
 
 const OF_TLS: [Scenario; 2] =

@@ -13,7 +13,7 @@ use panoptes_config::{Compression, Elasticsearch, Install, SinkOptions, Url};
 use serde_json::{Value, json};
 
 use crate::{
-    named, program,
+    named, program, rate,
     relay::Relay,
     scenarios::{self, Destination, Refusal},
     trial::{Got, Poison, Run, wait_for},
@@ -47,6 +47,7 @@ pub fn trials() -> Vec<Trial> {
         .collect();
     trials.push(named("elasticsearch to OpenSearch: the template and what it maps".into(), there, template));
     trials.push(named("elasticsearch to OpenSearch: a data stream".into(), there, data_stream));
+    trials.extend(rate("elasticsearch to OpenSearch", there, OpenSearch::new));
     trials
 }
 

@@ -11,7 +11,7 @@ use panoptes_config::{ByteSize, Framing, SinkOptions, Syslog, Transport};
 
 use crate::{
     certificates::Certificates,
-    free_port, named, program,
+    free_port, named, program, rate,
     relay::Relay,
     scenarios::{self, Destination, Refusal, end},
     trial::{Got, Poison, Run, lines, wait_for},
@@ -53,7 +53,8 @@ pub fn trials() -> Vec<Trial> {
         named(name, there_too, move || scenario(&mut Rsyslog::new(Way::Tls(Certificates::new()))))
     });
     let udp = named("syslog over UDP to rsyslog".into(), there, over_udp);
-    tcp.chain(tls).chain([udp]).collect()
+    let rate = rate("syslog to rsyslog", there, || Rsyslog::new(Way::Tcp(Framing::OctetCounting)));
+    tcp.chain(tls).chain([udp]).chain(rate).collect()
 }
 
 fn has_tls() -> bool {

@@ -1,5 +1,7 @@
 //! What happens to a destination while events come.
 
+use std::time::Instant;
+
 use panoptes_config::SinkOptions;
 
 use crate::{
@@ -51,6 +53,21 @@ pub fn end(mut run: Run, destination: &mut dyn Destination) {
     run.finish();
     let ordered = destination.is_ordered();
     run.check(&destination.received(), ordered);
+}
+
+/// What a sink delivers in a second, of events of 1 KiB, with its own defaults.
+pub fn rate(destination: &mut dyn Destination) {
+    const EVENTS: u64 = 100_000;
+    let mut run = Run::by_default(destination.options());
+    for _ in 0..EVENTS / 1_000 {
+        run.send_sized(1_000, 500);
+    }
+    let begin = Instant::now();
+    run.start();
+    run.finish();
+    let rate = EVENTS as f64 / begin.elapsed().as_secs_f64();
+    println!("{rate:.0} events/s");
+    assert!(run.dead_letters().is_empty());
 }
 
 fn down_at_the_start(destination: &mut dyn Destination) {

@@ -17,6 +17,8 @@ use crate::support::{self, PATIENCE};
 
 pub const SINK: &str = "trial";
 const SESSIONS: u64 = 5;
+/// Of events that are not as they should be.
+const SHOWN: usize = 10;
 /// 2026-11-22 23:59:58, so that events are of two days.
 const START: i64 = 1_795_391_998_000_000;
 
@@ -69,7 +71,17 @@ impl Run {
             max_wait: Duration::from_millis(1),
         };
         let retry = config::Retry { initial: Duration::from_millis(5), max: Duration::from_millis(50) };
-        let sink = config::Sink { options, batch, retry, ..config::Sink::default() };
+        Self::with(config::Sink { options, batch, retry, ..config::Sink::default() })
+    }
+
+    /// As a sink is by default.
+    pub fn by_default(options: SinkOptions) -> Self {
+        let config = config::Sink { options, ..config::Sink::default() };
+        // As the configuration does it, where nothing is said of batches.
+        Self::with(config::Sink { batch: config::Batch::default(), ..config })
+    }
+
+    fn with(sink: config::Sink) -> Self {
         let mut run = Self {
             dir: tempfile::tempdir().unwrap(),
             config: BTreeMap::from([(SINK.to_owned(), sink)]),
@@ -112,24 +124,29 @@ impl Run {
     }
 
     pub fn send(&mut self, events: u64) {
+        self.send_sized(events, 10);
+    }
+
+    /// With so many characters of SQL each.
+    pub fn send_sized(&mut self, events: u64, characters: usize) {
         let mut batch = Batch::default();
-        (0..events).for_each(|_| self.event(&mut batch, None));
+        (0..events).for_each(|_| self.event(&mut batch, None, characters));
         self.journal().append(&batch).unwrap();
     }
 
     pub fn send_poison(&mut self, poison: Poison) {
         let mut batch = Batch::default();
-        self.event(&mut batch, Some(poison));
+        self.event(&mut batch, Some(poison), 10);
         self.journal().append(&batch).unwrap();
     }
 
-    fn event(&mut self, batch: &mut Batch, poison: Option<Poison>) {
+    fn event(&mut self, batch: &mut Batch, poison: Option<Poison>, characters: usize) {
         let n = self.sent;
         self.sent += 1;
         let at = START + i64::try_from(n).unwrap() * 10_000;
         let timestamp = time::rfc3339(at);
         let date = timestamp[..10].to_owned();
-        let padding = if let Some(Poison::Large(size)) = poison { size } else { 10 };
+        let padding = if let Some(Poison::Large(size)) = poison { size } else { characters };
         let id = Uuid::from_u128(1_000_000 + u128::from(n));
         if poison.is_some() {
             self.poison.insert(id.to_string());
@@ -194,8 +211,8 @@ impl Run {
         let id = |n: u64| Uuid::from_u128(1_000_000 + u128::from(n)).to_string();
         let expected: BTreeSet<String> =
             (0..self.sent).map(id).filter(|id| !self.poison.contains(id)).collect();
-        let missing: Vec<_> = expected.difference(&seen).collect();
-        let extra: Vec<_> = seen.difference(&expected).collect();
+        let missing: Vec<_> = expected.difference(&seen).take(SHOWN).collect();
+        let extra: Vec<_> = seen.difference(&expected).take(SHOWN).collect();
         assert!(missing.is_empty() && extra.is_empty(), "missing {missing:?}, extra {extra:?}");
         let mut last: BTreeMap<&str, u64> = BTreeMap::new();
         for event in firsts.iter().filter(|_| ordered) {
@@ -212,7 +229,7 @@ impl Run {
     }
 
     /// Ids with the reason.
-    fn dead_letters(&self) -> BTreeMap<String, String> {
+    pub fn dead_letters(&self) -> BTreeMap<String, String> {
         let file = self.dir.path().join(format!("dead-letters/{SINK}.jsonl"));
         let text = fs::read_to_string(file).unwrap_or_default();
         let letters = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
