@@ -72,19 +72,26 @@ pub enum Server {
 }
 
 impl Server {
-    /// By the version that a server of MySQL's protocol announces. A MariaDB says so, before 11 behind `5.5.5-`.
+    /// By the version that a server of MySQL's protocol announces.
     #[must_use]
     pub fn of(version: &str) -> Self {
         let mariadb = version.contains("MariaDB");
-        let own = version.strip_prefix("5.5.5-").filter(|_| mariadb).unwrap_or(version);
-        let mut parts =
-            own.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0).min(99));
+        let mut parts = Self::own_version(version)
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|part| part.parse::<u32>().unwrap_or(0).min(99));
         let mut part = || parts.next().unwrap_or(0);
         match (part() * 10_000 + part() * 100 + part(), mariadb) {
             (0, _) => Self::Unknown,
             (number, true) => Self::Mariadb(number),
             (number, false) => Self::Mysql(number),
         }
+    }
+
+    /// The announced version less the `5.5.5-` behind which a MariaDB before 11 hides.
+    #[must_use]
+    pub fn own_version(version: &str) -> &str {
+        let mariadb = version.contains("MariaDB");
+        version.strip_prefix("5.5.5-").filter(|_| mariadb).unwrap_or(version)
     }
 }
 

@@ -97,8 +97,9 @@ impl Session {
         let text = || self.encoding.decode(value).into_owned();
         match name {
             b"server_version" => {
-                *server = Server::of(&text());
-                self.identity.server_version = Some(text());
+                let announced = text();
+                *server = Server::of(&announced);
+                self.identity.server_version = Some(Server::own_version(&announced).to_owned());
             }
             b"schema" => self.identity.choose(text()),
             b"multi_statements" => self.several = value == b"on",
