@@ -173,7 +173,8 @@ impl Walk<'_, '_> {
     /// Is the literal at hand run as a statement, or the body of a routine?
     fn is_executed(&self) -> bool {
         let body = self.about == About::Definition && is_any(self.last_word(), &["as"]);
-        body || is_any(self.last_word(), &["execute", "immediate", "do"])
+        body || self.does && self.cursor.dialect.is_postgres()
+            || is_any(self.last_word(), &["execute", "immediate", "do"])
             || is_any(self.last_word(), &["from"]) && !self.cursor.dialect.is_postgres()
     }
 

@@ -101,7 +101,9 @@ fn is_password(before: &[u8], from: &[u8]) -> bool {
 /// May the quote behind these bytes begin the next piece of a literal?
 fn is_joined(before: &[u8]) -> bool {
     let trimmed = trim_end(before);
-    matches!(trimmed.last(), Some(b'\'' | b'"' | b'/')) || ends_with_comment(trimmed, before)
+    // A quote, the end of a comment, MySQL's `/*!` or `/*!50000`.
+    matches!(trimmed.last(), Some(b'\'' | b'"' | b'/' | b'!' | b'0'..=b'9'))
+        || ends_with_comment(trimmed, before)
 }
 
 /// May there be a line's comment at the end of `trimmed`, which is `before` less its last white space?
@@ -220,10 +222,11 @@ fn is_escape(byte: u8) -> bool {
 }
 
 /// What any announcement of a secret has in it, in a statement that is not about rows.
-const ANNOUNCEMENTS: [&[u8]; 27] = [
-    b"role", b"user", b"group", b"serve", b"dentif", b"option", b"rogra", b"secre", b"token", b"crede",
-    b"nnect", b"conni", b"phras", b"link", b"login", b"_key", b"apikey", b"_comm", b"dsn", b"pw", b"accou",
-    b"princ", b"subsc", b"t_auth", b"pass", b"key_s", b"@key",
+#[rustfmt::skip]
+const ANNOUNCEMENTS: [&[u8]; 24] = [
+    b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"credent",
+    b"nnect", b"conni", b"phrase", b"link", b"login", b"key", b"_comm", b"dsn", b"pw", b"pass",
+    b"account", b"princip", b"subscr", b"t_auth",
 ];
 
 /// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.

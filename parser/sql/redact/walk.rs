@@ -57,6 +57,8 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) assigned: bool,
     /// DECLARE began the statement.
     pub(super) declares: bool,
+    /// DO did.
+    pub(super) does: bool,
     /// The literals of a SELECT up to its INTO, which says what they are.
     pub(super) selected: Option<Vec<Token>>,
     /// Where the last password without quotes ends.
@@ -93,6 +95,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             identified: false,
             assigned: false,
             declares: false,
+            does: false,
             selected: None,
             unquoted_end: 0,
             began: false,
@@ -164,8 +167,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         self.next = Next::Ordinary;
         self.frames.clear();
         (self.deeper, self.open, self.using) = (0, false, false);
-        (self.identified, self.assigned, self.declares) = (false, false, false);
-        self.selected = None;
+        (self.identified, self.assigned) = (false, false);
+        (self.declares, self.does, self.selected) = (false, false, None);
     }
 
     fn bracket(&mut self) {

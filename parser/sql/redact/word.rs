@@ -46,6 +46,7 @@ impl<'a> Walk<'a, '_> {
             return self.unquoted(token);
         }
         self.declares |= is("declare");
+        self.does |= self.last.is_none_or(|last| last.kind == Kind::Semicolon) && is("do");
         if is("select") && self.frames.is_empty() {
             self.selected = Some(Vec::new());
         }
@@ -146,12 +147,11 @@ impl<'a> Walk<'a, '_> {
         before.len() > 3 && before.get(before.len() - 4..).is_some_and(|row| row.eq_ignore_ascii_case("new."))
     }
 
-    /// MySQL sets variables and settings by one statement.
+    /// MySQL sets variables and settings by one statement; in PostgreSQL `a.b` is an application's own.
     fn setting(&self, name: &str) -> Setting {
+        let variable = || !self.cursor.dialect.is_postgres() || self.last_spelling() == ".";
         match Setting::named(name) {
-            Setting::Plain if !self.cursor.dialect.is_postgres() && name::is_secret_variable(name) => {
-                Setting::Secret
-            }
+            Setting::Plain if name::is_secret_variable(name) && variable() => Setting::Secret,
             setting => setting,
         }
     }
