@@ -1,7 +1,8 @@
-//! What the targets share: a session that has logged in, and what it saw.
+//! What the targets share: a session that has logged in, and what it saw; and whose SQL there is.
 
 use panoptes_parser::{
     postgres::Postgres,
+    sql::{Dialect, Server},
     wire::{Limits, Nanos, Observation, Observer, Opening, Wire},
 };
 
@@ -53,3 +54,13 @@ pub fn server(wire: &mut Postgres, bytes: &[u8], at: Nanos, out: &mut impl Obser
     assert!(at == 0 || chunk == bytes, "changed after the login");
     end.inspect_err(|violation| assert!(violation.pass <= bytes.len())).is_ok()
 }
+
+/// Whoever may read a text, with settings that change how.
+pub const DIALECTS: [Dialect; 6] = [
+    Dialect::POSTGRES,
+    Dialect::Postgres { standard_conforming_strings: false },
+    Dialect::MYSQL,
+    Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: false, server: Server::Mysql(90_704) },
+    Dialect::Mysql { ansi_quotes: true, no_backslash_escapes: false, server: Server::Mariadb(101_119) },
+    Dialect::Mysql { ansi_quotes: false, no_backslash_escapes: true, server: Server::Mysql(50_744) },
+];

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Fills corpus/ from the transcripts of real servers: of PostgreSQL each direction by itself, and both in turn, behind
-the login (the targets bring their own); of MySQL both in turn."""
+the login (the targets bring their own); of MySQL both in turn; and SQL from its corpora."""
 
 import glob
 import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SQL = os.path.join(HERE, "../../tests/data/sql/**/*.txt")
 TRANSCRIPTS = os.path.join(HERE, "../../tests/data/{}/transcripts/*.txt")
 
 
@@ -36,6 +37,13 @@ for path in glob.glob(TRANSCRIPTS.format("postgres")):
     keep("pg_frontend", name, b"".join(data for side, data in frames if side == ">"))
     keep("pg_backend", name, b"".join(data for side, data in frames if side == "<"))
     keep("pg_pair", name, in_turn(frames))
+
+# Each statement of the corpora; what is expected of it stands behind the marks.
+for path in glob.glob(SQL, recursive=True):
+    for number, line in enumerate(open(path, encoding="utf-8")):
+        if line[0] not in "=~#@\n":
+            for target in ["sql_lexer", "sql_classify"]:
+                keep(target, f"{os.path.basename(path)}-{number}", line.strip().encode())
 
 for path in glob.glob(TRANSCRIPTS.format("mysql")):
     name, frames = packets(path)

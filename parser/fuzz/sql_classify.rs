@@ -4,13 +4,12 @@
 use std::thread;
 
 use libfuzzer_sys::fuzz_target;
-use panoptes_parser::sql::{Dialect, classify, classify::STACK_BYTES, split};
+use panoptes_parser::sql::{classify, classify::STACK_BYTES, split};
+use panoptes_parser_fuzz::DIALECTS;
 
 fuzz_target!(|text: &str| {
     let check = || {
-        for dialect in
-            [Dialect::POSTGRES, Dialect::MYSQL, Dialect::Postgres { standard_conforming_strings: false }]
-        {
+        for dialect in DIALECTS {
             for piece in split(text.as_bytes(), dialect) {
                 let class = classify(&text[piece], dialect);
                 let mut tables = class.tables.iter();

@@ -2,12 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use panoptes_parser::sql::{Dialect, effect, fingerprint, normalize, redact, split};
+use panoptes_parser::sql::{effect, fingerprint, normalize, redact, split};
+use panoptes_parser_fuzz::DIALECTS;
 
 fuzz_target!(|bytes: &[u8]| {
-    for dialect in
-        [Dialect::POSTGRES, Dialect::MYSQL, Dialect::Postgres { standard_conforming_strings: false }]
-    {
+    for dialect in DIALECTS {
         let length: usize = split(bytes, dialect).map(|statement| statement.len()).sum();
         assert!(length <= bytes.len());
         let text = String::from_utf8_lossy(bytes);

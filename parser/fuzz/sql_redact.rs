@@ -10,7 +10,7 @@ use panoptes_parser::sql::{Dialect, redact, redact_head, redact_message, redact_
 const CANARY: &str = "s3cr3tK3Y";
 
 /// `~` is a gap.
-const SHAPES: [(&str, Dialect); 12] = [
+const SHAPES: [(&str, Dialect); 18] = [
     ("ALTER~ROLE~a~PASSWORD~'s3cr3tK3Y'", Dialect::POSTGRES),
     ("CREATE~USER~MAPPING~FOR~a~SERVER~s~OPTIONS~(~password~'s3cr3tK3Y'~)", Dialect::POSTGRES),
     ("ALTER~SUBSCRIPTION~s~CONNECTION~'host=h password=s3cr3tK3Y'", Dialect::POSTGRES),
@@ -18,6 +18,12 @@ const SHAPES: [(&str, Dialect); 12] = [
     ("SELECT~dblink_connect~(~'postgres://u:s3cr3tK3Y@h/d'~)", Dialect::POSTGRES),
     ("SELECT~set_config~(~'my.secret'~,~'s3cr3tK3Y'~,~false~)", Dialect::POSTGRES),
     ("DO~$$BEGIN~EXECUTE~'ALTER~ROLE~a~PASSWORD~''s3cr3tK3Y''';~END$$", Dialect::POSTGRES),
+    ("DO~$$DECLARE~password~constant~varchar(20)~:=~'s3cr3tK3Y';~BEGIN~END$$", Dialect::POSTGRES),
+    ("SELECT~U&\"cr!0079pt\"~UESCAPE~'!'~(~'s3cr3tK3Y'~,~a~)", Dialect::POSTGRES),
+    ("CREATE~PROCEDURE~p()~BEGIN~DECLARE~a,~pwd~VARCHAR(20)~DEFAULT~'s3cr3tK3Y';~END", Dialect::MYSQL),
+    ("SELECT~1,~'s3cr3tK3Y'~INTO~@a,~@password", Dialect::MYSQL),
+    ("SET~@key_str~=~SHA2~(~'s3cr3tK3Y'~,~512~)", Dialect::MYSQL),
+    ("CREATE~TRIGGER~t~AFTER~INSERT~ON~u~FOR~EACH~ROW~SET~@password~=~'s3cr3tK3Y'", Dialect::MYSQL),
     ("CREATE~USER~'a'@'h'~IDENTIFIED~BY~'s3cr3tK3Y'", Dialect::MYSQL),
     ("SET~PASSWORD~FOR~a@h~=~PASSWORD~(~'s3cr3tK3Y'~)", Dialect::MYSQL),
     ("CHANGE~MASTER~TO~MASTER_HOST~=~'h'~,~MASTER_PASSWORD~=~'s3cr3tK3Y'", Dialect::MYSQL),
