@@ -45,6 +45,9 @@ struct Classify {
     /// Whose SQL it is.
     #[arg(long, short, value_name = "DIALECT")]
     dialect: Sql,
+    /// MySQL's sql_mode, which says whether "a" is a name (ANSI_QUOTES) and what a backslash is (NO_BACKSLASH_ESCAPES).
+    #[arg(long, value_name = "MODES", default_value = "", hide_default_value = true)]
+    sql_mode: String,
     /// One text of SQL; without it, JSON lines {"sql": "…"} are read from standard input.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -153,7 +156,7 @@ fn check(options: Options) -> ExitCode {
 }
 
 fn classify(options: &Classify) -> ExitCode {
-    let dialect = options.dialect.into();
+    let dialect = Dialect::from(options.dialect).with_sql_mode(&options.sql_mode);
     let done = match &options.file {
         Some(file) => File::open(file)
             .map_err(ClassifyError::Read)

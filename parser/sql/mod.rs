@@ -102,6 +102,24 @@ impl Dialect {
     pub const MYSQL: Self =
         Self::Mysql { ansi_quotes: false, no_backslash_escapes: false, server: Server::Unknown };
 
+    /// The same in a session of this `sql_mode`, as it is set: names with commas between them. PostgreSQL has none.
+    #[must_use]
+    pub fn with_sql_mode(self, modes: &str) -> Self {
+        // What holds ANSI_QUOTES: MySQL's ANSI, MariaDB's modes of other databases.
+        const QUOTES: [&str; 7] = ["ANSI_QUOTES", "ANSI", "ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
+        let has = |names: &[&str]| {
+            modes.split(',').any(|mode| names.iter().any(|name| mode.trim().eq_ignore_ascii_case(name)))
+        };
+        match self {
+            Self::Postgres { .. } => self,
+            Self::Mysql { server, .. } => Self::Mysql {
+                ansi_quotes: has(&QUOTES),
+                no_backslash_escapes: has(&["NO_BACKSLASH_ESCAPES"]),
+                server,
+            },
+        }
+    }
+
     /// Whether it is PostgreSQL's.
     #[must_use]
     pub fn is_postgres(self) -> bool {

@@ -389,6 +389,14 @@ mod tests {
     }
 
     #[test]
+    fn names_in_ansi_quotes_stay() {
+        let text = r#"select "a" from "t" where b = 'c'"#;
+        let ansi = Dialect::MYSQL.with_sql_mode("STRICT_ALL_TABLES, ansi");
+        assert_eq!(normalized(text, ansi), r#"SELECT "a" FROM "t" WHERE b = ?"#);
+        assert_eq!(normalized(text, Dialect::MYSQL), "SELECT ? FROM ? WHERE b = ?");
+    }
+
+    #[test]
     fn the_buffer_is_reused() {
         let mut out = String::with_capacity(256);
         let before = out.as_ptr();
