@@ -5,7 +5,9 @@ use std::iter;
 use super::{known, types::Type, value};
 use crate::{mysql::field, reader::Reader};
 
-/// Of COM_STMT_EXECUTE: the number of parameters is told, as there are some that have but a name.
+/// Of COM_STMT_EXECUTE: the number of parameters is told, although the statement has none. Where it has some, it is told in
+/// any case, provided that parameters may have names.
+/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html>
 const COUNTED: u8 = 0x08;
 
 /// One parameter.
@@ -62,7 +64,7 @@ impl<'a> Parameters<'a> {
             let flags = reader.u8()?;
             // The number of iterations: one.
             reader.u32_le()?;
-            let counted = named && flags & COUNTED != 0;
+            let counted = named && (declared > 0 || flags & COUNTED != 0);
             if counted { field::integer(&mut reader)?.try_into().ok() } else { Some(usize::from(declared)) }
         };
         let count = { count }();
@@ -239,6 +241,14 @@ mod tests {
         assert_eq!(parameters.declared(), 2);
         let expected = [parameter("", 1, Some(b"\x09")), parameter("trace", 253, Some(b"t1"))];
         assert_eq!(parameters.collect::<Vec<_>>(), expected);
+    }
+
+    /// As Connector/Python sends it.
+    #[test]
+    fn parameters_that_may_have_names_are_counted_whatever_the_flag() {
+        let run = b"\0\x01\0\0\0\x01\0\x01\x01\x80\0\x07";
+        let parameters = Parameters::new(run, 1, true, &[], &[]);
+        assert_eq!(parameters.collect::<Vec<_>>(), [parameter("", 0x8001, Some(b"\x07"))]);
     }
 
     #[test]
