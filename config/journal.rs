@@ -23,6 +23,8 @@ pub struct Journal {
     /// How long an event may wait for the fsync that it shares with others. Default 100 ms.
     #[serde(deserialize_with = "value::duration")]
     pub sync_interval: Duration,
+    /// PEM file of the Ed25519 key, made by `panoptes keys`, that signs the chain of events. Default: no chain.
+    pub signing_key_file: Option<PathBuf>,
 }
 
 /// What happens when the journal is full.
@@ -44,6 +46,7 @@ impl Default for Journal {
             segment_size: ByteSize::mib(64),
             on_full: OnFull::default(),
             sync_interval: Duration::from_millis(100),
+            signing_key_file: None,
         }
     }
 }

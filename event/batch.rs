@@ -11,6 +11,12 @@ use crate::{
     json::Object,
 };
 
+/// SHA-256 of an event's JSON.
+pub type Hash = [u8; 32];
+
+/// What [`Event::prev`](crate::Event::prev) begins with in an encoded event: right behind the number.
+pub const PREV: &str = r#","prev":""#;
+
 /// Encoded events, in order.
 #[derive(Default)]
 pub struct Batch {
@@ -103,10 +109,23 @@ pub struct Encoded<'a> {
 impl Encoded<'_> {
     /// Writes the event with its number at the end of `out`.
     pub fn write(&self, seq: u64, out: &mut Vec<u8>) {
+        self.begin(seq, out);
+        out.extend_from_slice(self.tail);
+    }
+
+    /// The same, chained to the event before it by that one's hash.
+    pub fn write_chained(&self, seq: u64, prev: &Hash, out: &mut Vec<u8>) {
+        self.begin(seq, out);
+        out.extend_from_slice(PREV.as_bytes());
+        crate::json::write_hex(out, prev);
+        out.push(b'"');
+        out.extend_from_slice(self.tail);
+    }
+
+    fn begin(&self, seq: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(self.head);
         out.extend_from_slice(b",\"seq\":");
         crate::json::write(out, &seq);
-        out.extend_from_slice(self.tail);
     }
 }
 
@@ -114,6 +133,16 @@ impl Encoded<'_> {
 mod tests {
     use super::*;
     use crate::event::{Event, Meta};
+
+    #[test]
+    fn a_chained_event_names_the_hash_of_the_one_before() {
+        let mut batch = Batch::default();
+        batch.event(Uuid::nil(), Kind::Statement, 0, |object| _ = object.member("meta", &Meta::default()));
+        let mut out = Vec::new();
+        batch.iter().for_each(|(encoded, _)| encoded.write_chained(7, &[0xa5; 32], &mut out));
+        let event: Event = serde_json::from_slice(&out).unwrap();
+        assert_eq!((event.seq, event.prev), (7, Some("a5".repeat(32))));
+    }
 
     #[test]
     fn a_numbered_event_reads_back_as_it_was() {

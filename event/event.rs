@@ -16,6 +16,10 @@ pub struct Event {
     pub kind: Kind,
     /// Number in this proxy's journal, without holes.
     pub seq: u64,
+    /// Where the journal is chained: SHA-256, in hex, of the JSON of the event before, byte for byte as sinks get it.
+    /// All zeros where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev: Option<String>,
     /// Where and when.
     pub meta: Meta,
     /// The database behind the proxy.
@@ -48,6 +52,9 @@ pub struct Event {
     /// Of a `gap` event: what was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
+    /// Of a `checkpoint` event: who vouches for all up to here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// What kind of thing an event tells.
@@ -70,6 +77,8 @@ pub enum Kind {
     Gap,
     /// A transaction's end, where its statements were written before it was known.
     Verdict,
+    /// The signed head of the chain.
+    Checkpoint,
 }
 
 impl Kind {
@@ -84,6 +93,7 @@ impl Kind {
             Self::Blind => "blind",
             Self::Gap => "gap",
             Self::Verdict => "verdict",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }
@@ -430,4 +440,17 @@ pub struct Gap {
     pub to: String,
     /// Why.
     pub reason: String,
+}
+
+/// A signature over the chain. It covers this event's JSON up to the comma before `signature`: its number, its time and,
+/// by [`Event::prev`], all events before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// The run of the proxy that signed.
+    pub boot: Uuid,
+    /// The key, by the first 16 hex digits of the SHA-256 of its public half in DER.
+    pub key: String,
+    /// Ed25519, in base64.
+    pub signature: String,
 }

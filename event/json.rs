@@ -24,6 +24,13 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     }
 }
 
+/// Writes bytes as lower-case hex digits, without quotes.
+pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+}
+
 /// Encodes a struct as the members of an object, without its braces: `"a":1,"b":2`.
 #[must_use]
 pub fn members<T: Serialize>(value: &T) -> Vec<u8> {

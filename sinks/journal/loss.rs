@@ -56,13 +56,7 @@ impl Loss {
             reason: self.reason.clone(),
         };
         batch.event(Uuid::now_v7(), Kind::Gap, unix_micros, |event| {
-            let mut meta = event.object("meta");
-            meta.member("appName", &origin.app_name)
-                .member("environment", &origin.environment)
-                .member("instance", &origin.instance);
-            time::Clock::default().write(&mut meta, unix_micros);
-            meta.member("reason", "default:gap");
-            meta.end();
+            origin.write(event, unix_micros, "default:gap");
             event.member("gap", &gap);
         });
         batch

@@ -9,7 +9,10 @@
 //! * `writer`: numbers and writes; `sync`: makes durable, many events at a time; `ledger`: segments and room.
 //! * `spares`: segments that every sink has passed, to be written over.
 //! * `follower`, `cursor`: one sink's way through the journal, and how far it has come. `tail`: the newest of it, in memory.
+//! * `chain`: the hash that ties an event to the one before, and signed checkpoints; `keys`: what they are signed with.
 //! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
+//! * `scan`: reads a journal from outside; [`look`]: its state, and ranges of it; [`verify`]: checks the chain of a
+//!   journal, or of what a sink wrote.
 //! * `directory`: files that stay; `shared`: what the threads share; `stats`: the figures.
 //!
 //! On disk: `lock`, `running` (while it is open), `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
@@ -19,15 +22,19 @@
 //! crashes of the machine, if it is older than the sync interval; of every crash a gap event tells. Numbers have no
 //! holes but those that a gap event tells of. A number that a sink acknowledged is not given again.
 
+mod chain;
 mod cursor;
 mod directory;
 mod follower;
+mod keys;
 mod ledger;
+pub mod look;
 mod loss;
 mod open;
 mod reader;
 mod record;
 mod recovery;
+mod scan;
 mod segment;
 mod shared;
 mod spares;
@@ -36,6 +43,7 @@ mod sync;
 mod tail;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 mod writer;
 
 use std::{
@@ -45,7 +53,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use panoptes_event::Batch;
+use panoptes_event::{Batch, batch};
 
 pub(crate) use self::{
     directory::private,
@@ -59,12 +67,13 @@ use self::{
     spares::Spares,
 };
 pub use self::{
+    keys::{KeyError, SigningKey, VerifyingKey},
     loss::Origin,
     stats::{SinkStats, Stats},
 };
 
 /// Bytes that a record takes beside its event's JSON, the number in it included.
-const OVERHEAD: usize = record::HEADER + r#","seq":"#.len() + 20;
+const OVERHEAD: usize = record::HEADER + r#","seq":"#.len() + 20 + batch::PREV.len() + 65;
 
 /// The journal. Clones are the same journal; it ends when the last one is gone.
 #[derive(Clone)]
@@ -120,6 +129,14 @@ pub enum Error {
         file: PathBuf,
         /// Its version.
         version: u32,
+    },
+    /// The chain's key cannot be used.
+    #[error("journal.signing_key_file: {} {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
     },
     /// A sink's name is no file name.
     #[error("sink name {0:?}: use letters, digits, - and _")]
@@ -222,7 +239,9 @@ impl Journal {
         lock(&shared.ledger).closed = true;
         shared.room.notify_all();
         self.0.stop_syncing();
-        let told = lock(&shared.writer).tell_loss(shared);
+        let mut writer = lock(&shared.writer);
+        let told = writer.tell_loss(shared).and_then(|()| writer.sign(shared));
+        drop(writer);
         let synced = shared.sync();
         lock(&shared.writer).trim();
         shared.remove_spares(Spares::all);

@@ -10,8 +10,10 @@ use tokio::sync::watch;
 
 use super::{
     Error,
+    chain::Chain,
     cursor::{self, Cursor, Saved},
     directory::{Directory, TEMPORARY},
+    keys::SigningKey,
     ledger::Ledger,
     loss::{Loss, Origin},
     record,
@@ -37,6 +39,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     if let Some(name) = sinks.iter().find(|name| !cursor::is_name(name)) {
         return Err(Error::SinkName((*name).to_owned()));
     }
+    let key = signing_key(config)?;
     let directory =
         Directory::open(&config.dir).map_err(|source| Error::io("create", &config.dir, source))?;
     let dir = directory.path().to_owned();
@@ -50,7 +53,8 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     let seen = seen(&cursors).map_err(io.clone()("read the cursors in"))?;
     let next = findings.next.max(seen.saturating_add(1));
     let sinks = progress(&cursors, sinks, &findings, next).map_err(io.clone()("read the cursors in"))?;
-    let (writer, ledger) = adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
+    let (mut writer, ledger) = adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
+    writer.chain(key.map(|key| Chain::new(key, findings.last_event.as_deref())));
     let crashed = directory.join(RUNNING).exists();
     let shared = Shared {
         directory,
@@ -77,6 +81,12 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     }
     shared.release(true);
     Ok(shared)
+}
+
+/// What the chain is signed with, if it is.
+fn signing_key(config: &config::Journal) -> Result<Option<SigningKey>, Error> {
+    let Some(path) = &config.signing_key_file else { return Ok(None) };
+    SigningKey::load(path).map(Some).map_err(|source| Error::Key { path: path.clone(), source })
 }
 
 impl Shared {

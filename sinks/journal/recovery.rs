@@ -36,6 +36,8 @@ pub(crate) struct Findings {
     pub(crate) next: u64,
     /// Time of the last record.
     pub(crate) last_micros: i64,
+    /// The JSON of the last event.
+    pub(crate) last_event: Option<Vec<u8>>,
     pub(crate) losses: Vec<Loss>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) struct Salvage {
     /// Behind its last good record.
     pub(crate) end: Mark,
     pub(crate) last_micros: Option<i64>,
+    last_event: Option<Vec<u8>>,
     pub(crate) lost: Vec<Lost>,
 }
 
@@ -107,6 +110,7 @@ fn examine(
     let salvage = salvage(&file, reader::start(first), extent, now, &mut io::sink())?;
     findings.next = limit.unwrap_or(salvage.end.next);
     findings.last_micros = salvage.last_micros.unwrap_or(findings.last_micros);
+    findings.last_event = salvage.last_event.or(findings.last_event.take());
     for lost in &salvage.lost {
         tracing::error!(segment = %name, first = lost.seqs.start, end = lost.seqs.end, "the journal is damaged: events are lost");
         findings.losses.push(lost.loss(format!("journal damaged: {name}")));
@@ -177,11 +181,14 @@ pub(crate) fn salvage(
     out: &mut impl Write,
 ) -> io::Result<Salvage> {
     let mut reader = Reader::new(Arc::clone(file), from);
-    let mut salvage = Salvage { end: from, last_micros: None, lost: Vec::new() };
+    let mut salvage = Salvage { end: from, last_micros: None, last_event: None, lost: Vec::new() };
     loop {
         let found = reader.read(extent, usize::MAX, BLOCK)?;
         out.write_all(reader.raw())?;
-        salvage.last_micros = reader.spans().last().map(|span| span.unix_micros).or(salvage.last_micros);
+        if let Some(last) = reader.spans().last() {
+            salvage.last_micros = Some(last.unix_micros);
+            salvage.last_event = Some(last.json(reader.block()).to_vec());
+        }
         salvage.end = reader.at();
         let resumed = match found {
             Found::Events => continue,

@@ -6,8 +6,8 @@
 //!
 //! Records follow without a gap. A segment's numbers end where those of the next segment begin; whatever stands behind
 //! them in the file is superseded. A file may have been another segment before (see `spares`): behind its records there
-//! may be older ones, whose numbers are all below its first; they are none of its records. Version 1 has no chain; a version that puts the hash of the record before into each
-//! record's fixed part is told by its number.
+//! may be older ones, whose numbers are all below its first; they are none of its records. The chain, where there is
+//! one, is in the events themselves (see `chain`).
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 

@@ -9,7 +9,7 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -41,6 +41,8 @@ struct State {
     dirty: bool,
     /// A gap event is due.
     owed: bool,
+    /// When a checkpoint is due.
+    sign_at: Option<Instant>,
     stop: bool,
 }
 
@@ -63,6 +65,15 @@ impl Dirty {
         }
     }
 
+    /// When a checkpoint is due; none where there is nothing to vouch for.
+    pub(crate) fn sign_at(&self, at: Option<Instant>) {
+        let mut state = lock(&self.state);
+        if at.is_some() && state.sign_at.is_none() {
+            self.changed.notify_one();
+        }
+        state.sign_at = at;
+    }
+
     /// Ends [`run`].
     pub(crate) fn stop(&self) {
         lock(&self.state).stop = true;
@@ -76,8 +87,18 @@ impl Dirty {
             if state.stop {
                 return None;
             }
+            let until_sign = state.sign_at.map(|at| at.saturating_duration_since(Instant::now()));
+            if until_sign == Some(Duration::ZERO) {
+                // Where it cannot be written now, it is not tried again at once.
+                state.sign_at = Some(Instant::now() + RETRY);
+                return Some(Due::Sign);
+            }
             if state.dirty {
                 return Some(Due::Sync);
+            }
+            if let (Some(pause), false) = (until_sign, state.owed) {
+                state = self.pause(state, pause);
+                continue;
             }
             if state.owed {
                 state = self.pause(state, TELL_INTERVAL);
@@ -107,6 +128,7 @@ impl Dirty {
 enum Due {
     Sync,
     Tell,
+    Sign,
 }
 
 /// Syncs each interval in which something was written, until told to stop.
@@ -115,6 +137,11 @@ pub(crate) fn run(shared: &Shared) {
         match due {
             Due::Tell => {
                 if let Err(error) = lock(&shared.writer).tell_loss(shared) {
+                    shared.cannot_write(&error);
+                }
+            }
+            Due::Sign => {
+                if let Err(error) = lock(&shared.writer).sign(shared) {
                     shared.cannot_write(&error);
                 }
             }

@@ -5,6 +5,7 @@ use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 use panoptes_event::batch::Encoded;
 
 use super::{
+    chain::{Chain, Link},
     loss::Loss,
     reader::{Mark, Span, start},
     record::{self, Kind},
@@ -27,6 +28,8 @@ pub(crate) struct Writer {
     buffer: Write,
     /// What was lost and is not told yet.
     loss: Option<Loss>,
+    /// Where there is a key to sign with.
+    chain: Option<Chain>,
 }
 
 struct Active {
@@ -52,6 +55,11 @@ impl Writer {
         Self { active, next, ..Self::default() }
     }
 
+    /// Chains events from now on.
+    pub(crate) fn chain(&mut self, chain: Option<Chain>) {
+        self.chain = chain;
+    }
+
     /// Writes as many events as go into one write, at least one, behind the gap event that is due, if one is.
     pub(crate) fn write<'e>(
         &mut self,
@@ -59,29 +67,62 @@ impl Writer {
         events: impl Iterator<Item = (Encoded<'e>, i64)>,
     ) -> io::Result<Written> {
         let mut next = self.next;
+        let mut link = self.chain.as_ref().map(|chain| chain.link);
         self.buffer.clear();
         if let Some(loss) = &self.loss {
-            next = encode_gap(shared, loss, next, &mut self.buffer);
+            encode_gap(shared, loss, next, &mut link, &mut self.buffer);
+            next += 1;
         }
-        let (first, mut taken, mut oversize) = (next, 0, 0);
+        let (first, mut last, mut taken, mut oversize) = (next, next.saturating_sub(1), 0, 0);
         for (event, unix_micros) in events {
-            let size = encode(event, next, unix_micros, &mut self.buffer);
-            if size > shared.bounds.payload {
+            let before = link;
+            if encode(event, next, unix_micros, &mut link, &mut self.buffer) > shared.bounds.payload {
                 self.buffer.drop_last();
-                encode_gap(shared, &too_large(unix_micros), next, &mut self.buffer);
+                link = before;
+                encode_gap(shared, &too_large(unix_micros), next, &mut link, &mut self.buffer);
                 oversize += 1;
             }
+            last = next;
             next += 1;
             taken += 1;
+            if let (Some(chain), Some(link)) = (&self.chain, link.as_mut().filter(|link| link.is_long())) {
+                encode_checkpoint(shared, chain, next, link, &mut self.buffer);
+                next += 1;
+            }
             if self.buffer.bytes.len() >= shared.bounds.write {
                 break;
             }
         }
         self.put(shared, next)?;
+        self.linked(shared, link);
         self.loss = None;
         count(&shared.counters.appended, taken as u64);
         count(&shared.counters.dropped, oversize);
-        Ok(Written { events: taken, first, last: next.saturating_sub(1) })
+        Ok(Written { events: taken, first, last })
+    }
+
+    /// Vouches for the events that no checkpoint covers yet. Where even the room for gap events is used up, it waits.
+    pub(crate) fn sign(&mut self, shared: &Shared) -> io::Result<()> {
+        let mut link = self.chain.as_ref().map(|chain| chain.link);
+        let (Some(chain), Some(open)) = (&self.chain, link.as_mut().filter(|link| link.is_open())) else {
+            return Ok(());
+        };
+        if lock(&shared.ledger).bytes() + GAP_ROOM > shared.bounds.max_size {
+            return Ok(());
+        }
+        self.buffer.clear();
+        encode_checkpoint(shared, chain, self.next, open, &mut self.buffer);
+        self.put(shared, self.next + 1)?;
+        self.linked(shared, link);
+        Ok(())
+    }
+
+    /// What is written is chained as it stands.
+    fn linked(&mut self, shared: &Shared, link: Option<Link>) {
+        if let (Some(chain), Some(mut link)) = (&mut self.chain, link) {
+            shared.dirty.sign_at(link.due());
+            chain.link = link;
+        }
     }
 
     /// Writes the gap event that is due into the room kept for it. Where even that is used up, it stays due.
@@ -212,20 +253,29 @@ fn abandon(shared: &Shared, active: &Active, error: &io::Error) {
     }
 }
 
-/// Writes an event's record, gives back its size.
-fn encode(event: Encoded<'_>, seq: u64, unix_micros: i64, out: &mut Write) -> usize {
+/// Writes an event's record, chained where events are; gives back its size.
+fn encode(event: Encoded<'_>, seq: u64, unix_micros: i64, link: &mut Option<Link>, out: &mut Write) -> usize {
     let start = out.bytes.len();
-    record::write(&mut out.bytes, Kind::Event, seq, unix_micros, |bytes| event.write(seq, bytes));
+    match link {
+        Some(link) => link.write(event, seq, unix_micros, &mut out.bytes),
+        None => record::write(&mut out.bytes, Kind::Event, seq, unix_micros, |bytes| event.write(seq, bytes)),
+    }
     out.spans.push(Span::written(seq, unix_micros, start, &out.bytes));
     out.bytes.len() - start
 }
 
-/// Writes a gap event, gives back the next number.
-fn encode_gap(shared: &Shared, loss: &Loss, seq: u64, out: &mut Write) -> u64 {
+/// Writes a checkpoint's record.
+fn encode_checkpoint(shared: &Shared, chain: &Chain, seq: u64, link: &mut Link, out: &mut Write) {
+    let (start, unix_micros) = (out.bytes.len(), now());
+    chain.write(link, &shared.origin, seq, unix_micros, &mut out.bytes);
+    out.spans.push(Span::written(seq, unix_micros, start, &out.bytes));
+}
+
+/// Writes a gap event.
+fn encode_gap(shared: &Shared, loss: &Loss, seq: u64, link: &mut Option<Link>, out: &mut Write) {
     for (event, unix_micros) in loss.event(&shared.origin, now()).iter() {
-        encode(event, seq, unix_micros, out);
+        encode(event, seq, unix_micros, link, out);
     }
-    seq + 1
 }
 
 fn too_large(unix_micros: i64) -> Loss {

@@ -1,0 +1,32 @@
+//! `panoptes keys`: makes the pair that signs the chain, and checks it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use panoptes_sinks::journal::SigningKey;
+
+/// Where the pair goes.
+#[derive(Args)]
+pub(crate) struct Keys {
+    /// The files: NAME.key, for `journal.signing_key_file`, and NAME.pub, for whoever verifies.
+    #[arg(value_name = "NAME", default_value = "signing")]
+    name: PathBuf,
+}
+
+impl Keys {
+    pub(crate) fn run(&self) -> ExitCode {
+        let (private, public) = (self.name.with_added_extension("key"), self.name.with_added_extension("pub"));
+        match SigningKey::generate().and_then(|key| key.save(&private, &public).map(|()| key)) {
+            Ok(key) => {
+                println!("{}: the private key, for journal.signing_key_file; keep it to the proxy", private.display());
+                println!("{}: the public key, for panoptes verify; give it to those who check", public.display());
+                println!("checkpoints name it {}", key.id());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("panoptes: {}: {error}; an existing key is never overwritten", private.display());
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

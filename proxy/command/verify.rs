@@ -1,0 +1,76 @@
+//! `panoptes verify`: whether a trail is whole, with nothing but the trail and the public key.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use panoptes_sinks::journal::{
+    VerifyingKey,
+    verify::{self, Report, Verdict},
+};
+
+use crate::EXIT_USAGE;
+
+/// Something is missing, changed, out of place or not of the trail.
+const EXIT_VIOLATED: u8 = 1;
+/// Nothing speaks against the trail, but not all of it can be vouched for; or it cannot be read.
+const EXIT_UNKNOWN: u8 = 3;
+
+/// What is checked, and with which keys.
+///
+/// Exit codes: 0 whole, 1 violated, 2 usage, 3 cannot say.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 whole up to the last checkpoint, 1 violated, 2 usage, 3 cannot say.")]
+pub(crate) struct Verify {
+    /// A journal's folder; or the files of a sink, in any order: JSON lines in the native format, also gzip or zstd.
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// The public key, in PEM; may be repeated. Without it only the chain is checked, and nobody vouches for it.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+    /// The report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub(crate) fn run(&self) -> ExitCode {
+        let mut keys = Vec::new();
+        for path in &self.keys {
+            match VerifyingKey::load(path) {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    eprintln!("panoptes: {}: {error}", path.display());
+                    return ExitCode::from(EXIT_USAGE);
+                }
+            }
+        }
+        match self.check(&keys) {
+            Ok(report) => {
+                self.show(&report);
+                match report.verdict {
+                    Verdict::Whole => ExitCode::SUCCESS,
+                    Verdict::Violated => ExitCode::from(EXIT_VIOLATED),
+                    Verdict::Unknown => ExitCode::from(EXIT_UNKNOWN),
+                }
+            }
+            Err(error) => {
+                eprintln!("panoptes: cannot say: {error}");
+                ExitCode::from(EXIT_UNKNOWN)
+            }
+        }
+    }
+
+    fn check(&self, keys: &[VerifyingKey]) -> io::Result<Report> {
+        match self.paths.as_slice() {
+            [folder] if folder.is_dir() => verify::folder(folder, keys),
+            files => verify::files(files, keys),
+        }
+    }
+
+    fn show(&self, report: &Report) {
+        match serde_json::to_string(report) {
+            Ok(json) if self.json => println!("{json}"),
+            _ => println!("{report}"),
+        }
+    }
+}

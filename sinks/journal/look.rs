@@ -1,0 +1,215 @@
+//! What there is in a journal, seen from outside: its state, and ranges of it, to be exported or replayed.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    ops::{ControlFlow, RangeInclusive},
+    path::Path,
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{
+    cursor::{Cursor, Saved},
+    open::RUNNING,
+    record,
+    scan::{Seen, scan, segments},
+    segment,
+    shared::now,
+};
+
+/// A segment of a replay.
+const SLICE: u64 = 256 << 20;
+
+/// A journal's state.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Whether a process has it open.
+    pub open: bool,
+    /// Whether the last one that had it open ended without closing it.
+    pub crashed: bool,
+    /// Files of records.
+    pub segments: usize,
+    /// Their size.
+    pub bytes: u64,
+    /// Number of the oldest event.
+    pub first: Option<u64>,
+    /// Number of the newest event.
+    pub last: Option<u64>,
+    /// Segments that recovery put aside.
+    pub damaged: usize,
+    /// Those that follow it.
+    pub sinks: Vec<SinkState>,
+}
+
+/// How far a sink has come, as far as it was saved: a running sink is up to half a second further.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SinkState {
+    /// Its name.
+    pub name: String,
+    /// Number of the last event that it acknowledged; none where the cursor cannot be read.
+    pub acknowledged: Option<u64>,
+    /// Events that it does not have yet.
+    pub lag_events: u64,
+    /// Age of the oldest of them, in seconds.
+    pub lag_seconds: f64,
+    /// Events that it will never take.
+    pub dead_letters: u64,
+}
+
+/// Looks at a journal's folder, and changes nothing.
+pub fn state(dir: &Path) -> io::Result<State> {
+    let firsts = segments(dir)?;
+    let mut state = State { segments: firsts.len(), ..State::default() };
+    let has_mark = fs::exists(dir.join(RUNNING))?;
+    state.open = has_mark && is_locked(&dir.join("lock"))?;
+    state.crashed = has_mark && !state.open;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if segment::first(&name).is_some() {
+            state.bytes += entry.metadata().map_or(0, |meta| meta.len());
+        } else if name.contains(".damaged") {
+            state.damaged += 1;
+        }
+    }
+    state.first = first(dir, 0)?.map(|(seq, _)| seq);
+    if let Some(&newest) = firsts.last() {
+        // The newest segment is empty in the moment after it was begun.
+        state.last = last(dir, newest)?.or(last(dir, firsts.iter().rev().nth(1).copied().unwrap_or(newest))?);
+    }
+    for name in names(&dir.join("cursors"))? {
+        state.sinks.push(sink(dir, name, state.last.unwrap_or(0))?);
+    }
+    Ok(state)
+}
+
+/// Writes the events with these numbers, a line each; how many there were.
+pub fn export(dir: &Path, numbers: RangeInclusive<u64>, out: &mut impl Write) -> io::Result<u64> {
+    let mut out = BufWriter::with_capacity(1 << 20, out);
+    let mut events = 0;
+    scan(dir, numbers, |seen| {
+        if let Seen::Event { json, .. } = whole(seen) {
+            out.write_all(json)?;
+            out.write_all(b"\n")?;
+            events += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    out.flush()?;
+    Ok(events)
+}
+
+/// Copies events with these numbers, at most 256 MiB at a time, to a journal of their own in a new folder, where one sink
+/// is to deliver them. Gives back how many, and the number to go on with.
+pub fn copy(dir: &Path, numbers: RangeInclusive<u64>, to: &Path, sink: &str) -> io::Result<(u64, u64)> {
+    let (mut events, mut next, mut bytes, mut out) = (0, *numbers.start(), 0, None);
+    scan(dir, numbers, |seen| {
+        let Seen::Event { seq, unix_micros, json } = whole(seen) else { return Ok(ControlFlow::Continue(())) };
+        if bytes > SLICE {
+            return Ok(ControlFlow::Break(()));
+        }
+        let out = match &mut out {
+            Some(out) => out,
+            out => {
+                let file = super::private().write(true).create_new(true).open(to.join(segment::name(seq)))?;
+                let mut file = BufWriter::with_capacity(1 << 20, file);
+                file.write_all(&segment::header(seq))?;
+                out.insert(file)
+            }
+        };
+        let mut buffer = Vec::with_capacity(record::HEADER + json.len());
+        if next < seq && events > 0 {
+            record::write_lost(&mut buffer, next, seq - next, unix_micros);
+        }
+        record::write(&mut buffer, record::Kind::Event, seq, unix_micros, |out| out.extend_from_slice(json));
+        out.write_all(&buffer)?;
+        bytes += buffer.len() as u64;
+        if events == 0 {
+            let cursors = super::directory::Directory::open(&to.join("cursors"))?;
+            Cursor { segment: seq, offset: segment::HEADER, seq: seq - 1 }.save(&cursors, sink)?;
+        }
+        events += 1;
+        next = seq + 1;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if let Some(mut out) = out {
+        out.flush()?;
+    }
+    Ok((events, next))
+}
+
+/// Says what cannot be read.
+fn whole(seen: Seen<'_>) -> Seen<'_> {
+    if let Seen::Damage { segment, seqs } = &seen {
+        tracing::warn!(%segment, first = seqs.start, end = seqs.end, "these events cannot be read");
+    }
+    seen
+}
+
+fn sink(dir: &Path, name: String, last: u64) -> io::Result<SinkState> {
+    let directory = super::directory::Directory::open(&dir.join("cursors"))?;
+    let acknowledged = match Cursor::load(&directory, &name)? {
+        Saved::Cursor(cursor) => Some(cursor.seq),
+        Saved::Never | Saved::Unreadable => None,
+    };
+    let lag_events = last.saturating_sub(acknowledged.unwrap_or(0));
+    let oldest = if lag_events > 0 { first(dir, acknowledged.unwrap_or(0) + 1)? } else { None };
+    let age = oldest.map_or(0, |(_, unix_micros)| now().saturating_sub(unix_micros));
+    let dead_letters = lines(&dir.join("dead-letters").join(format!("{name}.jsonl")))?;
+    let lag_seconds = Duration::from_micros(u64::try_from(age).unwrap_or(0)).as_secs_f64();
+    Ok(SinkState { name, acknowledged, lag_events, lag_seconds, dead_letters })
+}
+
+/// Number and time of the first event from a number on.
+fn first(dir: &Path, from: u64) -> io::Result<Option<(u64, i64)>> {
+    let mut first = None;
+    scan(dir, from..=u64::MAX, |seen| match seen {
+        Seen::Event { seq, unix_micros, .. } => {
+            first = Some((seq, unix_micros));
+            Ok(ControlFlow::Break(()))
+        }
+        Seen::Damage { .. } => Ok(ControlFlow::Continue(())),
+    })?;
+    Ok(first)
+}
+
+/// Number of the last event from a segment on.
+fn last(dir: &Path, segment: u64) -> io::Result<Option<u64>> {
+    let mut last = None;
+    scan(dir, segment..=u64::MAX, |seen| {
+        if let Seen::Event { seq, .. } = seen {
+            last = Some(seq);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(last)
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::exists(folder)? {
+        true => Cursor::names(&super::directory::Directory::open(folder)?),
+        false => Ok(Vec::new()),
+    }
+}
+
+fn lines(path: &Path) -> io::Result<u64> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => BufReader::with_capacity(1 << 16, opened?),
+    };
+    file.split(b'\n').try_fold(0, |sum, line| line.map(|_| sum + 1))
+}
+
+/// Whether a process holds the lock. It is taken for a moment to see; a start in just that moment tries again.
+fn is_locked(path: &Path) -> io::Result<bool> {
+    match File::open(path)?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}

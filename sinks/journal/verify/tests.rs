@@ -1,0 +1,291 @@
+//! A reader that deletes, edits, swaps or inserts one record anywhere is found, and the record named.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    sync::{LazyLock, Mutex},
+};
+
+use panoptes_config as config;
+use panoptes_event::{Batch, Kind, Uuid};
+use proptest::prelude::*;
+
+use super::{super::*, *};
+use crate::journal::{record, segment};
+
+/// A trail of three checkpoints: two by their number, one by the journal's end.
+const EVENTS: usize = 2_100;
+
+struct Trail {
+    lines: Vec<Vec<u8>>,
+    keys: Vec<VerifyingKey>,
+}
+
+static TRAIL: LazyLock<Trail> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let journal = Journal::open(&options, Origin::default(), &[]).unwrap();
+    append(&journal, EVENTS);
+    journal.close().unwrap();
+    Trail { lines: lines_of(dir.path()), keys: keys(&options) }
+});
+
+fn options(dir: &Path) -> config::Journal {
+    let file = dir.join("signing.key");
+    if !file.exists() {
+        SigningKey::generate().unwrap().save(&file, &dir.join("signing.pub")).unwrap();
+    }
+    config::Journal { dir: dir.to_owned(), signing_key_file: Some(file), ..config::Journal::default() }
+}
+
+fn keys(options: &config::Journal) -> Vec<VerifyingKey> {
+    vec![VerifyingKey::load(&options.dir.join("signing.pub")).unwrap()]
+}
+
+fn append(journal: &Journal, events: usize) {
+    let mut batch = Batch::default();
+    for n in 0..events {
+        batch.event(Uuid::from_u128(n as u128), Kind::Statement, 5, |event| {
+            event.member("padding", &"x".repeat(20));
+        });
+    }
+    journal.append(&batch).unwrap();
+}
+
+fn lines_of(dir: &Path) -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    scan(dir, 0..=u64::MAX, |seen| {
+        if let Seen::Event { json, .. } = seen {
+            lines.push(json.to_vec());
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    lines
+}
+
+fn check<'l>(lines: impl IntoIterator<Item = &'l Vec<u8>>) -> Report {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for line in lines {
+        file.write_all(line).unwrap();
+        file.write_all(b"\n").unwrap();
+    }
+    files(&[file.path().to_owned()], &TRAIL.keys).unwrap()
+}
+
+/// Checks the same records in a journal, with checksums that are right.
+fn check_journal(lines: &[Vec<u8>]) -> Report {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = segment::header(1).to_vec();
+    for (n, line) in lines.iter().enumerate() {
+        record::write(&mut bytes, record::Kind::Event, n as u64 + 1, 5, |out| out.extend_from_slice(line));
+    }
+    fs::write(dir.path().join(segment::name(1)), bytes).unwrap();
+    folder(dir.path(), &TRAIL.keys).unwrap()
+}
+
+/// Whether a finding names the record that was at a place, by its number, or by where it stands now.
+fn names(report: &Report, place: usize, now: usize) -> bool {
+    let seq = place as u64 + 1;
+    let (line, number) = (format!("line {}", now + 1), format!("number {}", now + 1));
+    let stands = |place: &String| *place == line || *place == number || place.ends_with(&format!(" {number}"));
+    report.findings.iter().any(|finding| match finding {
+        Finding::Missing { from, to } => (*from..=*to).contains(&seq),
+        Finding::Changed { seq: named } => *named == seq,
+        Finding::Misplaced { seq: named, place } | Finding::Inserted { seq: named, place } => {
+            *named == seq || place.as_ref().is_some_and(stands)
+        }
+        Finding::Forged { seq: named, .. } => *named == seq,
+        Finding::Unreadable { place, .. } => stands(place),
+    })
+}
+
+#[test]
+fn what_was_not_touched_is_whole() {
+    let lines = &TRAIL.lines;
+    assert_eq!(lines.len(), EVENTS + 3);
+    for report in [check(lines), check_journal(lines)] {
+        assert_eq!(report.verdict, Verdict::Whole, "{report}");
+        assert_eq!((report.first, report.last, report.checkpoints), (Some(1), Some(2_103), 3));
+        assert_eq!(report.covered_to, Some(2_103), "{report}");
+    }
+    // A part of it is as well, and the rest of it is said not to be covered.
+    let part = check(&lines[500..1_500]);
+    assert_eq!((part.verdict, part.covered_to, part.last), (Verdict::Whole, Some(1_001), Some(1_500)), "{part}");
+    let repeated = check(lines[..900].iter().chain(&lines[400..]));
+    assert_eq!((repeated.verdict, repeated.notes.repeats), (Verdict::Whole, 500), "{repeated}");
+}
+
+#[test]
+fn without_the_key_nothing_can_be_said() {
+    let lines = &TRAIL.lines;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    lines.iter().for_each(|line| file.write_all(&[line.as_slice(), b"\n"].concat()).unwrap());
+    let path = [file.path().to_owned()];
+    assert_eq!(files(&path, &[]).unwrap().verdict, Verdict::Unknown);
+    let other = files(&path, &[SigningKey::generate().unwrap().verifying()]).unwrap();
+    assert_eq!((other.verdict, other.notes.other_keys.len()), (Verdict::Unknown, 1));
+    let tail = check(&lines[1_001..1_900]);
+    assert_eq!((tail.verdict, tail.covered_to), (Verdict::Unknown, None), "no checkpoint");
+}
+
+#[test]
+fn a_forger_who_mends_the_chain_up_to_the_checkpoint_is_found_there() {
+    let mut lines = TRAIL.lines.clone();
+    let mut hash = crate::journal::chain::hash(&lines[699]);
+    for place in 700..1_000 {
+        let text = String::from_utf8(lines[place].clone()).unwrap();
+        let prev = text.find(r#""prev":""#).unwrap() + 8;
+        let mut hex = Vec::new();
+        panoptes_event::json::write_hex(&mut hex, &hash);
+        let mended = format!("{}{}{}", &text[..prev], String::from_utf8(hex).unwrap(), &text[prev + 64..]);
+        lines[place] = if place == 700 { mended.replace('x', "y") } else { mended }.into_bytes();
+        hash = crate::journal::chain::hash(&lines[place]);
+    }
+    let report = check(&lines);
+    assert_eq!(report.findings, [Finding::Changed { seq: 1_000 }], "{report}");
+    assert_eq!(report.notes.unproven, [(1, 999)], "which of them cannot be said");
+}
+
+#[test]
+fn the_compressed_files_of_a_rotation_are_one_trail() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, lines: &[Vec<u8>]| {
+        let path = dir.path().join(name);
+        let plain: Vec<u8> = lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect();
+        let mut file = fs::File::create(&path).unwrap();
+        match name {
+            "a.gz" => {
+                let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+                gzip.write_all(&plain).unwrap();
+                gzip.finish().unwrap();
+            }
+            "b.zst" => zstd::stream::copy_encode(plain.as_slice(), file, 1).unwrap(),
+            _ => file.write_all(&plain).unwrap(),
+        }
+        path
+    };
+    let (first, rest) = TRAIL.lines.split_at(700);
+    let paths = [write("b.zst", &rest[..700]), write("c", &rest[700..]), write("a.gz", first)];
+    let report = files(&paths, &TRAIL.keys).unwrap();
+    assert_eq!((report.verdict, report.records), (Verdict::Whole, 2_103), "{report}");
+    let report = files(&paths[..2], &TRAIL.keys).unwrap();
+    assert_eq!((report.verdict, report.first), (Verdict::Whole, Some(701)), "{report}");
+    let report = files(&paths[1..], &TRAIL.keys).unwrap();
+    assert_eq!(report.findings, [Finding::Missing { from: 701, to: 1_400 }], "{report}");
+}
+
+#[test]
+fn the_chain_goes_on_over_a_crash_and_into_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let journal = Journal::open(&options, Origin::default(), &["sink"]).unwrap();
+    append(&journal, 30);
+    let crashed = tempfile::tempdir().unwrap();
+    for name in ["running", &segment::name(1)] {
+        fs::copy(dir.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    // A record half written.
+    let torn = fs::metadata(crashed.path().join(segment::name(1))).unwrap().len() - 10;
+    fs::OpenOptions::new().write(true).open(crashed.path().join(segment::name(1))).unwrap().set_len(torn).unwrap();
+    let again = config::Journal { dir: crashed.path().to_owned(), ..options.clone() };
+    let next = Journal::open(&again, Origin::default(), &["sink"]).unwrap();
+    append(&next, 5);
+    next.close().unwrap();
+    let report = folder(crashed.path(), &keys(&options)).unwrap();
+    // 29 events, the gap event of the crash, 5 more, the checkpoint.
+    assert_eq!((report.verdict, report.last, report.covered_to), (Verdict::Whole, Some(36), Some(36)), "{report}");
+    drop(journal);
+}
+
+#[test]
+fn a_time_comes_when_even_one_event_is_signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let journal = Journal::open(&options, Origin::default(), &["sink"]).unwrap();
+    append(&journal, 1);
+    let shared = &journal.0.shared;
+    // As if the ten seconds were over.
+    shared.dirty.sign_at(Some(std::time::Instant::now()));
+    let mut follower = journal.follow("sink").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        while follower.backlog() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        follower.ready().await;
+    });
+    let report = folder(dir.path(), &keys(&options)).unwrap();
+    assert_eq!((report.last, report.covered_to), (Some(2), Some(2)), "{report}");
+    assert_eq!(lock(&shared.writer).sign(shared).map(|()| journal.stats().last_seq).unwrap(), 2, "once");
+}
+
+#[test]
+fn what_a_sink_acknowledged_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let journal = Journal::open(&options, Origin::default(), &["sink"]).unwrap();
+    append(&journal, 10);
+    journal.close().unwrap();
+    fs::write(dir.path().join("cursors/sink"), r#"{"segment":1,"offset":32,"seq":14}"#).unwrap();
+    let report = folder(dir.path(), &keys(&options)).unwrap();
+    assert_eq!(report.findings, [Finding::Missing { from: 12, to: 14 }], "{report}");
+}
+
+/// Reports are made one at a time: each is of a file of its own.
+static TURN: Mutex<()> = Mutex::new(());
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_deleted_record_is_missed(place in 1..EVENTS + 2) {
+        let _turn = TURN.lock();
+        let mut lines = TRAIL.lines.clone();
+        lines.remove(place);
+        for report in [check(&lines), check_journal(&lines)] {
+            prop_assert_eq!(report.verdict, Verdict::Violated);
+            prop_assert!(names(&report, place, place), "{} {}", place, report);
+        }
+    }
+
+    #[test]
+    fn an_edited_record_is_found(place in 0..EVENTS + 3, at in any::<prop::sample::Index>(), by in 1_u8..128) {
+        let mut lines = TRAIL.lines.clone();
+        let at = at.index(lines[place].len());
+        lines[place][at] ^= by;
+        // Not a line break, and no blank where it makes no difference.
+        prop_assume!(!lines[place][at].is_ascii_whitespace());
+        for report in [check(&lines), check_journal(&lines)] {
+            prop_assert_eq!(report.verdict, Verdict::Violated, "{} {}", place, report);
+            prop_assert!(names(&report, place, place), "{} {}", place, report);
+        }
+    }
+
+    #[test]
+    fn swapped_records_are_found(a in 0..EVENTS + 3, b in 0..EVENTS + 3) {
+        prop_assume!(a != b);
+        let mut lines = TRAIL.lines.clone();
+        lines.swap(a, b);
+        for report in [check(&lines), check_journal(&lines)] {
+            prop_assert_eq!(report.verdict, Verdict::Violated);
+            prop_assert!(names(&report, a, b) || names(&report, b, a), "{} {} {}", a, b, report);
+        }
+    }
+
+    #[test]
+    fn an_inserted_record_is_found(place in 0..EVENTS + 3, of in 0..EVENTS + 3, seq in 0_u64..5_000) {
+        let mut lines = TRAIL.lines.clone();
+        let inserted = String::from_utf8(lines[of].clone()).unwrap();
+        let number = format!(r#""seq":{}"#, of + 1);
+        let inserted = inserted.replace(&number, &format!(r#""seq":{seq}"#)).replace("xx", "yx");
+        prop_assume!(lines.get(seq.wrapping_sub(1) as usize) != Some(&inserted.clone().into_bytes()));
+        lines.insert(place, inserted.into_bytes());
+        for report in [check(&lines), check_journal(&lines)] {
+            prop_assert_eq!(report.verdict, Verdict::Violated, "{} {} {}", place, seq, report);
+            let named = names(&report, seq.wrapping_sub(1) as usize, place);
+            prop_assert!(named, "{} {} {}", place, seq, report);
+        }
+    }
+}
