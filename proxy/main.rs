@@ -1,5 +1,7 @@
 //! The command line.
 
+mod command;
+
 use std::{
     env,
     fs::File,
@@ -12,6 +14,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use panoptes::{ClassifyError, Dialect};
 use panoptes_config::{Config, Flags, LogFormat, load};
+use panoptes_sinks::journal::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
@@ -37,6 +40,12 @@ enum Command {
     Check(Options),
     /// Say what the audit would say of SQL: one JSON line a statement.
     Classify(Classify),
+    /// Make the key pair that signs the chain of events, and checks it.
+    Keys(command::keys::Keys),
+    /// Say whether a trail is whole: a journal, or the files of a sink.
+    Verify(command::verify::Verify),
+    /// Show the journal's state, export a range of it, or replay one to a sink.
+    Journal(command::journal::Journal),
 }
 
 /// SQL, and whose rules it follows.
@@ -72,7 +81,7 @@ impl From<Sql> for Dialect {
 }
 
 /// Where the configuration comes from: file, then `PANOPTES_…` variables, then these flags.
-#[derive(Args)]
+#[derive(Args, Default)]
 struct Options {
     /// Configuration file (TOML).
     #[arg(long, short, value_name = "FILE")]
@@ -122,6 +131,9 @@ fn main() -> ExitCode {
         Command::Run(options) => run(options),
         Command::Check(options) => check(options),
         Command::Classify(options) => classify(&options),
+        Command::Keys(keys) => keys.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Journal(journal) => journal.run(),
     }
 }
 
@@ -150,6 +162,15 @@ fn check(options: Options) -> ExitCode {
         println!("{} → {} ({})", listen.address, listen.upstream, listen.protocol);
     }
     println!("journal: {}, up to {}", config.journal.dir.display(), config.journal.max_size);
+    if let Some(path) = &config.journal.signing_key_file {
+        match SigningKey::load(path) {
+            Ok(key) => println!("chain: signed with the key {} of {}", key.id(), path.display()),
+            Err(error) => {
+                eprintln!("journal.signing_key_file: {}: {error}", path.display());
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+    }
     println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
     println!("ok");
     ExitCode::SUCCESS

@@ -97,6 +97,12 @@ impl Line {
             self.part(RED, |text| write_to(text, format_args!("{} events lost", gap.count)));
             self.part(RED, |text| plain(&gap.reason, MAX_SQL, text));
         }
+        if let Some(checkpoint) = &event.checkpoint {
+            self.part(DIM, |text| {
+                write_to(text, format_args!("signed up to number {} by the key", event.seq))
+            });
+            self.part(DIM, |text| plain(&checkpoint.key, MAX_NAME, text));
+        }
         if let Some(Transaction { verdict: Some(verdict), from_seq, to_seq, .. }) = &event.transaction {
             self.part(YELLOW, |text| text.push_str(fate(*verdict)));
             let (from, to) = (from_seq.unwrap_or_default(), to_seq.unwrap_or_default());

@@ -15,11 +15,22 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn run(&self) -> ExitCode {
-        let (private, public) = (self.name.with_added_extension("key"), self.name.with_added_extension("pub"));
+        let file = |half: &str| {
+            let mut file = self.name.clone().into_os_string();
+            file.push(half);
+            PathBuf::from(file)
+        };
+        let (private, public) = (file(".key"), file(".pub"));
         match SigningKey::generate().and_then(|key| key.save(&private, &public).map(|()| key)) {
             Ok(key) => {
-                println!("{}: the private key, for journal.signing_key_file; keep it to the proxy", private.display());
-                println!("{}: the public key, for panoptes verify; give it to those who check", public.display());
+                println!(
+                    "{}: the private key, for journal.signing_key_file; keep it to the proxy",
+                    private.display()
+                );
+                println!(
+                    "{}: the public key, for panoptes verify; give it to those who check",
+                    public.display()
+                );
                 println!("checkpoints name it {}", key.id());
                 ExitCode::SUCCESS
             }

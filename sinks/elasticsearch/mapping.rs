@@ -26,6 +26,7 @@ fn native(flat: &str) -> Map<String, Value> {
         ("version", json!({"type": "integer"})),
         ("kind", keyword()),
         ("seq", json!({"type": "long"})),
+        ("prev", keyword()),
         ("intentId", keyword()),
         (
             "meta",
@@ -71,6 +72,7 @@ fn native(flat: &str) -> Map<String, Value> {
         ),
         ("blind", fields([], &["reason"])),
         ("gap", fields([("count", json!({"type": "long"})), ("from", date()), ("to", date())], &["reason"])),
+        ("checkpoint", fields([], &["boot", "key", "signature"])),
         ("external", json!({"type": flat})),
     ])
 }

@@ -58,7 +58,14 @@ impl Chain {
     }
 
     /// Writes the record of a checkpoint.
-    pub(crate) fn write(&self, link: &mut Link, origin: &Origin, seq: u64, unix_micros: i64, out: &mut Vec<u8>) {
+    pub(crate) fn write(
+        &self,
+        link: &mut Link,
+        origin: &Origin,
+        seq: u64,
+        unix_micros: i64,
+        out: &mut Vec<u8>,
+    ) {
         let checkpoint = self.unsigned(origin, unix_micros);
         for (event, unix_micros) in checkpoint.iter() {
             record::write(out, record::Kind::Event, seq, unix_micros, |out| {
@@ -92,7 +99,9 @@ impl Link {
     /// Writes the record of an event.
     pub(crate) fn write(&mut self, event: Encoded<'_>, seq: u64, unix_micros: i64, out: &mut Vec<u8>) {
         let start = out.len() + record::HEADER;
-        record::write(out, record::Kind::Event, seq, unix_micros, |out| event.write_chained(seq, &self.head, out));
+        record::write(out, record::Kind::Event, seq, unix_micros, |out| {
+            event.write_chained(seq, &self.head, out)
+        });
         self.head = hash(out.get(start..).unwrap_or_default());
         self.uncovered += 1;
     }

@@ -93,11 +93,12 @@ impl SigningKey {
     pub fn save(&self, private_file: &Path, public_file: &Path) -> Result<(), KeyError> {
         let pkcs8 = self.pair.to_pkcs8v1()?;
         let mut file = private().write(true).create_new(true).open(private_file)?;
-        let saved = write_pem(&mut file, "PRIVATE KEY", pkcs8.as_ref()).map_err(KeyError::Io).and_then(|()| {
-            let spki = spki(&self.pair)?;
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).open(public_file)?;
-            Ok(write_pem(&mut file, "PUBLIC KEY", &spki)?)
-        });
+        let saved =
+            write_pem(&mut file, "PRIVATE KEY", pkcs8.as_ref()).map_err(KeyError::Io).and_then(|()| {
+                let spki = spki(&self.pair)?;
+                let mut file = fs::OpenOptions::new().write(true).create_new(true).open(public_file)?;
+                Ok(write_pem(&mut file, "PUBLIC KEY", &spki)?)
+            });
         if saved.is_err() {
             // One half alone is of no use; the error is what counts.
             let _ = fs::remove_file(private_file);
@@ -229,11 +230,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = dir.path().join(name);
-            private().write(true).create(true).truncate(true).open(&path).unwrap().write_all(text.as_bytes()).unwrap();
+            private()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(&path)
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
             path
         };
-        let private = write("key", "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n");
-        let public = write("pub", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n");
+        let private = write(
+            "key",
+            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n",
+        );
+        let public = write(
+            "pub",
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n",
+        );
         assert_eq!(SigningKey::load(&private).unwrap().id(), VerifyingKey::load(&public).unwrap().id());
     }
 }

@@ -109,7 +109,9 @@ pub fn export(dir: &Path, numbers: RangeInclusive<u64>, out: &mut impl Write) ->
 pub fn copy(dir: &Path, numbers: RangeInclusive<u64>, to: &Path, sink: &str) -> io::Result<(u64, u64)> {
     let (mut events, mut next, mut bytes, mut out) = (0, *numbers.start(), 0, None);
     scan(dir, numbers, |seen| {
-        let Seen::Event { seq, unix_micros, json } = whole(seen) else { return Ok(ControlFlow::Continue(())) };
+        let Seen::Event { seq, unix_micros, json } = whole(seen) else {
+            return Ok(ControlFlow::Continue(()));
+        };
         if bytes > SLICE {
             return Ok(ControlFlow::Break(()));
         }

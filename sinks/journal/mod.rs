@@ -61,15 +61,15 @@ pub(crate) use self::{
     reader::Span,
     shared::{Progress, count, lock, now},
 };
-use self::{
-    loss::Loss,
-    shared::{Refusal, Shared},
-    spares::Spares,
-};
 pub use self::{
     keys::{KeyError, SigningKey, VerifyingKey},
     loss::Origin,
     stats::{SinkStats, Stats},
+};
+use self::{
+    loss::Loss,
+    shared::{Refusal, Shared},
+    spares::Spares,
 };
 
 /// Bytes that a record takes beside its event's JSON, the number in it included.

@@ -53,7 +53,8 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     let seen = seen(&cursors).map_err(io.clone()("read the cursors in"))?;
     let next = findings.next.max(seen.saturating_add(1));
     let sinks = progress(&cursors, sinks, &findings, next).map_err(io.clone()("read the cursors in"))?;
-    let (mut writer, ledger) = adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
+    let (mut writer, ledger) =
+        adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
     writer.chain(key.map(|key| Chain::new(key, findings.last_event.as_deref())));
     let crashed = directory.join(RUNNING).exists();
     let shared = Shared {

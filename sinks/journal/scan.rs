@@ -84,7 +84,9 @@ fn read(
     };
     match segment::check(&file, first)? {
         Header::Newer(version) => {
-            return Err(io::Error::other(format!("{name} was written by a later Panoptes (format {version})")));
+            return Err(io::Error::other(format!(
+                "{name} was written by a later Panoptes (format {version})"
+            )));
         }
         Header::Bad => tracing::warn!(segment = %name, "the head of this segment is damaged"),
         Header::Good | Header::Earlier => {}

@@ -10,6 +10,7 @@
 //! | `violations.rs` | framing that a server refuses: nothing behind it runs |
 //! | `overload.rs` | a sink that takes nothing and a journal that is full |
 //! | `restart.rs` | kill -9 under load |
+//! | `trail.rs` | the chain over a crash; keys, verify, export, replay |
 //! | `secrets.rs` | no secret of a statement in anything that is written |
 //! | `admin.rs` | metrics, health, readiness |
 //! | `cli.rs` | the command line |
@@ -34,6 +35,7 @@ mod gate;
 mod overload;
 mod restart;
 mod secrets;
+mod trail;
 mod upstream;
 mod vanish;
 mod violations;
@@ -59,7 +61,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 11] = [
+    let modules: [(&str, &[Named]); 12] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -67,6 +69,7 @@ fn main() {
         ("violations", violations::TESTS),
         ("overload", overload::TESTS),
         ("restart", restart::TESTS),
+        ("trail", trail::TESTS),
         ("secrets", secrets::TESTS),
         ("admin", admin::TESTS),
         ("cli", cli::TESTS),

@@ -85,7 +85,7 @@ fn goes_on(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
-fn pgbench(port: u16, arguments: &[&str]) -> Command {
+pub(crate) fn pgbench(port: u16, arguments: &[&str]) -> Command {
     let mut command = Command::new(PGBENCH);
     command
         .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", USER])

@@ -128,7 +128,9 @@ impl Links {
         if known.other == Some(prev) {
             // Of two with the same number this one is right; that the other fitted worse is no news.
             self.window.insert(before, Known { hash: prev, other: None, ..known });
-        } else if let Some((&fork, _)) = self.window.range(..before).rev().find(|(_, known)| known.hash == prev) {
+        } else if let Some((&fork, _)) =
+            self.window.range(..before).rev().find(|(_, known)| known.hash == prev)
+        {
             self.notes.orphaned.push((fork + 1, before));
         } else {
             self.break_at(seq);

@@ -29,7 +29,12 @@ pub(super) fn each(path: &Path, mut each: impl FnMut(u64, Result<&[u8], String>)
             Ok(0) => return Ok(()),
             Ok(_) => line.last() == Some(&b'\n'),
             // The file's form is broken from here on: what could be read, was.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
                 each(number, Err(format!("cannot be read: {error}")));
                 return Ok(());
             }

@@ -19,8 +19,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{checker::Checker, record::Record};
 pub use self::report::{Finding, Report, Verdict};
+use self::{checker::Checker, record::Record};
 use super::{
     cursor::{Cursor, Saved},
     directory::Directory,

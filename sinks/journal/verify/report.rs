@@ -202,10 +202,18 @@ impl fmt::Display for Notes {
             writeln!(f, "lost by the proxy itself, as the chain says: {}", range(*from, *to))?;
         }
         for (from, to) in &self.orphaned {
-            writeln!(f, "delivered, then lost from the journal in a crash; nothing vouches for: {}", range(*from, *to))?;
+            writeln!(
+                f,
+                "delivered, then lost from the journal in a crash; nothing vouches for: {}",
+                range(*from, *to)
+            )?;
         }
         for (from, to) in &self.unproven {
-            writeln!(f, "no longer covered, since what covered it stands behind a fault: {}", range(*from, *to))?;
+            writeln!(
+                f,
+                "no longer covered, since what covered it stands behind a fault: {}",
+                range(*from, *to)
+            )?;
         }
         for (count, what) in [
             (self.unchained, "not chained: nothing can be said of them"),
