@@ -36,6 +36,9 @@ pub enum OnFull {
     Block,
     /// Events are dropped and counted, and a gap event says how many.
     Drop,
+    /// No event is lost and nobody waits: new sessions are refused, running ones are ended when their statement is
+    /// answered, until there is space again.
+    FailClosed,
 }
 
 impl Default for Journal {

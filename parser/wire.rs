@@ -143,6 +143,10 @@ pub enum Farewell<'a> {
     TooMany,
     /// Logging in took too long.
     LoginTimeout,
+    /// No new session: there is no room for its audit.
+    NoAudit,
+    /// The session ends: there is no room for its audit.
+    AuditFull,
 }
 
 /// Caps of what one session may have waiting, in bytes unless said otherwise.

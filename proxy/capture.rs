@@ -233,7 +233,7 @@ impl Capture {
     /// Whether clients may be read. If not, the task is woken when they may.
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> bool {
         let closed =
-            self.full.get() && (self.on_full == OnFull::Block || self.bytes.borrow().len() > MAX_HELD_BYTES);
+            self.full.get() && (self.on_full != OnFull::Drop || self.bytes.borrow().len() > MAX_HELD_BYTES);
         if closed {
             self.waiting.borrow_mut().push(cx.waker().clone());
         }

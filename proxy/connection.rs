@@ -24,7 +24,7 @@ use crate::{
     recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
     stream::{Stream, tune},
-    worker::Worker,
+    worker::{Drain, Worker},
 };
 
 /// More than any first message may have; what comes behind it waits in the socket.
@@ -143,6 +143,7 @@ impl<W: Wire> Connection<W> {
         let begun = self.wire.client(&mut first, clock::now(), &mut recorder);
         let dialled = match begun {
             Ok(()) if self.worker.is_crowded() => Err(Ending::TooMany),
+            Ok(()) if self.worker.drain.state() == Drain::Full => Err(Ending::JournalFull),
             Ok(()) => {
                 dial(&self.worker, &self.opened.upstream).await.map_err(|error| self.unreachable(&error))
             }
@@ -198,6 +199,7 @@ impl<W: Wire> Connection<W> {
     fn farewell(&self, ending: &Ending) -> Vec<u8> {
         match ending {
             Ending::TooMany => self.wire.farewell(Farewell::TooMany),
+            Ending::JournalFull => self.wire.farewell(Farewell::NoAudit),
             Ending::Unreachable(reason) => self.wire.farewell(Farewell::Unreachable(reason)),
             _ => Vec::new(),
         }

@@ -46,7 +46,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use panoptes_config::Config;
+use panoptes_config::{Config, OnFull};
 use panoptes_sinks::{Journal, Origin, Sinks};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -66,6 +66,9 @@ use worker::{Drain, LAST_WORDS, Shared};
 
 /// What sinks get at least to take what is in the journal when the proxy goes down; it keeps the rest for them.
 const LAST_DELIVERIES: Duration = Duration::from_secs(5);
+
+/// How often is looked whether the journal is full, where sessions end then.
+const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs the proxy until `shutdown` is ready and what was under way has ended.
 ///
@@ -95,6 +98,7 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
         tokio::select! {
             () = shutdown => {}
             () = admin::serve(admin, health) => {}
+            () = fail_closed(config, &journal, &drain) => {}
         }
     });
     info!("going down: running statements may take up to {:?} to end", config.limits.drain_timeout);
@@ -106,6 +110,24 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
     join(auditors);
     drop(ended);
     finish(until, &journal, sinks)
+}
+
+/// With that policy, closes the door while the journal is full, and opens it again. Ends never.
+async fn fail_closed(config: &Config, journal: &Journal, drain: &watch::Sender<Drain>) {
+    if config.journal.on_full != OnFull::FailClosed {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(FULL_INTERVAL).await;
+        let full = journal.full();
+        let state = if full.is_some() { Drain::Full } else { Drain::No };
+        let changed = drain.send_if_modified(|before| std::mem::replace(before, state) != state);
+        match full {
+            Some(reason) if changed => warn!(reason, "fail_closed: sessions are ended, new ones refused"),
+            None if changed => info!("the journal has room again: sessions are served"),
+            _ => {}
+        }
+    }
 }
 
 /// An auditor that waits for room in a full journal would wait for ever if its sink hangs. Once the workers' time is

@@ -52,6 +52,7 @@ pub(crate) struct Metrics {
 struct JournalMetrics {
     bytes: IntGauge,
     max_bytes: IntGauge,
+    high_water: IntGauge,
     segments: IntGauge,
     last_seq: IntGauge,
     operations: IntCounterVec,
@@ -162,6 +163,11 @@ impl JournalMetrics {
         Ok(Self {
             bytes: gauge(registry, "panoptes_journal_bytes", "Size of the journal on disk.")?,
             max_bytes: gauge(registry, "panoptes_journal_max_bytes", "What the journal may take on disk.")?,
+            high_water: gauge(
+                registry,
+                "panoptes_journal_high_water",
+                "1 while the journal is 80 % full or more.",
+            )?,
             segments: gauge(registry, "panoptes_journal_segments", "Files that the journal is made of.")?,
             last_seq: gauge(registry, "panoptes_journal_last_seq", "Number of the last event.")?,
             operations: counters(
@@ -187,6 +193,7 @@ impl JournalMetrics {
         let sizes = [
             (&self.bytes, stats.bytes),
             (&self.max_bytes, stats.max_bytes),
+            (&self.high_water, stats.high_water.into()),
             (&self.segments, stats.segments as u64),
             (&self.last_seq, stats.last_seq),
         ];

@@ -217,8 +217,13 @@ impl<'a, W: Wire> Pump<'a, W> {
             self.limit(LAST_WORDS / 2);
         }
         if self.ending.is_none() && self.may_go_down() {
-            self.end(Ending::Shutdown);
-            self.say(cx, Farewell::Shutdown);
+            let (ending, farewell) = match (self.worker.drain.state(), self.logged_in) {
+                (Drain::Full, true) => (Ending::JournalFull, Farewell::AuditFull),
+                (Drain::Full, false) => (Ending::JournalFull, Farewell::NoAudit),
+                _ => (Ending::Shutdown, Farewell::Shutdown),
+            };
+            self.end(ending);
+            self.say(cx, farewell);
             (self.client.closing, self.server.closing) = (true, true);
             self.server.ended = true;
             let _ = (self.client.poll_pending(cx), self.server.poll_pending(cx));
@@ -228,10 +233,10 @@ impl<'a, W: Wire> Pump<'a, W> {
     fn may_go_down(&self) -> bool {
         match self.worker.drain.state() {
             Drain::No => false,
-            Drain::Gently if self.logged_in => {
+            Drain::Gently | Drain::Full if self.logged_in => {
                 self.wire.rest() == Rest::Idle && self.client.pending.is_empty()
             }
-            Drain::Gently => self.wire.at_boundary(),
+            Drain::Gently | Drain::Full => self.wire.at_boundary(),
             Drain::Now => true,
         }
     }

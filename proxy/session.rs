@@ -69,6 +69,8 @@ pub(crate) enum Ending {
     TooMany,
     /// The proxy went down.
     Shutdown,
+    /// There was no room in the journal for what it does, and the policy is to fail closed.
+    JournalFull,
     /// The client was gone, and the server did not end what it was at before the proxy went down, or went on sending.
     DrainTimeout,
 }
@@ -85,6 +87,7 @@ impl Ending {
             Self::Unreachable(_) => "upstream_unreachable",
             Self::TooMany => "too_many_connections",
             Self::Shutdown => "shutdown",
+            Self::JournalFull => "journal_full",
             Self::DrainTimeout => "drain_timeout",
         }
     }
@@ -95,9 +98,10 @@ impl Ending {
             (Protocol::Postgres, Self::ProtocolError(_)) => (0, "08P01"),
             (Protocol::Postgres, Self::TooMany) => (0, "53300"),
             (Protocol::Postgres, Self::Shutdown) => (0, "57P01"),
+            (Protocol::Postgres, Self::JournalFull) => (0, "57P03"),
             (Protocol::Postgres, _) => (0, "08006"),
             (Protocol::Mysql, Self::ProtocolError(_)) => (1835, "HY000"),
-            (Protocol::Mysql, Self::TooMany) => (1040, "08004"),
+            (Protocol::Mysql, Self::TooMany | Self::JournalFull) => (1040, "08004"),
             (Protocol::Mysql, Self::Shutdown) => (1053, "08S01"),
             (Protocol::Mysql, Self::Unreachable(_)) => (2003, "HY000"),
             (Protocol::Mysql, Self::LoginTimeout) => (1159, "08S01"),

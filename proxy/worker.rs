@@ -46,6 +46,9 @@ pub(crate) enum Drain {
     /// Not at all.
     #[default]
     No,
+    /// Not the proxy, but the journal is full and the policy is to fail closed: sessions end as soon as they are idle,
+    /// and new ones are refused, until there is room.
+    Full,
     /// Sessions end as soon as they are idle.
     Gently,
     /// Sessions end.
@@ -110,7 +113,7 @@ impl DrainState {
 
     /// Ready once the proxy goes down.
     pub(crate) async fn begun(&self) {
-        while self.state() == Drain::No {
+        while matches!(self.state(), Drain::No | Drain::Full) {
             self.changed().await;
         }
     }
@@ -176,8 +179,17 @@ impl Worker {
             let socket = TcpListener::from_std(socket)?;
             accepting.push(tokio::task::spawn_local(Rc::clone(&self).accept(socket, address, upstream)));
         }
-        // A sender that is gone is as good as the word.
-        let _ = drain.wait_for(|state| *state != Drain::No).await;
+        loop {
+            let state = *drain.borrow_and_update();
+            if !matches!(state, Drain::No | Drain::Full) {
+                break;
+            }
+            self.drain.set(state);
+            // A sender that is gone is as good as the word.
+            if drain.changed().await.is_err() {
+                break;
+            }
+        }
         // Their sockets go with them: who comes now is refused.
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         self.go_down().await;

@@ -68,7 +68,7 @@ fn a_wrong_value_names_its_option_and_the_remedy() {
             r#"admin.address: "localhost:9090" is not an address; write an IP and a port, e.g. "127.0.0.1:6432" or "[::1]:6432""#
                 .into(),
         ),
-        ("[journal]\non_full = \"blok\"", r#"journal.on_full: "blok" is none of block, drop; did you mean "block"?"#.into()),
+        ("[journal]\non_full = \"blok\"", r#"journal.on_full: "blok" is none of block, drop, fail_closed; did you mean "block"?"#.into()),
         ("[journal]\non_full = 1", "journal.on_full: is the number 1; write a text in quotes".into()),
         ("[log]\nformat = \"xml\"", r#"log.format: "xml" is none of text, json"#.into()),
         ("[log]\nlevel = \" \"", r#"log.level: is empty; write e.g. "info""#.into()),

@@ -165,6 +165,8 @@ impl Wire for Mysql {
             Farewell::Unreachable(why) if self.state.phase == Phase::New => (2003, "HY000", why),
             Farewell::Unreachable(why) => (1158, "08S01", why),
             Farewell::TooMany => (1040, "08004", "Too many connections"),
+            Farewell::NoAudit => (1040, "08004", "The audit journal is full: no new sessions for now"),
+            Farewell::AuditFull => (1053, "08S01", "The audit journal is full: the session ends"),
             Farewell::LoginTimeout => (1159, "08S01", "Got timeout reading communication packets"),
         };
         // Before the greeting a client does not look for a SQLSTATE.

@@ -158,6 +158,8 @@ impl Wire for Postgres {
             Farewell::Shutdown => ("57P01", "terminating connection due to administrator command"),
             Farewell::Unreachable(why) => ("08006", why),
             Farewell::TooMany => ("53300", "sorry, too many clients already"),
+            Farewell::NoAudit => ("57P03", "the audit journal is full: no new sessions for now"),
+            Farewell::AuditFull => ("57P01", "terminating connection: the audit journal is full"),
             Farewell::LoginTimeout => ("08006", "canceling authentication due to timeout"),
         };
         backend::error_response("FATAL", sql_state, message)

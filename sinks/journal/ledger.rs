@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::reader::{Extent, Mark, start};
@@ -23,6 +23,10 @@ pub(crate) struct Ledger {
     /// Why what is written cannot be made durable.
     pub(crate) unsafe_because: Option<String>,
     pub(crate) closed: bool,
+    /// The size from which on someone should look.
+    high_water: u64,
+    /// It was reached, and told.
+    is_high: bool,
     /// Where damage was found while reading, by the first number lost.
     told: BTreeSet<u64>,
 }
@@ -76,8 +80,26 @@ impl Ledger {
             trouble: None,
             unsafe_because: None,
             closed: false,
+            high_water: u64::MAX,
+            is_high: false,
             told: BTreeSet::new(),
         }
+    }
+
+    /// Sets the size from which on someone should look.
+    pub(crate) fn watch(&mut self, high_water: u64) {
+        self.high_water = high_water;
+    }
+
+    /// Whether that size was reached, or left again, since this was asked last.
+    pub(crate) fn crossed(&mut self) -> Option<bool> {
+        let is_high = self.bytes >= self.high_water;
+        (std::mem::replace(&mut self.is_high, is_high) != is_high).then_some(is_high)
+    }
+
+    /// Whether it has that size.
+    pub(crate) fn is_high(&self) -> bool {
+        self.is_high
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -140,6 +162,12 @@ impl Ledger {
         let trouble = self.trouble.as_ref().filter(|trouble| Instant::now() < trouble.retry_at);
         let full = (self.bytes.saturating_add(more) > limit).then_some("journal full");
         trouble.map(|trouble| trouble.reason.as_str()).or(self.unsafe_because.as_deref()).or(full)
+    }
+
+    /// What was wrong with writing, until it has been tried again; for so long whoever waits may take for that.
+    pub(crate) fn troubled(&self, within: Duration) -> Option<String> {
+        let trouble = self.trouble.as_ref().filter(|trouble| Instant::now() < trouble.retry_at + within);
+        trouble.map(|trouble| trouble.reason.clone())
     }
 
     /// Whether damage at this number is told for the first time.

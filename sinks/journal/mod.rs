@@ -220,6 +220,14 @@ impl Journal {
         }
     }
 
+    /// Why nothing can be written, also while that is about to be tried again: for those who end sessions over it.
+    pub fn full(&self) -> Option<String> {
+        let shared = &self.0.shared;
+        let ledger = lock(&shared.ledger);
+        let full = ledger.full(shared.bounds.largest_write(), shared.bounds.for_events()).map(str::to_owned);
+        full.or_else(|| ledger.troubled(shared::RETRY))
+    }
+
     /// The figures, for metrics. Reads a few bytes of a file for each sink that lags.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -1,8 +1,11 @@
 //! Opens a journal: lock, recovery, cursors.
 
 use std::{
+    fs::File,
     io,
     sync::{Arc, Condvar, Mutex},
+    thread,
+    time::Duration,
 };
 
 use panoptes_config as config;
@@ -19,7 +22,7 @@ use super::{
     record,
     recovery::{self, Findings},
     segment,
-    shared::{Bounds, Counters, Progress, Shared, lock, now},
+    shared::{Bounds, Counters, HIGH_WATER, Progress, Shared, lock, now},
     spares,
     sync::Dirty,
     tail::Tail,
@@ -32,6 +35,9 @@ const WRITE: u64 = 1 << 20;
 const RESERVE: u64 = 1 << 20;
 /// A file that is there while the journal is open: who finds it comes after a crash.
 pub(crate) const RUNNING: &str = "running";
+/// How often the lock is tried, and the pause between.
+const LOCK_ATTEMPTS: usize = 3;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// A smaller journal has no room for the segments that it is made of.
 const MIN_SIZE: u64 = 64 << 10;
 
@@ -44,7 +50,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         Directory::open(&config.dir).map_err(|source| Error::io("create", &config.dir, source))?;
     let dir = directory.path().to_owned();
     let io = |action| move |source| Error::io(action, &dir, source);
-    let lock_file = directory.lock("lock").map_err(io.clone()("lock"))?;
+    let lock_file = take_lock(&directory).map_err(io.clone()("lock"))?;
     let lock_file = lock_file.ok_or_else(|| Error::Locked { dir: config.dir.clone() })?;
     let cursors = Directory::open(&directory.join("cursors")).map_err(io.clone()("create the cursors in"))?;
     remove_leftovers(&directory).and_then(|()| remove_leftovers(&cursors)).map_err(io.clone()("clean up"))?;
@@ -53,15 +59,17 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     let seen = seen(&cursors).map_err(io.clone()("read the cursors in"))?;
     let next = findings.next.max(seen.saturating_add(1));
     let sinks = progress(&cursors, sinks, &findings, next).map_err(io.clone()("read the cursors in"))?;
-    let (mut writer, ledger) =
+    let (mut writer, mut ledger) =
         adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
     writer.chain(key.map(|key| Chain::new(key, findings.last_event.as_deref())));
+    let bounds = bounds(config);
+    ledger.watch(bounds.for_events() / 100 * HIGH_WATER);
     let crashed = directory.join(RUNNING).exists();
     let shared = Shared {
         directory,
         cursors,
         _lock: lock_file,
-        bounds: bounds(config),
+        bounds,
         origin,
         writer: Mutex::new(writer),
         ledger: Mutex::new(ledger),
@@ -82,6 +90,17 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     }
     shared.release(true);
     Ok(shared)
+}
+
+/// Takes the lock. Who looks whether a journal is open holds it for a moment: it is tried more than once.
+fn take_lock(directory: &Directory) -> io::Result<Option<File>> {
+    for _ in 1..LOCK_ATTEMPTS {
+        match directory.lock("lock")? {
+            None => thread::sleep(LOCK_PAUSE),
+            taken => return Ok(taken),
+        }
+    }
+    directory.lock("lock")
 }
 
 /// What the chain is signed with, if it is.

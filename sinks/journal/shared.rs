@@ -27,6 +27,8 @@ use super::{
     writer::Writer,
 };
 
+/// How full the journal is, in percent of what events may take, when that is told.
+pub(crate) const HIGH_WATER: u64 = 80;
 /// How long a failed write waits to be tried again.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
@@ -109,10 +111,12 @@ impl Shared {
         let passed = self.sinks.iter().map(|sink| lock(&sink.cursors).saved.seq).min().unwrap_or(u64::MAX);
         let mut ledger = lock(&self.ledger);
         let released = ledger.release(passed);
+        let crossed = ledger.crossed();
         let spare = spare && ledger.trouble.is_none() && !ledger.closed;
         // One more segment may be on disk than is counted: the file of the last one may be longer than its records.
         let room = self.bounds.max_size.saturating_sub(ledger.bytes() + self.bounds.segment_size);
         drop(ledger);
+        self.alarm(crossed);
         if !spare {
             self.remove_spares(Spares::all);
         }
@@ -125,6 +129,22 @@ impl Shared {
             }
         }
         self.room.notify_all();
+    }
+
+    /// Tells that the journal fills up, or no longer does.
+    pub(crate) fn alarm(&self, crossed: Option<bool>) {
+        match crossed {
+            Some(true) => {
+                let acknowledged = |sink: &&Progress| lock(&sink.cursors).acknowledged.seq;
+                let behind = self.sinks.iter().min_by_key(acknowledged).map(|sink| sink.sink.as_str());
+                tracing::warn!(
+                    dir = %self.directory.path().display(), max_size = self.bounds.max_size, behind,
+                    "the journal is {HIGH_WATER} % full: look at the sink that is furthest behind"
+                );
+            }
+            Some(false) => tracing::info!("the journal is less than {HIGH_WATER} % full again"),
+            None => {}
+        }
     }
 
     /// Makes a segment a spare; whether it is one now.

@@ -21,6 +21,8 @@ pub struct Stats {
     pub bytes: u64,
     /// What `bytes` may come to.
     pub max_bytes: u64,
+    /// Whether it is so full that someone should look: 80 % of what events may take.
+    pub high_water: bool,
     /// Segments on disk.
     pub segments: usize,
     /// Number of the last event; 0 before the first.
@@ -68,11 +70,13 @@ impl Shared {
     pub(crate) fn stats(&self) -> Stats {
         let counter = |counter: &AtomicU64| counter.load(Relaxed);
         let ledger = lock(&self.ledger);
+        let high_water = ledger.is_high();
         let (bytes, segments, last_seq) = (ledger.bytes(), ledger.count(), ledger.next().saturating_sub(1));
         drop(ledger);
         Stats {
             bytes,
             max_bytes: self.bounds.max_size,
+            high_water,
             segments,
             last_seq,
             appended: counter(&self.counters.appended),

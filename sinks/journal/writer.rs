@@ -198,7 +198,11 @@ impl Writer {
         let offset = active.offset;
         active.offset += self.buffer.bytes.len() as u64;
         self.next = next;
-        let recovered = lock(&shared.ledger).extend(active.first, Mark { offset: active.offset, next });
+        let mut ledger = lock(&shared.ledger);
+        let recovered = ledger.extend(active.first, Mark { offset: active.offset, next });
+        let crossed = ledger.crossed();
+        drop(ledger);
+        shared.alarm(crossed);
         if let Some(trouble) = recovered {
             tracing::info!(after = %trouble.reason, "the journal can be written again");
         }

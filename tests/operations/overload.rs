@@ -1,5 +1,5 @@
 //! A sink that takes nothing, and then no room in the journal: clients wait and nothing is lost, or they go on and the
-//! trail says how much it lacks.
+//! trail says how much it lacks, or they are sent away.
 
 use std::{
     collections::BTreeSet,
@@ -17,13 +17,14 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::{
-    Named, Rig, has,
+    Named, Rig, has, is_error,
     support::{PATIENCE, panoptes::Panoptes, raw::Raw, wait_for},
 };
 
 pub(crate) const TESTS: &[Named] = &[
     ("block_makes_clients_wait_and_loses_nothing", block),
     ("drop_goes_on_and_tells_the_count", drop_and_tell),
+    ("fail_closed_ends_sessions_and_loses_nothing", fail_closed),
     ("full_device", full_device),
     ("stop_while_blocked", stop_while_blocked),
 ];
@@ -66,6 +67,33 @@ fn drop_and_tell(rig: &Rig) -> Result<(), Failed> {
     // Besides the statements, the sessions' beginnings and ends may be lost.
     let others = events.iter().filter(|e| e["kind"] == "login" || e["kind"] == "logout").count();
     assert_eq!(statements + others + lost, CLIENTS * (STATEMENTS + 2), "{} told, {lost} lost", events.len());
+    numbered(&events);
+    Ok(())
+}
+
+/// Nobody waits: sessions end between two statements, new ones are refused; it is over as soon as there is room.
+fn fail_closed(rig: &Rig) -> Result<(), Failed> {
+    let mut proxy = overloaded(rig, "fail_closed");
+    let mut idle = Raw::connect(proxy.port)?;
+    let clients = Clients::start(proxy.port);
+    let told = idle.last_words()?;
+    assert!(matches!(&told.errors[..], [error] if is_error(error, "FATAL", "57P01")), "{told:?}");
+    let answered = clients.ended();
+    assert!(answered < CLIENTS * STATEMENTS, "they were ended");
+    let refused = Raw::greet(proxy.port)?.last_words()?;
+    assert!(matches!(&refused.errors[..], [error] if is_error(error, "FATAL", "57P03")), "{refused:?}");
+    assert_eq!(proxy.get("/readyz").0, 503);
+    assert_eq!(proxy.metric("panoptes_journal_high_water"), 1.0);
+
+    fs::remove_dir(sink(proxy.dir()))?;
+    proxy.wait_for_log("sessions are served");
+    assert_eq!(Raw::connect(proxy.port)?.query("select 1")?.completed, 1);
+    assert!(proxy.stop().success(), "{}", proxy.log());
+    let log = proxy.log();
+    assert!(log.contains("the journal is 80 % full") && log.contains("less than 80 % full again"), "{log}");
+    let events = proxy.events();
+    let (statements, lost) = self::told(&events);
+    assert!(statements > answered && lost == 0, "{answered} answered, {statements} told, {lost} lost");
     numbered(&events);
     Ok(())
 }
@@ -158,6 +186,12 @@ impl Clients {
             }
             (since.elapsed() > WHILE).then_some(now)
         })
+    }
+
+    /// Waits until all sessions are over, however that came; how many statements were answered.
+    fn ended(self) -> usize {
+        self.threads.into_iter().for_each(|client| client.join().expect("no panic"));
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Waits until all is answered.
