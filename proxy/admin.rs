@@ -1,6 +1,6 @@
 //! What a platform asks of Panoptes: `/metrics`, `/healthz`, `/readyz`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,8 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use panoptes_config::Protocol;
+use panoptes_parser::mysql::{self, Leave};
 use panoptes_sinks::Journal;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -18,6 +21,8 @@ use tracing::{error, info};
 
 use crate::{Error, listener::Listener, metrics::Metrics, session::Upstream};
 
+/// More than any greeting has.
+const MAX_GREETING: usize = 1 << 10;
 /// How long a server may take to accept before it counts as out of reach.
 const REACH: Duration = Duration::from_secs(1);
 
@@ -42,15 +47,41 @@ impl Health {
     /// What keeps a session from being served and recorded.
     async fn troubles(&self) -> Vec<String> {
         let mut troubles: Vec<String> = self.journal.writable().err().into_iter().collect();
-        for Upstream { host, port, .. } in self.upstreams.iter().map(AsRef::as_ref) {
-            match timeout(REACH, TcpStream::connect((host.as_str(), *port))).await {
-                Ok(Ok(_)) => {}
+        for upstream in self.upstreams.iter().map(AsRef::as_ref) {
+            let Upstream { host, port, .. } = upstream;
+            match timeout(REACH, reach(upstream)).await {
+                Ok(Ok(())) => {}
                 Ok(Err(error)) => troubles.push(format!("upstream {host}:{port}: {error}")),
                 Err(_) => troubles.push(format!("upstream {host}:{port}: no answer within {REACH:?}")),
             }
         }
         troubles
     }
+}
+
+/// Whether a server takes connections. One of MySQL's is told a proper goodbye: it counts those who hang up in its
+/// handshake, and after `max_connect_errors` of them without a login between, it refuses the host that they come from.
+async fn reach(upstream: &Upstream) -> io::Result<()> {
+    let mut server = TcpStream::connect((upstream.host.as_str(), upstream.port)).await?;
+    if upstream.protocol == Protocol::Mysql {
+        let mut greeting = Vec::new();
+        let goodbye = loop {
+            match mysql::leave(&greeting) {
+                Leave::More if greeting.len() < MAX_GREETING => {
+                    if server.read_buf(&mut greeting).await? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Leave::More => return Err(io::Error::other("greets without end")),
+                Leave::Refused(error) => return Err(io::Error::other(error)),
+                Leave::Say(goodbye) => break goodbye,
+            }
+        };
+        server.write_all(&goodbye).await?;
+        // It has answered, whatever it said, when the login was counted as one.
+        server.read_buf(&mut greeting).await?;
+    }
+    Ok(())
 }
 
 /// Binds the admin address.

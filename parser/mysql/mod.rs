@@ -7,6 +7,7 @@
 //! * `rewrite`: the few bytes that are changed as they pass: capabilities, and a redirection around the proxy.
 //! * `charset`: how a session's text is read.
 //! * `greeting`, `login`: the connection phase, a direction each.
+//! * `leave`: a goodbye to a server that was only asked whether it is there.
 //! * `command`: what the client asks. `answer`: OK, EOF and ERR. `response`: how the packets of an answer follow.
 //! * `pipeline`: what was asked and not yet answered; ties answers to questions.
 //! * `session`: [`Mysql`], one session in both directions.
@@ -19,6 +20,7 @@ mod command;
 mod field;
 mod framer;
 mod greeting;
+mod leave;
 mod login;
 mod packet;
 mod pipeline;
@@ -28,5 +30,6 @@ mod session;
 pub mod values;
 
 pub use charset::{encoding_of_charset, encoding_of_collation};
+pub use leave::{Leave, leave};
 pub use login::Login;
 pub use session::Mysql;
