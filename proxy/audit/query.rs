@@ -155,10 +155,14 @@ impl Query {
         self.pieces.is_some()
     }
 
-    /// Whether it has no statement at all. What may run within a comment is for the server to say.
-    fn is_nothing(&self) -> bool {
-        let may_run = |text: &str| text.contains("/*!") || text.contains("/*M!");
-        self.pieces.as_ref().is_some_and(Vec::is_empty) && !may_run(&self.text)
+    /// Whether no statement was found in it.
+    fn is_empty(&self) -> bool {
+        self.pieces.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Whether it has comments of which it is the server's to say if they run.
+    fn may_run(&self) -> bool {
+        self.text.contains("/*!") || self.text.contains("/*M!")
     }
 
     /// Whether it is one statement.
@@ -206,9 +210,9 @@ impl Session {
                     self.rest(&mut query, skipped, tools);
                 }
             }
-            // MySQL's answers to a text without any statement, MariaDB's and others'.
-            Answer::Affected { .. } | Answer::Failed(Failure { code: EMPTY_QUERY, .. })
-                if query.is_nothing() => {}
+            // MySQL's answer to a text without any statement, and MariaDB's.
+            Answer::Failed(Failure { code: EMPTY_QUERY, .. }) if query.is_empty() => {}
+            Answer::Affected { .. } if query.is_empty() && !query.may_run() => {}
             Answer::Empty if query.is_unfinished() => {
                 query.doubt();
                 let answer = Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 };
