@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `postgres.rs` | a private PostgreSQL, 15 or 18, that ends with the test |
+//! | `mysql.rs` | a private MariaDB or MySQL, what it ran, and its clients' mixes |
 //! | `panoptes.rs` | the built binary before such a server, and the events it wrote |
 //! | `clients.rs` | the scripted mixes of `tests/clients`, run against an address: their transcripts |
 //! | `raw.rs` | a client that writes messages by hand |
@@ -27,6 +28,7 @@ use std::{
 pub mod answers;
 pub mod clients;
 pub mod ledger;
+pub mod mysql;
 pub mod panoptes;
 pub mod postgres;
 pub mod raw;

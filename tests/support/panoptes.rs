@@ -33,9 +33,23 @@ impl Panoptes {
         Self::start_prepared(upstream, extra, &[], |_| {})
     }
 
+    /// The same before a MySQL or a MariaDB.
+    pub fn start_mysql(upstream: u16, extra: &str) -> Self {
+        Self::start_before(&format!("mysql://127.0.0.1:{upstream}"), extra, &[], |_| {})
+    }
+
     /// The same with variables of the environment, after `prepare` saw the folder that it runs in.
     pub fn start_prepared(
         upstream: u16,
+        extra: &str,
+        environment: &[(&str, &str)],
+        prepare: impl Fn(&Path),
+    ) -> Self {
+        Self::start_before(&format!("postgres://127.0.0.1:{upstream}"), extra, environment, prepare)
+    }
+
+    fn start_before(
+        upstream: &str,
         extra: &str,
         environment: &[(&str, &str)],
         prepare: impl Fn(&Path),
@@ -53,7 +67,7 @@ impl Panoptes {
         panic!("panoptes found no free port");
     }
 
-    fn spawn(dir: TempDir, upstream: u16, extra: &str, environment: &[(&str, &str)]) -> Self {
+    fn spawn(dir: TempDir, upstream: &str, extra: &str, environment: &[(&str, &str)]) -> Self {
         let (port, admin) = (free_port(), free_port());
         fs::write(dir.path().join("panoptes.toml"), configuration(&dir, port, admin, upstream, extra))
             .expect("its file");
@@ -194,7 +208,7 @@ fn run(dir: &TempDir, environment: &[(String, String)]) -> Child {
         .expect("the built binary")
 }
 
-fn configuration(dir: &TempDir, port: u16, admin: u16, upstream: u16, extra: &str) -> String {
+fn configuration(dir: &TempDir, port: u16, admin: u16, upstream: &str, extra: &str) -> String {
     let dir = dir.path().display();
     format!(
         r#"
@@ -203,7 +217,7 @@ environment = "dev"
 
 [[listen]]
 address = "127.0.0.1:{port}"
-upstream = "postgres://127.0.0.1:{upstream}"
+upstream = "{upstream}"
 
 [journal]
 dir = "{dir}/journal"

@@ -1,0 +1,141 @@
+//! A client that writes packets by hand. It logs in without a password.
+
+use std::{
+    io::{self, BufReader, Read, Write},
+    net::TcpStream,
+};
+
+use crate::support::PATIENCE;
+
+/// One connection.
+pub(crate) struct Raw {
+    stream: BufReader<TcpStream>,
+    /// Its id, as the greeting says.
+    pub(crate) id: u32,
+}
+
+/// What an answer to a query was.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) rows: u64,
+    /// Number and message.
+    pub(crate) error: Option<(u16, String)>,
+}
+
+impl Raw {
+    /// Connects, and reads the greeting; `Err` with the server's error in its place.
+    pub(crate) fn greet(port: u16) -> Result<Self, (u16, String)> {
+        let socket = TcpStream::connect(("127.0.0.1", port)).expect("the proxy listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut raw = Self { stream: BufReader::new(socket), id: 0 };
+        let greeting = raw.packet().expect("a greeting");
+        if greeting[0] == 0xff {
+            return Err(error(&greeting));
+        }
+        let version_end = greeting.iter().position(|&byte| byte == 0).expect("a version") + 1;
+        raw.id = u32::from_le_bytes(greeting[version_end..version_end + 4].try_into().expect("an id"));
+        Ok(raw)
+    }
+
+    /// The same, and logs in as `raw`.
+    pub(crate) fn connect(port: u16) -> Self {
+        let mut raw = Self::greet(port).expect("a greeting");
+        // PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH; no password.
+        let mut login = vec![0x00, 0x82, 0x08, 0x00, 0, 0, 0, 1, 45];
+        login.extend([0; 23]);
+        login.extend(b"raw\0\0mysql_native_password\0");
+        raw.send(1, &login);
+        let answer = raw.packet().expect("an answer");
+        assert_eq!(answer[0], 0, "logged in: {}", answer.escape_ascii());
+        raw
+    }
+
+    /// Sends one packet.
+    pub(crate) fn send(&mut self, number: u8, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).expect("a small packet").to_le_bytes();
+        let mut packet = vec![length[0], length[1], length[2], number];
+        packet.extend_from_slice(payload);
+        self.stream.get_mut().write_all(&packet).expect("to be heard");
+    }
+
+    /// Runs a query, and reads its answer.
+    pub(crate) fn query(&mut self, text: &str) -> Answer {
+        self.send(0, &[b"\x03", text.as_bytes()].concat());
+        self.answer()
+    }
+
+    /// Prepares a statement, and gives its number.
+    pub(crate) fn prepare(&mut self, text: &str) -> [u8; 4] {
+        self.send(0, &[b"\x16", text.as_bytes()].concat());
+        let done = self.packet().expect("an answer");
+        assert_eq!(done[0], 0, "prepared: {}", done.escape_ascii());
+        let (columns, parameters) =
+            (u16::from_le_bytes([done[5], done[6]]), u16::from_le_bytes([done[7], done[8]]));
+        for count in [parameters, columns].into_iter().filter(|count| *count > 0) {
+            (0..=count).for_each(|_| drop(self.packet().expect("a definition")));
+        }
+        done[1..5].try_into().expect("a number")
+    }
+
+    /// Reads an answer to its end; rows are counted.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let first = self.packet().expect("an answer");
+        match first[0] {
+            0 => return Answer::default(),
+            0xff => return Answer { rows: 0, error: Some(error(&first)) },
+            columns => (0..=columns).for_each(|_| drop(self.packet().expect("a definition"))),
+        }
+        let mut rows = 0;
+        loop {
+            match self.skip_packet().expect("a row") {
+                ([0xfe, ..], length) if length < 9 => return Answer { rows, error: None },
+                ([0xff, low, high], _) => {
+                    return Answer { rows, error: Some((u16::from_le_bytes([low, high]), String::new())) };
+                }
+                _ => rows += 1,
+            }
+        }
+    }
+
+    /// The last that comes before the end: an error, where there is one.
+    pub(crate) fn last_words(&mut self) -> Option<(u16, String)> {
+        let last = self.packet().ok()?;
+        assert!(self.packet().is_err(), "nothing behind it");
+        (last.first() == Some(&0xff)).then(|| error(&last))
+    }
+
+    fn packet(&mut self) -> io::Result<Vec<u8>> {
+        let mut payload = vec![0; self.header()?];
+        self.stream.read_exact(&mut payload)?;
+        Ok(payload)
+    }
+
+    /// First bytes and length of what one or more packets carry; all else is thrown away.
+    fn skip_packet(&mut self) -> io::Result<([u8; 3], u64)> {
+        let (mut first, mut whole) = ([0; 3], 0);
+        loop {
+            let length = self.header()? as u64;
+            let mut rest = length;
+            if whole == 0 {
+                let kept = length.min(3);
+                self.stream.read_exact(&mut first[..kept as usize])?;
+                rest -= kept;
+            }
+            io::copy(&mut (&mut self.stream).take(rest), &mut io::sink())?;
+            whole += length;
+            if length < 0xff_ffff {
+                return Ok((first, whole));
+            }
+        }
+    }
+
+    fn header(&mut self) -> io::Result<usize> {
+        let mut head = [0; 4];
+        self.stream.read_exact(&mut head)?;
+        Ok(u32::from_le_bytes([head[0], head[1], head[2], 0]) as usize)
+    }
+}
+
+fn error(packet: &[u8]) -> (u16, String) {
+    (u16::from_le_bytes([packet[1], packet[2]]), String::from_utf8_lossy(&packet[3..]).into_owned())
+}

@@ -1,0 +1,116 @@
+//! A client cannot tell the proxy from the server.
+
+use std::{collections::BTreeMap, process::Command};
+
+use libtest_mimic::Failed;
+
+use crate::{
+    Rig,
+    support::{
+        mysql::{Client, USER, Version},
+        panoptes::Panoptes,
+        tap::{Streams, Tap},
+    },
+};
+
+pub(crate) fn same_transcript(rig: &Rig, client: Client) -> Result<(), Failed> {
+    let _turn = rig.turn();
+    let direct = client.run(rig.version, rig.server().port);
+    let through = client.run(rig.version, rig.proxy().port);
+    same_lines(&direct, &through)
+}
+
+/// All mixes with a tap on each side of the proxy: what the client sent and what the server sent arrive byte by byte, but
+/// for the capabilities that the proxy does not pass on.
+pub(crate) fn same_bytes(rig: &Rig) -> Result<(), Failed> {
+    let _turn = rig.turn();
+    let inner = Tap::start(rig.server().port);
+    let proxy = Panoptes::start_mysql(inner.port, "");
+    let outer = Tap::start(proxy.port);
+    for client in Client::ALL.into_iter().filter(|client| client.installed()) {
+        client.run(rig.version, outer.port);
+    }
+    let (outside, inside) = (recorded(&outer), recorded(&inner));
+    assert!(outside.len() > 15, "{} connections were recorded", outside.len());
+    assert_eq!(outside.len(), inside.len(), "connections");
+    let mut changed = 0;
+    for (thread, theirs) in &outside {
+        let ours = inside.get(thread).ok_or_else(|| format!("connection {thread} is on one side alone"))?;
+        for (side, a, b) in [("client", &theirs.0, &ours.0), ("server", &theirs.1, &ours.1)] {
+            assert_eq!(a.len(), b.len(), "connection {thread}, {side}: as many bytes");
+            let different: Vec<_> = (0..a.len()).filter(|&n| a[n] != b[n]).collect();
+            // All within the first packet: the greeting, or the answer to it.
+            let first = 4 + usize::from(a[0]) + (usize::from(a[1]) << 8);
+            assert!(different.iter().all(|&n| n < first), "connection {thread}, {side}: {different:?}");
+            assert!(different.len() <= 8, "connection {thread}, {side}: {different:?}");
+            changed += different.len();
+        }
+    }
+    assert!(changed > 0, "no greeting offered what is not followed");
+    Ok(())
+}
+
+/// Both streams of each connection, by the id in its greeting.
+fn recorded(tap: &Tap) -> BTreeMap<u32, (Vec<u8>, Vec<u8>)> {
+    let all = tap.finished();
+    let of = |streams: &Streams| {
+        let (client, server) = (streams.client(), streams.server());
+        let version_end = server.iter().skip(5).position(|&byte| byte == 0)? + 6;
+        let id = u32::from_le_bytes(server.get(version_end..version_end + 4)?.try_into().ok()?);
+        (!client.is_empty()).then_some((id, (client, server)))
+    };
+    all.iter().filter_map(|streams| of(streams)).collect()
+}
+
+/// Every method of authentication passes: the right password lets in, a wrong one is refused in the same words.
+pub(crate) fn same_logins(rig: &Rig) -> Result<(), Failed> {
+    let methods: &[(&str, &str)] = match rig.version {
+        Version::Maria => &[
+            ("native", "identified via mysql_native_password using password('pass word')"),
+            ("ed", "identified via ed25519 using password('pass word')"),
+            ("nobody", "identified via mysql_native_password using 'invalid'"),
+        ],
+        Version::My9 => &[
+            ("sha2", "identified with caching_sha2_password by 'pass word'"),
+            ("sha256", "identified with sha256_password by 'pass word'"),
+        ],
+    };
+    if rig.version == Version::Maria {
+        // Debian has it in a package of its own, but some builds do not.
+        rig.server().sql("install soname 'auth_ed25519'");
+    }
+    for (name, how) in methods {
+        rig.server().sql(&format!("create user {name}_login@'%' {how}"));
+        for password in ["pass word", "wrong", "pass word"] {
+            let [direct, through] =
+                [rig.server().port, rig.proxy().port].map(|port| log_in(port, name, password));
+            let lets_in = password != "wrong" && *name != "nobody";
+            assert_eq!(direct.contains("let in"), lets_in, "{name}: {direct}");
+            same_lines(&direct, &through)?;
+        }
+    }
+    let [direct, through] = [rig.server().port, rig.proxy().port].map(|port| log_in(port, USER, "x"));
+    same_lines(&direct, &through)
+}
+
+fn log_in(port: u16, user: &str, password: &str) -> String {
+    let out = Command::new("mariadb")
+        .args(["--no-defaults", "-N", "-h127.0.0.1", &format!("-P{port}"), &format!("-u{user}_login")])
+        .args([&format!("-p{password}"), "-e", "select 'let in', current_user()"])
+        .output()
+        .expect("mariadb");
+    String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
+}
+
+fn same_lines(direct: &str, through: &str) -> Result<(), Failed> {
+    if direct == through {
+        assert!(!direct.is_empty(), "a transcript");
+        return Ok(());
+    }
+    let mut pairs = direct.lines().zip(through.lines()).enumerate();
+    let message = match pairs.find(|(_, (d, t))| d != t) {
+        Some((n, (d, t))) => format!("line {}\n  direct:  {d}\n  through: {t}", n + 1),
+        None => format!("{} lines directly, {} through", direct.lines().count(), through.lines().count()),
+    };
+    Err(message.into())
+}
