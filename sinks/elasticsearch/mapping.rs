@@ -98,7 +98,7 @@ fn sql(raw: bool) -> Value {
             ("warnings", long()),
             ("success", json!({"type": "boolean"})),
         ],
-        &["fingerprint", "split", "prepared", "rawSha256", "redacted", "outcome", "sqlState"],
+        &["fingerprint", "split", "prepared", "rawSha256", "file", "redacted", "outcome", "sqlState"],
     );
     if let (true, Some(properties)) = (raw, sql.get_mut("properties").and_then(Value::as_object_mut)) {
         properties.extend([

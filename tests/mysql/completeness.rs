@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     Rig,
     support::{
-        mysql::{Client, Server, Statement},
+        mysql::{Client, Server, Statement, Version},
         panoptes::Panoptes,
     },
 };
@@ -73,6 +73,13 @@ pub(crate) fn one_event_per_statement(rig: &Rig) -> Result<(), Failed> {
         known.len()
     );
     problems.extend(general_log(&server, &events));
+    // MariaDB knows no attributes of queries.
+    let with_attributes = events.iter().find(|e| e["sql"]["raw"] == "select 'with attributes'").expect("it");
+    if rig.version == Version::My9 {
+        let request = &with_attributes["request"];
+        let context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!((&request["traceparent"], &request["attributes"]["page"]), (&context.into(), &7.into()));
+    }
     assert!(statements > 500, "the mixes ran: {statements}");
     assert!(proxy.stop().success(), "panoptes ends well: {}", proxy.log());
     match problems.len() {

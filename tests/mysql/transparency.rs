@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// COM_QUIT.
+const QUIT: &[u8] = b"\x01\0\0\0\x01";
+
 pub(crate) fn same_transcript(rig: &Rig, client: Client) -> Result<(), Failed> {
     let _turn = rig.turn();
     let direct = client.run(rig.version, rig.server().port);
@@ -54,7 +57,11 @@ pub(crate) fn same_bytes(rig: &Rig) -> Result<(), Failed> {
 fn recorded(tap: &Tap) -> BTreeMap<u32, (Vec<u8>, Vec<u8>)> {
     let all = tap.finished();
     let of = |streams: &Streams| {
-        let (client, server) = (streams.client(), streams.server());
+        let (mut client, server) = (streams.client(), streams.server());
+        // Where the server has hung up, whether a goodbye still comes through is a matter of time.
+        if client.ends_with(QUIT) {
+            client.truncate(client.len() - QUIT.len());
+        }
         let version_end = server.iter().skip(5).position(|&byte| byte == 0)? + 6;
         let id = u32::from_le_bytes(server.get(version_end..version_end + 4)?.try_into().ok()?);
         (!client.is_empty()).then_some((id, (client, server)))
