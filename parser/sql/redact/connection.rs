@@ -64,7 +64,8 @@ fn hide_value(text: &str, range: Range<usize>, hide: &mut impl FnMut(Range<usize
     if !range.is_empty() {
         hide(range.start + quotes..range.end - quotes);
     }
-    range.start >= text.len()
+    let unfinished = !quoted && value.starts_with(['\'', '"']);
+    unfinished || range.start >= text.len()
 }
 
 /// `password: …`, and the `password "…"` of a Spider table's comment.
@@ -287,7 +288,6 @@ mod tests {
             ("jdbc:sqlserver://h;user=u;password=CANARY;x=y", "jdbc:sqlserver://h;user=u;password=*;x=y"),
             ("password_encryption=md5 a::b", "password_encryption=md5 a::b"),
             ("password=ž", "password=*"),
-            ("password='CANARY", "password=*"),
         ] {
             assert_eq!(shown(text, Form::Any), (expected.to_owned(), false), "{text}");
         }
@@ -307,9 +307,11 @@ mod tests {
             "postgres://%s:%s@%s/d",
             "password: ",
             "host=%s password=%s user=%s",
+            "SET PASSWORD='",
         ] {
             assert!(shown(text, Form::Any).1, "{text}");
         }
+        assert_eq!(shown("password='CANARY", Form::Any), ("password=*".to_owned(), true));
         for text in ["host=h", "http://h:80", "http://h:80/a", "https://", "password"] {
             assert!(!shown(text, Form::Any).1, "{text}");
         }

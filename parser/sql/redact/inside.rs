@@ -55,9 +55,13 @@ fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, form: Form) ->
 impl Walk<'_, '_> {
     pub(super) fn literal(&mut self, token: Token) {
         if self.frame().is_some_and(|frame| frame.names_setting()) {
-            let name = self.value(token).text.into_owned();
+            let setting = match self.is_joined() {
+                // Only a piece of the name.
+                true => Setting::Secret,
+                false => Setting::named(&self.value(token).text),
+            };
             if let Some(frame) = self.frame() {
-                frame.name_setting(Setting::named(&name));
+                frame.name_setting(setting);
             }
         }
         if self.names_variable(token) {
@@ -103,10 +107,13 @@ impl Walk<'_, '_> {
 
     /// Is this literal, in a call that takes a connection string, only a piece of it: `'a' || 'b'`, `concat('a', 'b')`?
     fn is_piece(&mut self, token: Token) -> bool {
-        let joins = self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "||");
-        let joined = joins || self.last_spelling() == "||";
         let nested = self.frame().is_some_and(|frame| frame.is_plain_call());
-        (joined || nested) && !is_statement(&self.value(token).text, self.cursor.dialect)
+        (self.is_joined() || nested) && !is_statement(&self.value(token).text, self.cursor.dialect)
+    }
+
+    fn is_joined(&self) -> bool {
+        let joins = self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "||");
+        joins || self.last_spelling() == "||"
     }
 
     fn value<'v>(&'v self, token: Token) -> Value<'v> {

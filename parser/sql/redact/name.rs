@@ -1,7 +1,7 @@
 //! Names of settings, options and variables: which of them hold a secret.
 
 /// What such a name has in it.
-const SECRET: [&str; 14] = [
+const SECRET: [&str; 15] = [
     "passw",
     "passphrase",
     "pwd",
@@ -17,6 +17,8 @@ const SECRET: [&str; 14] = [
     "scram_server_key",
     // Galera's user and password.
     "sst_auth",
+    // Of a device that logs a user in.
+    "challenge_response",
 ];
 
 /// Names that have it and hold none: policies, switches, counts.

@@ -4,11 +4,15 @@
 //! could spell these: three searches for rare bytes. Any other statement is searched for the words that announce one, all
 //! at once.
 
-use memchr::{memchr, memchr2_iter, memchr3_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem};
 
 use super::super::Dialect;
 use super::super::lexer::{Kind, Lexer};
 use super::call::Call;
+use super::name;
+
+/// A variable's name is no longer.
+const MAX_NAME: usize = 64;
 
 /// May a secret be in `text`?
 pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
@@ -78,10 +82,7 @@ fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
 fn is_password(before: &[u8], from: &[u8]) -> bool {
     match before.last().map(|byte| byte | 0x20) {
         Some(b's') => {}
-        Some(b'p') => {
-            let variable = matches!(before, [.., b'@', _]);
-            return variable || from.get(1).is_some_and(|next| next | 0x20 == b'd');
-        }
+        Some(b'p') => return from.get(1).is_some_and(|next| next | 0x20 == b'd'),
         // As 0x22 and 0x27 have the bit already: a quote.
         Some(b'"' | b'\'') => {}
         _ => return false,
@@ -183,7 +184,18 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
-    quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())) || is_identified(behind)
+    !behind.is_empty()
+        && (is_identified(behind)
+            || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
+            || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
+}
+
+/// Does the name of a variable that holds a secret begin here?
+fn is_variable(after: &[u8]) -> bool {
+    let quote = usize::from(matches!(after.first(), Some(b'`' | b'\'' | b'"')));
+    let after = after.get(quote..).unwrap_or_default();
+    let length = after.iter().take(MAX_NAME).take_while(|byte| is_name(byte)).count();
+    after.get(..length).and_then(|name| str::from_utf8(name).ok()).is_some_and(name::is_secret_variable)
 }
 
 /// Does `X` stand at the end, and no longer word?
