@@ -7,7 +7,7 @@ use panoptes_parser::{
     text::Encoding,
 };
 
-fuzz_target!(|input: (u16, bool, Vec<u16>, Vec<u16>, &[u8])| {
+fuzz_target!(|input: (u16, bool, Vec<u32>, Vec<u16>, &[u8])| {
     let (declared, named, known, appended, body) = input;
     let mut out = Vec::new();
     let mut write = |kind, value: Option<&[u8]>| {

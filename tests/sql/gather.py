@@ -65,9 +65,9 @@ def python_strings(text):
 
 
 def log(text):
-    """The statements of a server's jsonlog."""
+    """The statements of a server's jsonlog; other JSON has none."""
     for line in text.splitlines():
-        message = json.loads(line).get("message", "") if line.startswith("{") else ""
+        message = json.loads(line).get("message", "") if line.startswith('{"') and line.endswith("}") else ""
         found = re.match(r"(?:statement|execute [^:]*): (.*)", message, re.S)
         if found:
             yield from script(found.group(1))

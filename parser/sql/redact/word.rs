@@ -167,7 +167,7 @@ impl<'a> Walk<'a, '_> {
                 || is_any(self.last_word(), &["declare", "begin", "then", "else", "loop"])
                 || listed()
         };
-        routine && name::is_secret_variable(name) && begins() && !self.cursor.at("cursor")
+        routine && begins() && name::is_secret_variable(name) && !self.cursor.at("cursor")
     }
 
     /// `SELECT '…' INTO @password`, `SELECT … INTO password` in a routine: hides what was selected so far, or else what follows.

@@ -54,7 +54,10 @@ pub(super) const MODIFIERS: [&str; 21] = [
 ];
 
 pub(super) fn object(cursor: &mut Cursor<'_>) -> Option<&'static str> {
-    let (words, object, _) = OBJECTS.iter().find(|(words, ..)| cursor.at_words(words))?;
+    // Where neither FOR nor IF EXISTS follows, it is a user called mapping.
+    let mapped = ["for", "if"].iter().any(|word| cursor.word_at(2).eq_ignore_ascii_case(word));
+    let mut objects = OBJECTS.iter().filter(|(_, object, _)| mapped || *object != "USER MAPPING");
+    let (words, object, _) = objects.find(|(words, ..)| cursor.at_words(words))?;
     words.iter().for_each(|_| _ = cursor.take());
     Some(object)
 }
