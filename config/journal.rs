@@ -20,11 +20,25 @@ pub struct Journal {
     /// What happens at `max_size`, while a sink has not yet read the oldest segment. Default block.
     #[serde(deserialize_with = "value::choice")]
     pub on_full: OnFull,
+    /// What an answer waits for, where a listener does not say otherwise. Default async.
+    #[serde(deserialize_with = "value::choice")]
+    pub mode: Mode,
     /// How long an event may wait for the fsync that it shares with others. Default 100 ms.
     #[serde(deserialize_with = "value::duration")]
     pub sync_interval: Duration,
     /// PEM file of the Ed25519 key, made by `panoptes keys`, that signs the chain of events. Default: no chain.
     pub signing_key_file: Option<PathBuf>,
+}
+
+/// What an answer waits for on its way to the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Nothing: its event is on disk within `sync_interval`.
+    #[default]
+    Async,
+    /// Its event is on disk. Statements that are under way at once share a sync.
+    Durable,
 }
 
 /// What happens when the journal is full.
@@ -48,6 +62,7 @@ impl Default for Journal {
             max_size: ByteSize::gib(20),
             segment_size: ByteSize::mib(64),
             on_full: OnFull::default(),
+            mode: Mode::default(),
             sync_interval: Duration::from_millis(100),
             signing_key_file: None,
         }

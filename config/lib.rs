@@ -37,7 +37,7 @@ use serde::Deserialize;
 pub use self::{
     errors::{Errors, Problem},
     flags::Flags,
-    journal::{Journal, OnFull},
+    journal::{Journal, Mode, OnFull},
     limits::{Audit, Limits},
     listen::{Listen, Protocol, Upstream},
     load::load,

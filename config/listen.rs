@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use serde::Deserialize;
 
-use crate::value;
+use crate::{Mode, value};
 
 /// One listener: clients that connect here reach this database.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// The database, e.g. `postgres://db.internal:5432?sslmode=disable`.
     pub upstream: Upstream,
+    /// What an answer waits for. Default: `journal.mode`.
+    pub mode: Option<Mode>,
 }
 
 /// A database protocol.
@@ -49,13 +51,15 @@ struct ListenTable {
     #[serde(deserialize_with = "value::address")]
     address: SocketAddr,
     upstream: Upstream,
+    #[serde(default, deserialize_with = "value::optional_choice")]
+    mode: Option<Mode>,
 }
 
 impl TryFrom<ListenTable> for Listen {
     type Error = String;
 
     fn try_from(table: ListenTable) -> Result<Self, String> {
-        let ListenTable { protocol, address, upstream } = table;
+        let ListenTable { protocol, address, upstream, mode } = table;
         let protocol = protocol.unwrap_or(upstream.protocol);
         if protocol != upstream.protocol {
             return Err(format!(
@@ -63,7 +67,7 @@ impl TryFrom<ListenTable> for Listen {
                 upstream.protocol
             ));
         }
-        Ok(Self { protocol, address, upstream })
+        Ok(Self { protocol, address, upstream, mode })
     }
 }
 

@@ -120,7 +120,12 @@ mod tests {
     #[test]
     fn equal_process_ids_are_told_apart_and_forgotten_with_their_session() {
         let keys = Arc::new(Keys::default());
-        let upstream = Arc::new(Upstream { protocol: Protocol::Postgres, host: "db".into(), port: 5432 });
+        let upstream = Arc::new(Upstream {
+            protocol: Protocol::Postgres,
+            host: "db".into(),
+            port: 5432,
+            durable: false,
+        });
         let key = |secret: u8| CancelKey { pid: 7, secret: vec![secret; 4] };
         let pair = |secret, real: u8| KeyPair { ours: key(secret), real: vec![real; 4] };
         let one = keys.insert(pair(1, 11), Uuid::from_u128(1), Arc::clone(&upstream));
@@ -136,7 +141,9 @@ mod tests {
     #[test]
     fn without_a_secret_a_session_is_found_by_its_server_even_when_it_has_just_ended() {
         let keys = Arc::new(Keys::default());
-        let server = || Arc::new(Upstream { protocol: Protocol::Mysql, host: "db".into(), port: 3306 });
+        let server = || {
+            Arc::new(Upstream { protocol: Protocol::Mysql, host: "db".into(), port: 3306, durable: false })
+        };
         let (one, other) = (server(), server());
         let key = CancelKey { pid: 7, secret: vec![] };
         let pair = KeyPair { ours: key.clone(), real: vec![] };

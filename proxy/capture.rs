@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 
 use crate::{
     clock::{self, Anchor},
+    landed::{Landed, Landing},
     pacer::{Beat, Pacer},
     session::{CancelRequest, Ending, Opened, SessionNumber},
 };
@@ -75,6 +76,8 @@ pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
     /// Both clocks when the batch was handed over.
     pub(crate) anchor: Anchor,
+    /// Told when all of it is on disk, where someone waits for that.
+    pub(crate) landing: Option<Landing>,
     /// The way back: empty batches, and a word that there is room.
     home: Home,
 }
@@ -138,6 +141,11 @@ pub(crate) struct Capture {
     pacer: Pacer,
     beat: Arc<Beat>,
     waiting: RefCell<Vec<Waker>>,
+    /// Number of the batch that is being filled.
+    number: Cell<u64>,
+    /// Someone waits for it to be on disk.
+    wanted: Cell<bool>,
+    pub(crate) landed: Landed,
 }
 
 impl Capture {
@@ -165,6 +173,9 @@ impl Capture {
             pacer,
             beat,
             waiting: RefCell::default(),
+            number: Cell::new(0),
+            wanted: Cell::new(false),
+            landed: Landed::default(),
         })
     }
 
@@ -200,7 +211,7 @@ impl Capture {
             // Ahead of it in the batch is only what came before.
             self.records.borrow_mut().push(Record { session: 0, note: Note::Gap { count, from, to } });
         }
-        if self.records.borrow().is_empty() {
+        if self.records.borrow().is_empty() && !self.wanted.get() {
             return true;
         }
         let (records, bytes) = self.spare.try_recv().unwrap_or_default();
@@ -208,17 +219,20 @@ impl Capture {
             records: self.records.replace(records),
             bytes: self.bytes.replace(bytes),
             anchor: Anchor::now(),
+            landing: self.wanted.take().then(|| self.landed.landing(self.number.get())),
             home: self.home.clone(),
         };
         match self.queue.batches.try_send(batch) {
             Ok(()) => {
                 self.full.set(false);
                 self.since.set(None);
+                self.number.set(self.number.get() + 1);
                 self.beat.hand_over();
                 self.queued.inc();
             }
             Err(TrySendError::Full(batch)) => {
                 self.full.set(true);
+                self.wanted.set(batch.landing.is_some());
                 self.records.replace(batch.records);
                 self.bytes.replace(batch.bytes);
                 // From now on the task waits for room.
@@ -228,6 +242,19 @@ impl Capture {
             Err(TrySendError::Disconnected(_)) => self.full.set(false),
         }
         !self.full.get()
+    }
+
+    /// Changes with each record.
+    pub(crate) fn mark(&self) -> (u64, usize) {
+        (self.number.get(), self.records.borrow().len())
+    }
+
+    /// The batch that has landed when all that was captured so far is on disk: it is handed over as soon as the sessions
+    /// that are ready now had their turn.
+    pub(crate) fn want(&self) -> u64 {
+        self.wanted.set(true);
+        self.beat.call.notify_one();
+        self.number.get()
     }
 
     /// Whether clients may be read. If not, the task is woken when they may.

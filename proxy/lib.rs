@@ -12,6 +12,7 @@
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
 //! * `leg`: one side of a session; `stream`: its socket, plain for now.
 //! * `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
+//! * `landed`: how far events have come to the disk, where answers wait for that.
 //! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
 //!   thread; `pacer`: their clock, and that of `alarm`, the deadlines of sessions.
 //! * `audit`: from records to events.
@@ -27,6 +28,7 @@ mod classify;
 mod clock;
 mod connection;
 mod error;
+mod landed;
 mod leg;
 mod listener;
 mod metrics;
@@ -153,7 +155,9 @@ fn give_up_waiting(journal: &Journal, until: Instant) -> Result<Sender<()>, Erro
 }
 
 fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
-    let bind = |listen| Listener::bind(listen).map_err(|source| Error::Bind(listen.address, source));
+    let bind = |listen| {
+        Listener::bind(listen, config.journal.mode).map_err(|source| Error::Bind(listen.address, source))
+    };
     config.listen.iter().map(bind).collect()
 }
 

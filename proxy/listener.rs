@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use panoptes_config::Listen;
+use panoptes_config::{Listen, Mode};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{session::Upstream, stream::tune};
@@ -30,8 +30,8 @@ impl Listener {
         Ok(Self { address, upstream, socket: self.socket.try_clone()? })
     }
 
-    /// Binds the socket.
-    pub(crate) fn bind(listen: &Listen) -> io::Result<Self> {
+    /// Binds the socket; `mode` is for a listener that has none of its own.
+    pub(crate) fn bind(listen: &Listen, mode: Mode) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(listen.address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -43,6 +43,7 @@ impl Listener {
             protocol: listen.protocol,
             host: listen.upstream.host.clone(),
             port: listen.upstream.port,
+            durable: listen.mode.unwrap_or(mode) == Mode::Durable,
         });
         Ok(Self { address: socket.local_addr()?, upstream, socket })
     }

@@ -30,6 +30,9 @@ use crate::{
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
 
+/// What a session that holds answers back keeps of the memory for them.
+const KEPT: usize = 4 << 10;
+
 thread_local! {
     static CHUNK_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
 }
@@ -54,6 +57,16 @@ pub(crate) struct Pump<'a, W> {
     deadline: Option<Alarm>,
     logged_in: bool,
     ending: Option<Ending>,
+    /// Where answers wait until their events are on disk.
+    held: Option<Held>,
+}
+
+/// The answer that waits; until it has gone no more is read from the server.
+#[derive(Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// What it waits for.
+    batch: Option<u64>,
 }
 
 impl<'a, W: Wire> Pump<'a, W> {
@@ -67,6 +80,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         login_deadline: Alarm,
     ) -> Self {
         let (client, server) = legs;
+        let held = route.upstream.durable.then(Held::default);
         Self {
             wire,
             recorder,
@@ -78,6 +92,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             deadline: Some(login_deadline),
             logged_in: false,
             ending: None,
+            held,
         }
     }
 
@@ -150,6 +165,9 @@ impl<'a, W: Wire> Pump<'a, W> {
     /// Server to client. Ready when something moved.
     fn poll_to_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.client.poll_pending(cx));
+        if self.is_holding() {
+            ready!(self.poll_held(cx));
+        }
         if self.server.ended {
             return Poll::Pending;
         }
@@ -159,6 +177,7 @@ impl<'a, W: Wire> Pump<'a, W> {
                 return Poll::Ready(());
             }
             let at = clock::now();
+            let mark = self.held.as_ref().map(|_| self.worker.capture.mark());
             let pass = match self.wire.server(chunk, at, &mut self.recorder) {
                 Ok(()) => chunk.len(),
                 Err(Violation { pass, reason }) => {
@@ -174,12 +193,37 @@ impl<'a, W: Wire> Pump<'a, W> {
                 // Talking to nobody, the server would end on its own; through us it does not notice.
                 self.limit(self.worker.limits.drain_timeout);
             }
-            self.client.write(cx, chunk.get(..pass).unwrap_or_default());
+            let bytes = chunk.get(..pass).unwrap_or_default();
+            match &mut self.held {
+                // It ends an answer: something was seen in it.
+                Some(held) if mark != Some(self.worker.capture.mark()) => {
+                    held.bytes.extend_from_slice(bytes);
+                    held.batch = Some(self.worker.capture.want());
+                }
+                _ => self.client.write(cx, bytes),
+            }
             let after = clock::now();
             self.worker.traffic.to_client(pass, after.saturating_sub(at));
             self.worker.look(after);
             Poll::Ready(())
         })
+    }
+
+    /// Passes the answer on that waited, if its events are on disk. Ready when nothing of it is left.
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(Held { bytes, batch: batch @ Some(_) }) = &mut self.held else { return Poll::Ready(()) };
+        if batch.is_some_and(|batch| !self.worker.capture.landed.poll(batch, cx)) {
+            return Poll::Pending;
+        }
+        *batch = None;
+        self.client.write(cx, bytes);
+        bytes.clear();
+        bytes.shrink_to(KEPT);
+        self.client.poll_pending(cx)
+    }
+
+    fn is_holding(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.batch.is_some())
     }
 
     /// What happens once: the cancel key comes, then the login is complete.
@@ -202,7 +246,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             self.server.closing = true;
             let _ = self.server.poll_pending(cx);
         }
-        if self.server.ended && !self.client.closed && !self.client.closing {
+        if self.server.ended && !self.client.closed && !self.client.closing && !self.is_holding() {
             if self.ending.is_none() && !self.wire.is_terminated() {
                 if self.wire.rest() == Rest::Busy {
                     self.say(cx, Farewell::Unreachable("server closed the connection unexpectedly"));
@@ -234,7 +278,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         match self.worker.drain.state() {
             Drain::No => false,
             Drain::Gently | Drain::Full if self.logged_in => {
-                self.wire.rest() == Rest::Idle && self.client.pending.is_empty()
+                self.wire.rest() == Rest::Idle && self.client.pending.is_empty() && !self.is_holding()
             }
             Drain::Gently | Drain::Full => self.wire.at_boundary(),
             Drain::Now => true,
@@ -243,7 +287,7 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     /// A message of ours, where one can stand.
     fn say(&mut self, cx: &mut Context<'_>, farewell: Farewell<'_>) {
-        if self.wire.at_boundary() {
+        if self.wire.at_boundary() && !self.is_holding() {
             let bytes = self.wire.farewell(farewell);
             if self.client.pending.is_empty() {
                 self.client.write(cx, &bytes);
@@ -274,7 +318,8 @@ impl<'a, W: Wire> Pump<'a, W> {
     }
 
     fn is_over(&self) -> bool {
-        self.server.ended && self.client.pending.is_empty() && (self.client.closed || !self.client.closing)
+        let is_written = self.client.closed || !(self.client.closing || self.is_holding());
+        self.server.ended && self.client.pending.is_empty() && is_written
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {

@@ -27,6 +27,8 @@ pub(crate) struct Upstream {
     pub(crate) protocol: Protocol,
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Answers wait until their events are on disk.
+    pub(crate) durable: bool,
 }
 
 /// A session that began.

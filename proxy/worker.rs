@@ -174,6 +174,8 @@ impl Worker {
     ) -> io::Result<()> {
         let worker = Rc::clone(&self);
         tokio::task::spawn_local(async move { worker.capture.run(|| worker.called()).await });
+        let worker = Rc::clone(&self);
+        tokio::task::spawn_local(async move { worker.capture.landed.run().await });
         let mut accepting = vec![tokio::task::spawn_local(Rc::clone(&self).receive(arrivals))];
         for Listener { address, upstream, socket } in listeners {
             let socket = TcpListener::from_std(socket)?;

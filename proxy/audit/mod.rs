@@ -156,7 +156,10 @@ impl Auditor {
             match queue.recv_timeout(MAX_HELD) {
                 Ok(batch) => self.take(batch),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.write(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.write();
+                    return;
+                }
             }
             self.spill(clock::now());
             self.write();
@@ -173,6 +176,11 @@ impl Auditor {
             }
         }
         batch.records = records;
+        if let Some(landing) = batch.landing.take()
+            && self.write()
+        {
+            self.journal.when_durable(move || landing.land());
+        }
         batch.recycle();
         self.tools.metrics.queued.dec();
     }
@@ -214,16 +222,20 @@ impl Auditor {
         }
     }
 
-    fn write(&mut self) {
+    /// Writes the events so far; whether the journal, or a gap event of its own, has them all.
+    fn write(&mut self) -> bool {
         if self.tools.out.is_empty() {
-            return;
+            return true;
         }
-        match self.journal.append(&self.tools.out) {
-            // The journal counts them, and tells of them by a gap event of its own.
-            Ok(_) | Err(AppendError::Dropped { .. }) => {}
-            Err(error @ AppendError::Closed { .. }) => warn!(%error, "events were lost"),
-        }
+        let told = match self.journal.append(&self.tools.out) {
+            Ok(_) | Err(AppendError::Dropped { .. }) => true,
+            Err(error @ AppendError::Closed { .. }) => {
+                warn!(%error, "events were lost");
+                false
+            }
+        };
         self.tools.out.clear();
         self.tools.metrics.count_statements(&mut self.tools.metrics_batch);
+        told
     }
 }

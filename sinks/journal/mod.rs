@@ -7,7 +7,7 @@
 //!
 //! * `record`, `segment`: the format on disk; `reader`: reads it block by block and finds the way behind damage.
 //! * `writer`: numbers and writes; `sync`: makes durable, many events at a time; `ledger`: segments and room.
-//! * `spares`: segments that every sink has passed, to be written over.
+//! * `durable`: who waits for what to be durable. `spares`: segments that every sink has passed, to be written over.
 //! * `follower`, `cursor`: one sink's way through the journal, and how far it has come. `tail`: the newest of it, in memory.
 //! * `chain`: the hash that ties an event to the one before, and signed checkpoints; `keys`: what they are signed with.
 //! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
@@ -25,6 +25,7 @@
 mod chain;
 mod cursor;
 mod directory;
+mod durable;
 mod follower;
 mod keys;
 mod ledger;
@@ -217,6 +218,16 @@ impl Journal {
             (true, _) => Err("the journal is closed".to_owned()),
             (false, Some(reason)) => Err(reason.to_owned()),
             (false, None) => Ok(()),
+        }
+    }
+
+    /// Calls back, from another thread, as soon as all that was appended so far survives a crash of the machine. The sync
+    /// for it is not put off; those who ask while one is under way share the next.
+    pub fn when_durable(&self, then: impl FnOnce() + Send + 'static) {
+        let shared = &self.0.shared;
+        let last = *shared.written.borrow();
+        if shared.durable.wait(last, Box::new(then)) {
+            shared.dirty.hurry();
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::{
     cursor::Cursor,
     directory::Directory,
+    durable::Durable,
     ledger::{Ledger, Released, Trouble},
     loss::{Loss, Origin},
     segment,
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     /// Room became free, or the journal closed.
     pub(crate) room: Condvar,
     pub(crate) dirty: Dirty,
+    pub(crate) durable: Durable,
     pub(crate) tail: Tail,
     /// The last number written.
     pub(crate) written: watch::Sender<u64>,

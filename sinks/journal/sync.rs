@@ -43,6 +43,8 @@ struct State {
     owed: bool,
     /// When a checkpoint is due.
     sign_at: Option<Instant>,
+    /// Someone waits for the sync.
+    urgent: bool,
     stop: bool,
 }
 
@@ -61,6 +63,15 @@ impl Dirty {
         let mut state = lock(&self.state);
         if !state.owed {
             state.owed = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// The sync is not to be put off.
+    pub(crate) fn hurry(&self) {
+        let mut state = lock(&self.state);
+        if !state.urgent {
+            state.urgent = true;
             self.changed.notify_one();
         }
     }
@@ -93,7 +104,7 @@ impl Dirty {
                 state.sign_at = Some(Instant::now() + RETRY);
                 return Some(Due::Sign);
             }
-            if state.dirty {
+            if state.dirty || state.urgent {
                 return Some(Due::Sync);
             }
             if let (Some(pause), false) = (until_sign, state.owed) {
@@ -112,11 +123,20 @@ impl Dirty {
         }
     }
 
-    /// Lets more events join the sync.
+    /// Lets more events join the sync, unless someone waits for it.
     fn gather(&self, pause: Duration) {
         let state = lock(&self.state);
-        if !state.stop {
+        if !state.stop && !state.urgent {
             drop(self.pause(state, pause));
+        }
+    }
+
+    /// Waits after a failure.
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut state = lock(&self.state);
+        while !state.stop && Instant::now() < until {
+            state = self.pause(state, until.saturating_duration_since(Instant::now()));
         }
     }
 
@@ -149,8 +169,11 @@ pub(crate) fn run(shared: &Shared) {
                 shared.dirty.gather(shared.bounds.sync_interval);
                 if shared.sync().is_err() {
                     // Told already; and tried again, but not at once.
-                    shared.dirty.gather(RETRY);
+                    shared.dirty.rest(RETRY);
                     shared.dirty.mark();
+                    if shared.durable.is_awaited() {
+                        shared.dirty.hurry();
+                    }
                 }
             }
         }
@@ -161,7 +184,10 @@ impl Shared {
     /// Makes all that is written durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let _turn = lock(&self.dirty.turn);
-        lock(&self.dirty.state).dirty = false;
+        let mut state = lock(&self.dirty.state);
+        (state.dirty, state.urgent) = (false, false);
+        drop(state);
+        let last = lock(&self.ledger).next().saturating_sub(1);
         let synced = self.sync_entries().and_then(|()| self.sync_segments());
         self.remove_spares(Spares::expired);
         let mut ledger = lock(&self.ledger);
@@ -177,6 +203,10 @@ impl Shared {
                 }
                 ledger.unsafe_because = Some(format!("cannot sync the journal: {error}"));
             }
+        }
+        drop(ledger);
+        if synced.is_ok() {
+            self.durable.reached(last);
         }
         synced
     }

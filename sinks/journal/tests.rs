@@ -88,6 +88,29 @@ fn a_failed_sync_moves_the_unsynced_events_to_a_new_segment() {
 }
 
 #[test]
+fn who_waits_for_an_event_to_be_durable_is_called_when_it_is_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody else would sync for an hour.
+    let journal = open(&options(dir.path()));
+    append(&journal, 1);
+    let (called, calls) = std::sync::mpsc::channel();
+    let wait = |name: &'static str| {
+        let called = called.clone();
+        journal.when_durable(move || called.send(name).unwrap());
+    };
+    wait("first");
+    assert_eq!(calls.recv_timeout(Duration::from_secs(60)), Ok("first"));
+    wait("at once");
+    assert_eq!(calls.try_recv(), Ok("at once"), "nothing came since");
+    append(&journal, 1);
+    // The file, and the one that takes its place.
+    fail_syncs(&journal, 2);
+    wait("after a failure");
+    assert_eq!(calls.recv_timeout(Duration::from_secs(60)), Ok("after a failure"));
+    assert_eq!(journal.stats().sync_failures, 2);
+}
+
+#[test]
 fn while_nothing_can_be_synced_the_journal_counts_as_full() {
     let dir = tempfile::tempdir().unwrap();
     let options = config::Journal { on_full: config::OnFull::Drop, ..options(dir.path()) };

@@ -11,6 +11,7 @@
 //! | `overload.rs` | a sink that takes nothing and a journal that is full |
 //! | `restart.rs` | kill -9 under load |
 //! | `trail.rs` | the chain over a crash; keys, verify, export, replay |
+//! | `durable.rs` | no answer before its event is on disk, over kill -9 |
 //! | `secrets.rs` | no secret of a statement in anything that is written |
 //! | `admin.rs` | metrics, health, readiness |
 //! | `cli.rs` | the command line |
@@ -31,6 +32,7 @@ mod cancel;
 mod classify;
 mod cli;
 mod drain;
+mod durable;
 mod gate;
 mod overload;
 mod restart;
@@ -61,7 +63,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 12] = [
+    let modules: [(&str, &[Named]); 13] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -70,6 +72,7 @@ fn main() {
         ("overload", overload::TESTS),
         ("restart", restart::TESTS),
         ("trail", trail::TESTS),
+        ("durable", durable::TESTS),
         ("secrets", secrets::TESTS),
         ("admin", admin::TESTS),
         ("cli", cli::TESTS),

@@ -1,0 +1,97 @@
+//! How far what a worker handed over has come to the disk: sessions of a durable listener hold an answer back until the
+//! events that it brings are there. Many share one sync.
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Waker},
+};
+
+use tokio::sync::Notify;
+
+/// Told by the journal's thread, asked by a worker's.
+#[derive(Debug, Default)]
+struct State {
+    /// All batches below this number are on disk.
+    below: AtomicU64,
+    news: Notify,
+}
+
+/// A worker's side.
+#[derive(Debug, Default)]
+pub(crate) struct Landed {
+    state: Arc<State>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+/// A batch that someone waits for.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    state: Arc<State>,
+    batch: u64,
+}
+
+impl Landed {
+    /// For the batch of this number.
+    pub(crate) fn landing(&self, batch: u64) -> Landing {
+        Landing { state: Arc::clone(&self.state), batch }
+    }
+
+    /// Whether a batch is on disk. If not, the task is woken when it may be.
+    pub(crate) fn poll(&self, batch: u64, cx: &Context<'_>) -> bool {
+        let landed = batch < self.state.below.load(Ordering::Acquire);
+        let mut waiting = self.waiting.borrow_mut();
+        if !landed && !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        landed
+    }
+
+    /// Wakes those who wait, each time something has landed. Ends never.
+    pub(crate) async fn run(&self) {
+        loop {
+            self.state.news.notified().await;
+            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+}
+
+impl Landing {
+    /// It is on disk, and all before it.
+    pub(crate) fn land(self) {
+        self.state.below.fetch_max(self.batch.saturating_add(1), Ordering::Release);
+        self.state.news.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_is_woken_when_its_batch_has_landed() {
+        let landed = Landed::default();
+        let (first, second) = (landed.landing(0), landed.landing(1));
+        let wait = std::future::poll_fn(|cx| match landed.poll(1, cx) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        });
+        let land = async {
+            tokio::task::yield_now().await;
+            first.land();
+            tokio::task::yield_now().await;
+            second.land();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            () = wait => {}
+            () = landed.run() => {}
+            () = land => {}
+        }
+        assert!(landed.poll(0, &Context::from_waker(Waker::noop())), "the earlier one as well");
+    }
+}
