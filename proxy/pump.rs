@@ -278,7 +278,13 @@ impl<'a, W: Wire> Pump<'a, W> {
         match self.worker.drain.state() {
             Drain::No => false,
             Drain::Gently | Drain::Full if self.logged_in => {
-                self.wire.rest() == Rest::Idle && self.client.pending.is_empty() && !self.is_holding()
+                // Where nothing may go unaudited, a transaction that is open cannot go on either: it is rolled back.
+                let rested = match self.wire.rest() {
+                    Rest::Idle => true,
+                    Rest::InTransaction => self.worker.drain.state() == Drain::Full,
+                    Rest::Busy => false,
+                };
+                rested && self.client.pending.is_empty() && !self.is_holding()
             }
             Drain::Gently | Drain::Full => self.wire.at_boundary(),
             Drain::Now => true,

@@ -74,10 +74,13 @@ fn drop_and_tell(rig: &Rig) -> Result<(), Failed> {
 /// Nobody waits: sessions end between two statements, new ones are refused; it is over as soon as there is room.
 fn fail_closed(rig: &Rig) -> Result<(), Failed> {
     let mut proxy = overloaded(rig, "fail_closed");
-    let mut idle = Raw::connect(proxy.port)?;
+    let (mut idle, mut in_block) = (Raw::connect(proxy.port)?, Raw::connect(proxy.port)?);
+    assert_eq!(in_block.query("begin")?.completed, 1);
     let clients = Clients::start(proxy.port);
-    let told = idle.last_words()?;
-    assert!(matches!(&told.errors[..], [error] if is_error(error, "FATAL", "57P01")), "{told:?}");
+    for session in [&mut idle, &mut in_block] {
+        let told = session.last_words()?;
+        assert!(matches!(&told.errors[..], [error] if is_error(error, "FATAL", "57P01")), "{told:?}");
+    }
     let answered = clients.ended();
     assert!(answered < CLIENTS * STATEMENTS, "they were ended");
     let refused = Raw::greet(proxy.port)?.last_words()?;
