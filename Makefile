@@ -1,6 +1,6 @@
 .PHONY: demo test check bench
 
-# A private PostgreSQL, Panoptes before it, a workload through it, the events as they come; Ctrl-C ends it.
+# A private PostgreSQL and a private MariaDB, Panoptes before both, a workload through it, the events as they come; Ctrl-C ends it.
 ARGS ?=
 demo:
 	@scripts/demo $(ARGS)

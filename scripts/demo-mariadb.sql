@@ -1,0 +1,26 @@
+-- What a shop might do in a minute, in MariaDB: as demo.sql has it.
+CREATE TABLE customers (id int PRIMARY KEY, email varchar(200) NOT NULL UNIQUE);
+CREATE TABLE orders (id int AUTO_INCREMENT PRIMARY KEY, customer_id int REFERENCES customers (id), state varchar(20) DEFAULT 'open');
+INSERT INTO customers VALUES (1, 'ana@example.com'), (2, 'ben@example.com'), (3, 'cleo@example.com');
+INSERT INTO orders (customer_id) SELECT id FROM customers;
+SELECT o.id, c.email FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.state = 'open';
+BEGIN;
+UPDATE orders JOIN customers c ON c.id = orders.customer_id SET state = 'paid' WHERE c.email = 'ana@example.com';
+COMMIT;
+BEGIN;
+DELETE FROM orders;
+ROLLBACK;
+BEGIN;
+INSERT INTO orders (customer_id) VALUES (2);
+CREATE INDEX by_state ON orders (state);
+INSERT INTO customers VALUES (1, 'twice@example.com');
+SELECT * FROM no_such_table;
+PREPARE by_state FROM 'SELECT count(*) FROM orders WHERE state = ?';
+SET @state = 'paid';
+EXECUTE by_state USING @state;
+CREATE PROCEDURE close_all() UPDATE orders SET state = 'closed';
+CALL close_all();
+CREATE USER clerk@localhost IDENTIFIED BY 'this never reaches an event';
+GRANT SELECT ON orders TO clerk@localhost;
+SELECT 1/0;
+KILL QUERY 4294967295;
