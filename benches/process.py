@@ -21,10 +21,11 @@ class Unavailable(Exception):
 class Process:
     """A server that we started, and the port it serves on 127.0.0.1."""
 
-    def __init__(self, command, port, log_file, core, user=None, stop_signal=signal.SIGTERM):
+    def __init__(self, command, port, log_file, core, user=None, stop_signal=signal.SIGTERM, answers=None):
         if not os.path.exists(command[0]):
             raise Unavailable(f"{command[0]} is not there")
         self.port, self.log_file, self.stop_signal = port, log_file, stop_signal
+        self.answers = answers or answers_postgres
         # A session of its own: Ctrl-C reaches us alone, and we stop the servers in order.
         options = {"start_new_session": True, "stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
         if user and os.geteuid() == 0:
@@ -51,7 +52,7 @@ class Process:
 
     def wait_until_it_serves(self):
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.port):
+        while not self.answers(self.port):
             if self.child.poll() is not None:
                 raise Unavailable(f"stopped with status {self.child.returncode}: {self.last_line()}")
             if time.monotonic() > deadline:
@@ -84,7 +85,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def answers(port):
+def answers_mysql(port):
+    """Whether a MySQL or MariaDB greets at this port: its protocol's number, or an error, comes first."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+            return link.recv(5)[4:] == b"\x0a"
+    except OSError:
+        return False
+
+
+def answers_postgres(port):
     """Whether a PostgreSQL session can be had through this port."""
     try:
         with connect(port):

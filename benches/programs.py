@@ -11,6 +11,10 @@ FORWARDER = BUILT / "examples/forwarder"
 HAPROXY = Path("/usr/sbin/haproxy")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+MARIADBD = Path("/usr/sbin/mariadbd")
+MARIADB_INSTALL = Path("/usr/bin/mariadb-install-db")
+MARIADB = Path("/usr/bin/mariadb")
+SYSBENCH = Path("/usr/bin/sysbench")
 VALGRIND = Path("/usr/bin/valgrind")
 PGAUDIT = Path("/usr/share/postgresql/15/extension/pgaudit.control")
 
@@ -22,6 +26,9 @@ PACKAGES = {
     PGAUDIT: "postgresql-15-pgaudit",
     HAPROXY: "haproxy",
     PGBOUNCER: "pgbouncer",
+    MARIADBD: "mariadb-server",
+    MARIADB: "mariadb-client",
+    SYSBENCH: "sysbench",
     VALGRIND: "valgrind",
 }
 

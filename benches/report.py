@@ -81,6 +81,13 @@ BAR = [
     Bound(12, "connect + query + close, CPU ÷ haproxy", "connect", 1.2, 1.0, against("connect", "haproxy", cpu)),
     Bound(13, "KiB of RSS an idle connection", "idle", 18, 4, alone("idle", attrgetter("idle_rss"))),
     Bound(13, "MiB of RSS at rest", "idle", 15, 8, alone("idle", attrgetter("base_rss"))),
+    *(Bound(14, f"MariaDB, CPU ÷ haproxy, {how}, {clients}", workload, must, ahead, against(workload, "haproxy", cpu))
+      for how, clients, workload, must, ahead in [
+          ("text", "1 client", "my-text-c1", 1.00, 0.90), ("prepared", "1 client", "my-prepared-c1", 1.00, 0.90),
+          ("text", "16 clients", "my-text-c16", 1.05, 0.98), ("prepared", "16 clients", "my-prepared-c16", 1.05, 0.98)]),
+    Bound(15, "MariaDB, big result, rate ÷ direct", "my-result-free", 0.98, 0.99,
+          against("my-result-free", "direct", rate), True),
+    Bound(15, "MariaDB, big result, CPU ÷ haproxy", "my-result", 1.4, 1.2, against("my-result", "haproxy", cpu)),
 ]
 
 # The columns of the table: heading, figure(results, workload, target), digits.
@@ -112,10 +119,13 @@ LAYOUT = {
     "copy-out-free": ["MB/s", "÷ direct", "÷ haproxy"],
     "copy-in": BULK,
     "idle": ["KiB/connection", "base MiB"],
+    "my-result": BULK,
+    "my-result-free": ["MB/s", "÷ direct", "÷ haproxy"],
 }
 
 
-OVERVIEW = ["c1-simple", "c1-prepared", "c8-simple", "c8-prepared"]
+OVERVIEW = ["c1-simple", "c1-prepared", "c8-simple", "c8-prepared", "my-text-c1", "my-prepared-c1", "my-text-c16",
+            "my-prepared-c16"]
 
 
 def overview(results, targets):

@@ -1,4 +1,4 @@
-"""The servers of a benchmark: a private PostgreSQL, the proxies in front of it, and ours.
+"""The servers of a benchmark: a private PostgreSQL or MariaDB, the proxies in front of it, and ours.
 
 Each is started on a free port with its files in a temporary folder. A `Target` is what a client connects to.
 """
@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 import programs
-from process import DATABASE, Process, Unavailable, free_port
+from process import DATABASE, Process, Unavailable, answers_mysql, free_port
 
 IDLE_CLIENTS = 1000
 MAX_CLIENTS = IDLE_CLIENTS + 200
@@ -68,6 +68,29 @@ def settings(folder, port, audited):
     return common | pgaudit if audited else common
 
 
+def mariadb(folder, core, audited=False):
+    """An empty MariaDB in `folder`; with its own server_audit plugin writing all statements to a file, or without."""
+    if not programs.MARIADBD.exists():
+        raise Unavailable("mariadb-server is not installed")
+    folder.mkdir()
+    data, port = folder / "data", free_port()
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    install = [programs.MARIADB_INSTALL, "--no-defaults", *user, f"--datadir={data}", "--skip-test-db",
+               "--auth-root-authentication-method=normal"]
+    subprocess.run(install, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    options = [
+        f"--datadir={data}", f"--socket={folder}/s", f"--port={port}", "--bind-address=127.0.0.1", "--skip-log-bin",
+        "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=128M", "--skip-name-resolve",
+        f"--max-connections={MAX_CLIENTS}", "--performance-schema=OFF",
+    ]
+    if audited:
+        options += ["--plugin-load-add=server_audit", "--server-audit-logging=ON", "--server-audit-events=CONNECT,QUERY",
+                    f"--server-audit-file-path={folder}/audit.log", "--server-audit-file-rotate-size=4G"]
+    command = [programs.MARIADBD, "--no-defaults", *user, *options]
+    log = folder.parent / f"{folder.name}.log"
+    return Process(command, port, log, core, stop_signal=signal.SIGKILL, answers=answers_mysql)
+
+
 def haproxy(folder, server, core, wrapper=()):
     """haproxy as a TCP relay on one thread."""
     port = free_port()
@@ -78,7 +101,7 @@ def haproxy(folder, server, core, wrapper=()):
         f"listen pg\n  bind 127.0.0.1:{port}\n  server s 127.0.0.1:{server.port}\n"
     )
     command = [*wrapper, programs.HAPROXY, "-db", "-f", file]
-    return Target("haproxy", server, Process(command, port, folder / "log", core))
+    return Target("haproxy", server, Process(command, port, folder / "log", core, answers=server.answers))
 
 
 def pgbouncer(folder, server, core, wrapper=()):
@@ -102,27 +125,29 @@ def forwarder(folder, server, core, wrapper=()):
     """benches/forwarder.rs: the floor of a proxy on tokio."""
     port = free_port()
     command = [*wrapper, programs.FORWARDER, f"127.0.0.1:{port}", f"127.0.0.1:{server.port}"]
-    return Target("forwarder", server, Process(command, port, folder / "log", core))
+    return Target("forwarder", server, Process(command, port, folder / "log", core, answers=server.answers))
 
 
 def panoptes(folder, server, core, wrapper=()):
     """Ours with full audit: each event through the journal into a file."""
     port = free_port()
     file, trail = folder / "panoptes.toml", folder / "audit.ndjson"
+    scheme = "mariadb" if server.answers is answers_mysql else "postgres"
     file.write_text(
         'app_name = "bench"\n\n'
-        f'[[listen]]\nprotocol = "postgres"\naddress = "127.0.0.1:{port}"\n'
-        f'upstream = "postgres://127.0.0.1:{server.port}?sslmode=disable"\n\n'
+        f'[[listen]]\naddress = "127.0.0.1:{port}"\n'
+        f'upstream = "{scheme}://127.0.0.1:{server.port}"\n\n'
         f'[journal]\ndir = "{folder}/journal"\n\n'
         f'[sinks.file]\npath = "{trail}"\n'
     )
     command = [*wrapper, programs.PANOPTES, "run", "--config", file]
-    return Target("panoptes", server, Process(command, port, folder / "log", core), Trail(trail))
+    process = Process(command, port, folder / "log", core, answers=server.answers)
+    return Target("panoptes", server, process, Trail(trail))
 
 
-# By the order in which they take turns. `direct` and `pgaudit` are the servers themselves.
+# By the order in which they take turns. `direct`, `pgaudit` and `server_audit` are the servers themselves.
 PROXIES = {"haproxy": haproxy, "pgbouncer": pgbouncer, "forwarder": forwarder, "panoptes": panoptes}
-TARGETS = ["direct", *PROXIES, "pgaudit"]
+TARGETS = ["direct", *PROXIES, "pgaudit", "server_audit"]
 
 
 class Trail:

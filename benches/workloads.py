@@ -22,6 +22,7 @@ BURST = 100  # statements between two Syncs
 BULK_ROWS = 3_000_000  # of 100 bytes
 TRACED_TRANSACTIONS = 20_000
 COUNTED = ["raw_syscalls:sys_enter", "context-switches"]  # of perf
+SYSBENCH_USER, SYSBENCH_ROWS = "sbtest", 100_000
 CLIENT_SECONDS = 120  # a client that takes longer hangs
 SELECT = "SELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
 DRAW = f"\\set aid random(1, {ACCOUNTS})\n"
@@ -76,6 +77,26 @@ class Bench:
             raise RuntimeError(f"pgbench failed:\n{report}")
         return done, float(re.search(r"^tps = ([\d.]+)", report, re.M)[1])
 
+    def load_mariadb(self, server):
+        """Fills an empty MariaDB with what the workloads read."""
+        self.run([programs.MARIADB, "--no-defaults", "-uroot", "-h127.0.0.1", f"-P{server.port}", "-e",
+                  f"create database sbtest; create user {SYSBENCH_USER}@'%'; grant all on *.* to {SYSBENCH_USER}@'%'"])
+        self.sysbench(server.port, "oltp_read_write", "prepare")
+
+    def mariadb(self, port, text, pinned=True):
+        """One query through the command line client, row by row, its result thrown away."""
+        command = [programs.MARIADB, "--no-defaults", "-A", "--quick", "-N", "-h127.0.0.1", f"-P{port}",
+                   f"-u{SYSBENCH_USER}", "sbtest", "-e", text]
+        with open(os.devnull, "wb") as nowhere:
+            self.run(command, stdout=nowhere, pinned=pinned)
+
+    def sysbench(self, port, script, *more):
+        """Runs a script of sysbench's; its report."""
+        command = [programs.SYSBENCH, "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={port}",
+                   f"--mysql-user={SYSBENCH_USER}", "--mysql-db=sbtest", "--tables=1", f"--table-size={SYSBENCH_ROWS}",
+                   "--report-interval=0", script, *more]
+        return self.run(command, text=True).stdout
+
     def run(self, command, pinned=True, stdout=subprocess.PIPE, **options):
         prefix = ["taskset", "-c", str(self.core)] if pinned else []
         environment = {**os.environ, **CLIENT_ENVIRONMENT}
@@ -96,7 +117,7 @@ class Queries:
     script: str = "select.sql"
     burst: int = 1
     reconnect: bool = False
-    without: tuple = ()  # the targets that take no turn
+    without: tuple = ("server_audit",)  # the targets that take no turn
     rounds: int | None = None
 
     def turn(self, bench, target):
@@ -114,7 +135,7 @@ class Latency:
     name: str
     clients: int
     mode: str
-    without: tuple = ()
+    without: tuple = ("server_audit",)
     rounds: int | None = None
 
     def turn(self, bench, target):
@@ -137,7 +158,7 @@ class Syscalls:
     name: str
     clients: int
     mode: str
-    without: tuple = ("direct", "pgaudit")
+    without: tuple = ("direct", "pgaudit", "server_audit")
     rounds: int | None = 1
 
     def turn(self, bench, target):
@@ -171,7 +192,7 @@ class Copy:
     name: str
     into: bool
     pinned: bool
-    without: tuple = ("pgaudit",)
+    without: tuple = ("pgaudit", "server_audit")
     rounds: int | None = None
 
     def turn(self, bench, target):
@@ -194,7 +215,7 @@ class Idle:
     """A thousand sessions that ran a statement each and wait."""
 
     name: str
-    without: tuple = ("direct", "pgaudit")
+    without: tuple = ("direct", "pgaudit", "server_audit")
     rounds: int | None = 1
 
     def turn(self, bench, target):
@@ -209,6 +230,53 @@ class Idle:
             sample.idle_rss = (measure.resident_bytes(pid) - base) / 1024 / IDLE_CLIENTS
         target.process.stop()  # a pooler would keep the server's sessions from the next target
         return sample
+
+
+@dataclass
+class Sysbench:
+    """sysbench against MariaDB for a time: one of its scripts, with prepared statements or without."""
+
+    name: str
+    clients: int
+    prepared: bool
+    script: str = "oltp_point_select"
+    without: tuple = ("pgbouncer", "pgaudit")
+    rounds: int | None = None
+    mariadb = True
+
+    def turn(self, bench, target):
+        options = [f"--threads={self.clients}", f"--time={bench.seconds}",
+                   f"--db-ps-mode={'auto' if self.prepared else 'disable'}"]
+        meter = Meter(target)
+        report = bench.sysbench(target.port, self.script, *options, "run")
+        done = int(re.search(r"^ +total: +(\d+)$", report, re.M)[1])
+        rate = float(re.search(r"queries: .*\(([\d.]+) per sec\.\)", report)[1])
+        if re.search(r"ignored errors: +[1-9]", report):
+            raise RuntimeError(f"sysbench failed:\n{report}")
+        return meter.read(Sample(statements=done, units=done, rate=rate))
+
+
+@dataclass
+class BigResult:
+    """Rows of 100 bytes out of MariaDB. Pinned it gives CPU; with both cores the rate a user sees."""
+
+    name: str
+    pinned: bool
+    without: tuple = ("pgbouncer", "pgaudit")
+    rounds: int | None = None
+    mariadb = True
+
+    def turn(self, bench, target):
+        if not self.pinned:
+            target.pin(os.sched_getaffinity(0))
+        text = f"select seq, repeat('x', 92) from seq_1000000_to_{999_999 + BULK_ROWS}"
+        meter = Meter(target)
+        began = time.monotonic()
+        bench.mariadb(target.port, text, pinned=self.pinned)
+        seconds = time.monotonic() - began
+        # 7 digits, 92 letters, a tab and a newline's worth of lengths: as on the wire, less the packets' heads.
+        size = BULK_ROWS * 101
+        return meter.read(Sample(statements=1, units=size / 1e9, rate=size / seconds))
 
 
 def session(port, database_flag=""):
@@ -228,6 +296,14 @@ WORKLOADS = [
     (Copy("copy-out", into=False, pinned=True), {10}),
     (Copy("copy-out-free", into=False, pinned=False), {10}),
     (Copy("copy-in", into=True, pinned=True), {11}),
-    (Queries("connect", 1, "simple", reconnect=True, without=("pgaudit",)), {12}),
+    (Queries("connect", 1, "simple", reconnect=True, without=("pgaudit", "server_audit")), {12}),
     (Idle("idle"), {13}),
+    (Sysbench("my-text-c1", 1, False), {14}),
+    (Sysbench("my-prepared-c1", 1, True), {14}),
+    (Sysbench("my-text-c16", 16, False), {14}),
+    (Sysbench("my-prepared-c16", 16, True), {14}),
+    (Sysbench("my-read-write-c1", 1, True, "oltp_read_write"), {14}),
+    (Sysbench("my-read-write-c16", 16, True, "oltp_read_write"), {14}),
+    (BigResult("my-result", pinned=True), {15}),
+    (BigResult("my-result-free", pinned=False), {15}),
 ]
