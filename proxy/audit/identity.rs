@@ -30,7 +30,7 @@ const MAX_BLIND: u32 = 10;
 pub(crate) struct Identity {
     opened: Opened,
     who: Who,
-    /// Who it was, while a login within the session is awaited.
+    /// Who it was before the last login within the session.
     before: Option<Box<Who>>,
     pub(crate) server_version: Option<String>,
     pub(crate) server_pid: Option<u32>,
@@ -85,10 +85,10 @@ impl Identity {
         self.before = Some(Box::new(std::mem::take(&mut self.who)));
     }
 
-    /// A login within the session was refused.
-    pub(crate) fn go_back(&mut self) {
-        if let Some(before) = self.before.take() {
-            self.who = *before;
+    /// Who it is becomes who it was before the last login, and the other way round.
+    pub(crate) fn exchange(&mut self) {
+        if let Some(before) = &mut self.before {
+            std::mem::swap(&mut self.who, before);
         }
         self.change();
     }
@@ -186,13 +186,20 @@ impl Identity {
         seq
     }
 
-    /// Writes the login, or why it was refused.
-    pub(crate) fn write_login(&mut self, at: Nanos, error: Option<&Error>, tools: &mut Tools) {
-        let begun = tools.anchor.unix_micros(self.opened.at);
+    /// Writes the login, or why it was refused. It began with the session, unless `begun` says otherwise.
+    pub(crate) fn write_login(
+        &mut self,
+        begun: Option<Nanos>,
+        at: Nanos,
+        error: Option<&Error>,
+        tools: &mut Tools,
+    ) {
+        let since = begun.unwrap_or(self.opened.at);
+        let (begun, took) = (tools.anchor.unix_micros(since), at.saturating_sub(since) / 1_000);
         let (seq, id) = (self.next(tools), tools.event_id(begun));
         let Tools { out, calendar, .. } = tools;
         out.event(id, Kind::Login, begun, |event| {
-            self.common.begin(event, calendar, begun, Some(self.micros_until(at)));
+            self.common.begin(event, calendar, begun, Some(took));
             write_operation(event, "LOGIN");
             write_outcome(event, error);
             let mut session = self.common.session(event, seq);

@@ -115,23 +115,28 @@ impl Session {
     /// The login is complete, or refused.
     pub(super) fn login(&mut self, at: Nanos, failure: Option<&Failure<&[u8]>>, tools: &mut Tools) {
         let error = failure.map(|failure| self.error(failure));
+        self.identity.change();
         match (self.login, failure) {
-            (Login::Awaited, None) => self.login = Login::Done,
-            (Login::Awaited, Some(_)) => self.login = Login::Refused,
+            (Login::Awaited, _) => {
+                self.login = if error.is_none() { Login::Done } else { Login::Refused };
+                self.identity.write_login(None, at, error.as_deref(), tools);
+            }
             (Login::Again(encoding), None) => {
+                // What this ends is the one's who was logged in before.
+                self.identity.exchange();
                 self.begin_anew(encoding, tools);
                 self.write(tools);
+                self.identity.exchange();
                 self.login = Login::Done;
+                self.identity.write_login(Some(at), at, None, tools);
             }
-            (Login::Again(_), Some(_)) => {}
+            (Login::Again(_), Some(_)) => {
+                self.login = Login::Done;
+                self.identity.write_login(Some(at), at, error.as_deref(), tools);
+                self.identity.exchange();
+            }
             // A login that was refused may be told twice: by the server, and by the way the session ended.
-            (Login::Done | Login::Refused, _) => return,
-        }
-        self.identity.change();
-        self.identity.write_login(at, error.as_deref(), tools);
-        if let Login::Again(_) = self.login {
-            self.login = Login::Done;
-            self.identity.go_back();
+            (Login::Done | Login::Refused, _) => {}
         }
     }
 }

@@ -40,6 +40,12 @@ pub(super) struct Ahead {
     pub(super) length: u64,
 }
 
+impl Ahead {
+    fn add_length(&mut self, length: u64) {
+        self.length = self.length.saturating_add(length);
+    }
+}
+
 impl Runs {
     /// Forgets the values that were sent ahead for a statement, and gives them.
     fn take_ahead(&mut self, statement: [u8; 5]) -> Vec<Ahead> {
@@ -72,10 +78,10 @@ impl Session {
     pub(super) fn run(&mut self, run: Run<'_>, settled: Settled<&[u8]>, tools: &mut Tools) {
         let Some(body) = run.parameters else { return self.go_on(&settled, tools) };
         let key = numbered(run.statement);
+        let overflowed = self.runs.as_ref().is_some_and(|runs| runs.overflowed);
         let ahead = if self.runs.is_some() { self.begin_again(key, tools) } else { Vec::new() };
         let known = self.names.statement(&key).cloned();
         let prepared = known.unwrap_or_else(|| Rc::new(Prepared::unknown(&key)));
-        let overflowed = self.runs.as_ref().is_some_and(|runs| runs.overflowed);
         let sent =
             Sent { body, length: run.length, bulk: run.bulk, named: run.named, ahead: &ahead, overflowed };
         let read = values::read(&sent, &prepared, (&self.encoding, self.dialect), &mut tools.encoded);
@@ -145,14 +151,14 @@ impl Session {
         let Some(room) = most.checked_sub(runs.ahead_bytes + entry) else {
             runs.overflowed |= known.is_none();
             // How much of it is missing is told.
-            return known.into_iter().for_each(|known| known.length += length);
+            return known.into_iter().for_each(|known| known.add_length(length));
         };
         let data = data.get(..room).unwrap_or(data);
         runs.ahead_bytes += entry + data.len();
         match known {
             Some(known) => {
                 known.data.extend_from_slice(data);
-                known.length += length;
+                known.add_length(length);
             }
             None => runs.ahead.push(Ahead { statement, parameter, data: data.to_vec(), length }),
         }
@@ -226,7 +232,7 @@ impl Session {
             statement.end.add(end, matches!(settled.answer, Answer::Affected { .. }));
         }
         let answered = tools.anchor.unix_micros(settled.answered);
-        let duration = u64::try_from(answered - statement.unix_micros).unwrap_or(0);
+        let duration = u64::try_from(answered.saturating_sub(statement.unix_micros)).unwrap_or(0);
         statement.duration_micros = duration.max(statement.duration_micros);
     }
 }

@@ -391,6 +391,8 @@ impl Session {
     fn ready(&mut self, status: TransactionStatus, tools: &mut Tools) {
         self.finish_running(tools);
         self.finish_query(tools);
+        // What it was told of may have been left out.
+        self.beside = None;
         self.passed_over = None;
         if status == TransactionStatus::Idle {
             self.names.close_portals();

@@ -191,9 +191,9 @@ impl End {
     /// One more result of the same statement; `closing` if it only tells that there are no more rows.
     pub(crate) fn add(&mut self, other: Self, closing: bool) {
         let more = other.rows.filter(|_| !closing);
-        self.rows = more.map(|more| self.rows.unwrap_or(0) + more).or(self.rows);
-        self.bytes += other.bytes;
-        self.sent += other.sent;
+        self.rows = more.map(|more| self.rows.unwrap_or(0).saturating_add(more)).or(self.rows);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.sent = self.sent.saturating_add(other.sent);
         // The server counts those of all that was run so far.
         self.warnings = self.warnings.max(other.warnings);
         let warned = self.warnings > 0 && other.outcome == Some(Outcome::Ok);

@@ -46,7 +46,7 @@ type ReadAs<'a> = (&'a Encoding, Dialect);
 /// Writes the values as a JSON array, or as an array for each row; nothing where there are none.
 pub(super) fn read(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<u8>) -> Read {
     out.clear();
-    let all = sent.length + sent.ahead.iter().map(|ahead| ahead.length).sum::<u64>();
+    let all = sent.ahead.iter().fold(sent.length, |all, ahead| all.saturating_add(ahead.length));
     let missing = sent.length > sent.body.len() as u64
         || sent.ahead.iter().any(|ahead| ahead.length > ahead.data.len() as u64);
     if sent.overflowed {

@@ -3,9 +3,11 @@
 //! * `transcripts`: what real servers said, replayed; the events beside each transcript were reviewed by hand.
 //! * `transactions`, `statements`, `words`: what no transcript has, told as observations.
 //! * `doubts`: answers that do not fit the question.
+//! * `mysql`: what is MySQL's alone, told as observations.
 //! * `properties`: any observations, in any order.
 
 mod doubts;
+mod mysql;
 mod properties;
 mod statements;
 mod transactions;
@@ -46,14 +48,15 @@ impl Stage {
 
     /// A session of this protocol.
     fn of(protocol: Protocol) -> Self {
-        let session =
-            Session::new(opened_by(protocol), NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10 });
-        Self { session, ..Self::new() }
+        Self::with(protocol, NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10 })
     }
 
     fn with_limits(limits: NameLimits) -> Self {
-        let tools = tools();
-        Self { session: Session::new(opened(), limits), tools, events: Vec::new() }
+        Self::with(Protocol::Postgres, limits)
+    }
+
+    fn with(protocol: Protocol, limits: NameLimits) -> Self {
+        Self { session: Session::new(opened_by(protocol), limits), tools: tools(), events: Vec::new() }
     }
 
     fn settled(&mut self, ask: Ask<&[u8]>, answer: Answer<&[u8]>) -> &mut Self {

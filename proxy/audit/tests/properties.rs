@@ -1,5 +1,6 @@
 //! Any observations in any order: no panic, numbers without holes, events that read back as they were written.
 
+use panoptes_config::Protocol;
 use panoptes_parser::wire::{
     Answer, Ask, Failure, Observation, Observer, Settled, Target, TransactionStatus,
 };
@@ -18,7 +19,12 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
-    const TEXTS: [&str; 26] = [
+    const TEXTS: [&str; 31] = [
+        "set names gbk, sql_mode = 'ansi'",
+        "use a",
+        "kill 7",
+        "prepare s from 'call p()'",
+        "xa rollback 'x'",
         "",
         ";",
         "select 1",
@@ -81,6 +87,32 @@ fn ask() -> impl Strategy<Value = Ask<Vec<u8>>> {
         1 => (target(), word()).prop_map(|(target, name)| Ask::Close { target, name }),
         1 => any::<u32>().prop_map(|object| Ask::Command { name: "FunctionCall", object: Some(object), argument: Vec::new() }),
         1 => Just(Ask::Malformed),
+        4 => (number(), prop::option::of(run()), any::<u64>(), any::<bool>(), any::<bool>()).prop_map(
+            |(statement, parameters, length, bulk, named)| Ask::Run { statement, parameters, length, bulk, named }
+        ),
+        1 => (number(), any::<u16>(), bytes(), any::<u64>()).prop_map(|(statement, parameter, data, length)| {
+            Ask::Append { statement, parameter, data, length }
+        }),
+        1 => number().prop_map(|statement| Ask::Fetch { statement }),
+        1 => number().prop_map(|statement| Ask::Reset { statement }),
+        1 => prop::sample::select(COMMANDS).prop_map(|name| Ask::Command { name, object: Some(7), argument: b"a`".to_vec() }),
+    ]
+}
+
+const COMMANDS: &[&str] =
+    &["COM_INIT_DB", "COM_RESET_CONNECTION", "COM_PROCESS_KILL", "COM_FIELD_LIST", "COM_CHANGE_USER"];
+
+/// A prepared statement's, as the server sends it.
+fn number() -> impl Strategy<Value = Vec<u8>> {
+    (0..3_u8).prop_map(|number| vec![number, 0, 0, 0])
+}
+
+/// Parameters of a run: some that can be read, others that cannot.
+fn run() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(b"\0\x01\0\0\0\0\x01\x03\0\x07\0\0\0".to_vec()),
+        Just(b"\0\x01\0\0\0\0\0\x07\0\0\0".to_vec()),
+        prop::collection::vec(any::<u8>(), 0..24),
     ]
 }
 
@@ -91,6 +123,9 @@ fn answer() -> impl Strategy<Value = Answer<Vec<u8>>> {
             Answer::Complete { tag: tag.as_bytes().to_vec(), rows, bytes: rows * 9, sent: 0 }
         }),
         1 => Just(Answer::Suspended { rows: u64::MAX, bytes: 1 }),
+        3 => (0..3_u64).prop_map(|rows| Answer::Affected { rows, insert_id: 0, sent: rows, info: Vec::new() }),
+        3 => (0..3_u64).prop_map(|rows| Answer::Returned { rows, bytes: rows }),
+        1 => (0..3_u16).prop_map(|parameters| Answer::Prepared { parameters }),
         1 => Just(Answer::Streaming),
         1 => Just(Answer::Empty),
         3 => failure().prop_map(Answer::Failed),
@@ -105,8 +140,16 @@ fn status() -> impl Strategy<Value = TransactionStatus> {
 }
 
 fn observation() -> impl Strategy<Value = Owned> {
-    let names =
-        &["application_name", "client_encoding", "standard_conforming_strings", "server_version", "x"][..];
+    let names = &[
+        "application_name",
+        "client_encoding",
+        "standard_conforming_strings",
+        "server_version",
+        "multi_statements",
+        "character_set_client",
+        "schema",
+        "x",
+    ][..];
     let values = &["", "off", "on", "LATIN1", "SJIS", "JOHAB", "\u{202e}"][..];
     prop_oneof![
         12 => (ask(), answer(), any::<u64>(), any::<u64>(), 0..2_u32).prop_map(
@@ -115,6 +158,9 @@ fn observation() -> impl Strategy<Value = Owned> {
             }
         ),
         6 => status().prop_map(Observation::Ready),
+        2 => status().prop_map(Observation::Turned),
+        1 => run().prop_map(|attributes| Observation::Attributes { attributes }),
+        1 => word().prop_map(|name| Observation::File { name }),
         1 => word().prop_map(|parameters| Observation::Startup { parameters }),
         1 => Just(Observation::Authentication { method: "md5" }),
         1 => any::<u32>().prop_map(|pid| Observation::Backend { pid }),
@@ -149,9 +195,11 @@ proptest! {
         observations in prop::collection::vec(observation(), 0..60),
         spills in prop::collection::vec(0..60_usize, 0..4),
         few in any::<bool>(),
+        mysql in any::<bool>(),
     ) {
         let count = if few { 1 } else { 100 };
-        let mut stage = Stage::with_limits(NameLimits { count, bytes: 4 << 10, ahead: 1 << 10 });
+        let protocol = if mysql { Protocol::Mysql } else { Protocol::Postgres };
+        let mut stage = Stage::with(protocol, NameLimits { count, bytes: 4 << 10, ahead: 1 << 10 });
         for (place, owned) in observations.iter().enumerate() {
             lend(owned, |observation| stage.observe(observation));
             if spills.contains(&place) {

@@ -1,0 +1,260 @@
+//! What is MySQL's alone: transactions that the server's status tells, statements of several results, logins within the
+//! session, texts that are read in other ways.
+
+use panoptes_config::Protocol;
+use panoptes_parser::wire::{Answer, Ask, Failure, Observation, Observer, TransactionStatus};
+
+use super::Stage;
+
+fn stage() -> Stage {
+    Stage::of(Protocol::Mysql)
+}
+
+fn affected(rows: u64) -> Answer<&'static [u8]> {
+    Answer::Affected { rows, insert_id: 0, sent: 0, info: b"" }
+}
+
+fn returned(rows: u64) -> Answer<&'static [u8]> {
+    Answer::Returned { rows, bytes: 5 * rows }
+}
+
+fn refused(code: u16, sql_state: &'static str) -> Answer<&'static [u8]> {
+    let (sql_state, message) = (sql_state.as_bytes(), &b"no"[..]);
+    Answer::Failed(Failure { sql_state, message, position: 0, code, fatal: false })
+}
+
+/// The number of a prepared statement, as it is sent.
+const SEVEN: &[u8] = &[7, 0, 0, 0];
+
+impl Stage {
+    fn done(&mut self, text: &str) -> &mut Self {
+        self.query(text, affected(0))
+    }
+
+    fn parameter(&mut self, name: &str, value: &str) -> &mut Self {
+        self.observe(Observation::Parameter { name: name.as_bytes(), value: value.as_bytes() });
+        self
+    }
+
+    fn several(&mut self) -> &mut Self {
+        self.parameter("multi_statements", "on")
+    }
+
+    fn turned(&mut self, status: TransactionStatus) -> &mut Self {
+        self.observe(Observation::Turned(status));
+        self
+    }
+
+    fn prepared(&mut self, text: &str, parameters: u16) -> &mut Self {
+        let (text, length) = (text.as_bytes(), text.len() as u64);
+        self.settled(
+            Ask::Parse { statement: SEVEN, text, length, types: b"" },
+            Answer::Prepared { parameters },
+        )
+        .idle()
+    }
+
+    fn run(&mut self, parameters: Option<&[u8]>, answer: Answer<&[u8]>) -> &mut Self {
+        let length = parameters.map_or(0, <[u8]>::len) as u64;
+        self.settled(Ask::Run { statement: SEVEN, parameters, length, bulk: false, named: false }, answer)
+    }
+
+    fn login(&mut self, user: &str, done: bool) -> &mut Self {
+        let parameters = [&[45, 0][..], user.as_bytes(), b"\0shop\0mysql_native_password\0"].concat();
+        self.observe(Observation::Startup { parameters: &parameters });
+        match done {
+            true => self.observe(Observation::LoggedIn { at: 5_000 }),
+            false => {
+                let Answer::Failed(failure) = refused(1045, "28000") else { unreachable!() };
+                self.observe(Observation::LoginFailed { at: 5_000, failure });
+            }
+        }
+        self
+    }
+
+    fn users(&mut self) -> Vec<String> {
+        let of = |event: &super::Event| event.db.as_ref().and_then(|db| db.user.clone()).unwrap_or_default();
+        self.events().iter().map(of).collect()
+    }
+}
+
+#[test]
+fn an_error_undoes_its_own_statement_alone() {
+    let mut stage = stage();
+    stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+    stage.query("insert into t values (1)", refused(1062, "23000")).active().done("commit").idle();
+    assert_eq!(
+        stage.told(),
+        "1 BEGIN \"begin\" rows 0 ok | #1 active\n\
+         2 INSERT(write t) \"insert into t values (1)\" rows 1 ok | #1 active\n\
+         3 INSERT(write t) \"insert into t values (1)\" error 1062 23000 no | #1 active rolledBack\n\
+         4 COMMIT \"commit\" rows 0 ok | #1 idle committed\n\
+         5 verdict  | #1 committed 1-2\n"
+    );
+}
+
+#[test]
+fn the_status_tells_how_a_block_ended() {
+    for (text, answer, verdict) in [
+        ("create table u (a int)", affected(0), "committed"),
+        ("create table u (a int)", refused(1050, "42S01"), "committed"),
+        ("set autocommit = 1", affected(0), "committed"),
+        ("update t set a = 2", refused(1213, "40001"), "rolledBack"),
+        ("call p()", affected(0), "unknown"),
+        ("execute s", affected(0), "unknown"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query(text, answer).idle();
+        let told = stage.told();
+        assert!(told.ends_with(&format!("verdict  | #1 {verdict} 1-1\n")), "{text}: {told}");
+    }
+}
+
+#[test]
+fn begin_commits_what_came_before() {
+    let mut stage = stage();
+    stage.done("begin").active().done("begin").active().done("rollback").idle();
+    let told = stage.told();
+    assert!(
+        told.contains("verdict  | #1 committed 1-1") && told.contains("verdict  | #2 rolledBack"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_procedure_is_one_statement_of_several_results() {
+    let mut stage = stage();
+    stage.several().query("call p(); select 2; call p()", returned(1)).turned(TransactionStatus::Idle);
+    stage.next(returned(3)).turned(TransactionStatus::Idle).next(affected(0)).turned(TransactionStatus::Idle);
+    stage
+        .next(returned(1))
+        .turned(TransactionStatus::Idle)
+        .next(returned(4))
+        .next(refused(1317, "70100"))
+        .idle();
+    assert_eq!(
+        stage.told(),
+        "1 CALL \"call p()\" rows 4 ok | idle committed\n\
+         2 SELECT \"select 2\" rows 1 ok | idle committed\n\
+         3 CALL \"call p()\" rows 4 cancelled 1317 70100 no | idle unknown\n"
+    );
+}
+
+#[test]
+fn statements_of_a_text_last_each_for_itself() {
+    let mut stage = stage();
+    stage
+        .several()
+        .query("insert into t values (1); selct; select 3", affected(1))
+        .turned(TransactionStatus::Idle);
+    stage.next(refused(1064, "42000")).idle();
+    assert_eq!(
+        stage.told(),
+        "1 INSERT(write t) \"insert into t values (1)\" rows 1 ok | idle committed\n\
+         2 UNKNOWN \"selct\" error 1064 42000 no | idle rolledBack\n\
+         3 SELECT \"select 3\" skipped | idle\n"
+    );
+}
+
+#[test]
+fn rows_that_are_fetched_later_are_the_runs() {
+    let mut stage = stage();
+    let some = |rows| Answer::Suspended { rows, bytes: rows };
+    stage.prepared("select a from t", 0).run(Some(&[1, 1, 0, 0, 0]), some(0)).idle();
+    assert_eq!(stage.told(), "");
+    stage.settled(Ask::Fetch { statement: SEVEN }, some(2)).idle();
+    stage.settled(Ask::Fetch { statement: SEVEN }, returned(1)).idle();
+    assert_eq!(stage.told(), "1 SELECT(read t) \"select a from t\" as 7 rows 3 ok | idle committed\n");
+    // It is run anew before all of it was fetched; the second is open when the session ends.
+    stage
+        .run(Some(&[1, 1, 0, 0, 0]), some(2))
+        .idle()
+        .run(Some(&[1, 1, 0, 0, 0]), some(1))
+        .idle()
+        .closed(false);
+    let told = stage.told();
+    assert_eq!((told.matches("rows 2 ok").count(), told.matches("rows 1 ok").count()), (1, 1), "{told}");
+}
+
+#[test]
+fn values_that_are_sent_ahead_are_bounded() {
+    let mut stage = stage();
+    stage.prepared("select ?, ?", 2);
+    let ahead = |parameter, data: &'static [u8]| {
+        let length = data.len() as u64;
+        (
+            Ask::Append { statement: SEVEN, parameter, data, length },
+            Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 },
+        )
+    };
+    for _ in 0..3 {
+        let (ask, answer) = ahead(0, &[b'x'; 500]);
+        stage.settled(ask, answer);
+    }
+    stage.run(Some(&[0, 1, 0, 0, 0, 0, 1, 252, 0, 3, 0, 9, 0, 0, 0]), returned(1)).idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(sql.parameters.unwrap()[1], 9);
+    assert_eq!(sql.truncated.unwrap()["parameters"], 1_515);
+    // More places than there is room for: what belongs where is not known, and so nothing is shown.
+    for parameter in 0..100 {
+        let (ask, answer) = ahead(parameter, b"x");
+        stage.settled(ask, answer);
+    }
+    stage.run(Some(&[0, 1, 0, 0, 0, 0, 0]), returned(1)).idle();
+    let sql = stage.last().sql.unwrap();
+    assert!(sql.parameters.is_none() && sql.truncated.is_some());
+}
+
+#[test]
+fn a_login_within_the_session_is_another_user() {
+    let mut stage = stage();
+    stage.login("ana", true).done("begin").active().query("delete from t", affected(1)).active();
+    stage.login("eve", false).query("select 1", returned(1)).active().login("eve", true).idle();
+    stage.query("select 2", returned(1)).idle();
+    assert_eq!(stage.users(), ["ana", "ana", "ana", "eve", "ana", "ana", "eve", "eve"]);
+    let told = stage.told();
+    assert!(told.contains("verdict  | #1 rolledBack 2-5"), "{told}");
+}
+
+#[test]
+fn a_session_cannot_call_itself_another_user() {
+    let mut stage = stage();
+    let parameters = b"\x2d\0ana\0shop\0\0\x04user\x04root\x08database\x05mysql\x0cprogram_name\x03app";
+    stage.observe(Observation::Startup { parameters });
+    stage.observe(Observation::LoggedIn { at: 5_000 });
+    let login = stage.last();
+    let db = login.db.unwrap();
+    assert_eq!((db.user.as_deref(), db.name.as_deref()), (Some("ana"), Some("shop")));
+    assert_eq!(login.meta.source_app.as_deref(), Some("app"));
+    assert_eq!(login.session.unwrap().attributes.unwrap()["user"], "root");
+}
+
+#[test]
+fn texts_are_read_as_the_session_says() {
+    let mut stage = stage();
+    stage.done("set sql_mode = 'ANSI_QUOTES'").idle().query("select \"a\" from \"t\"", returned(1)).idle();
+    assert!(stage.last().sql.unwrap().normalized.unwrap().contains("\"a\""), "a name, not a literal");
+    stage.done("set names latin1").idle();
+    stage.bytes(b"select '\xe4'", returned(1)).idle();
+    assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 'ä'"));
+    stage.parameter("character_set_client", "utf8mb4").bytes(b"select '\xc3\xa4'", returned(1)).idle();
+    assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 'ä'"));
+    stage.done("use `Other`").idle().query("select 1", returned(1)).idle();
+    assert_eq!(stage.last().db.unwrap().name.as_deref(), Some("Other"));
+    stage.query("select 1; select 2", refused(1064, "42000")).idle();
+    assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 1; select 2"), "unasked, it is one");
+}
+
+#[test]
+fn attributes_are_those_of_the_next_statement_alone() {
+    let mut stage = stage();
+    let attributes = b"\x02\x01\0\x01\xfd\0\x05route\xfd\0\x08password\x02/x\x06canary";
+    stage.observe(Observation::Attributes { attributes });
+    stage.query("select 1", returned(1)).idle();
+    let request = stage.last().request.unwrap().attributes.unwrap();
+    assert_eq!((&request["route"], &request["password"]), (&"/x".into(), &"[REDACTED]".into()));
+    stage.observe(Observation::Attributes { attributes });
+    // Its statement was left out.
+    stage.idle().query("select 2", returned(1)).idle();
+    assert!(stage.last().request.is_none());
+}
