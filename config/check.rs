@@ -86,7 +86,8 @@ fn check_listeners(listeners: &[(Key, Listen)], admin: Option<SocketAddr>, reade
             );
         }
         taken.push((address.to_string(), listen.address));
-        let own = listeners.iter().find(|(_, own)| leads_to(&listen.upstream, own.address));
+        let Upstream { host, port, .. } = &listen.upstream;
+        let own = listeners.iter().find(|(_, own)| leads_to(host, *port, own.address));
         if let Some((own, _)) = own {
             let own = own.then("address");
             let what = format!("{} is {own} itself, an endless loop; name the database", listen.upstream);
@@ -109,13 +110,12 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && a.port() != 0 && same_ip
 }
 
-/// Whether connecting to `upstream` reaches our own socket, as far as that is known without asking the DNS.
-fn leads_to(upstream: &Upstream, own: SocketAddr) -> bool {
-    let named: Option<IpAddr> = upstream.host.parse().ok();
+/// Whether connecting there reaches our own socket, as far as that is known without asking the DNS.
+pub(crate) fn leads_to(host: &str, port: u16, own: SocketAddr) -> bool {
+    let named: Option<IpAddr> = host.parse().ok();
     let local: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let ips =
-        if upstream.host.eq_ignore_ascii_case("localhost") { local.as_slice() } else { named.as_slice() };
-    upstream.port == own.port() && ips.iter().any(|ip| reaches(ip.to_canonical(), own.ip().to_canonical()))
+    let ips = if host.eq_ignore_ascii_case("localhost") { local.as_slice() } else { named.as_slice() };
+    port == own.port() && ips.iter().any(|ip| reaches(ip.to_canonical(), own.ip().to_canonical()))
 }
 
 /// Connecting to an unspecified address reaches this host, as connecting to a loopback address does.

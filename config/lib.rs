@@ -43,9 +43,9 @@ pub use self::{
     load::load,
     operate::{Admin, Log, LogFormat},
     sink::{
-        Auth, Batch, Compression, Console, ConsoleFormat, Elasticsearch, Facility, File, Filter, Format,
-        Framing, Http, HttpBody, Install, Retry, Rotate, Secret, Sink, SinkOptions, Splunk, Syslog, Tls,
-        Transport,
+        Auth, Batch, Compression, Console, ConsoleFormat, Database, DatabaseEngine, DatabaseUrl,
+        Elasticsearch, Facility, File, Filter, Format, Framing, Http, HttpBody, Install, Partitions, Retry,
+        Rotate, Secret, Sink, SinkOptions, Splunk, Syslog, Tls, Transport,
     },
     size::{ByteSize, SizeError},
     value::Url,
@@ -174,6 +174,12 @@ mod tests {
                 ..Elasticsearch::default()
             }),
             SinkOptions::Syslog(Syslog { address: "siem.internal:6514".into(), ..Syslog::default() }),
+            SinkOptions::Database(Database {
+                url: DatabaseUrl::try_from("postgres://audit.internal:5432/audit").unwrap(),
+                username: Some("panoptes".into()),
+                listeners: vec!["127.0.0.1:6432".parse().unwrap()],
+                ..Database::default()
+            }),
         ];
         for (kind, options) in SinkOptions::KINDS.into_iter().skip(1).zip(required) {
             let defaults = Sink { options, ..Sink::default() };
@@ -189,7 +195,7 @@ mod tests {
         paths(&layers::parse_toml(&text).unwrap(), "", &mut named);
 
         let mut known: BTreeSet<String> = BTreeSet::from(["sinks.console.kind".to_owned()]);
-        let parts: [(&str, &[&str]); 17] = [
+        let parts: [(&str, &[&str]); 19] = [
             ("listen.", remedy::options::<Listen>()),
             ("sinks.console.", remedy::options::<Console>()),
             ("sinks.console.filter.", remedy::options::<Filter>()),
@@ -207,6 +213,8 @@ mod tests {
             ("sinks.elasticsearch.tls.", remedy::options::<Tls>()),
             ("sinks.elasticsearch.install.", remedy::options::<Install>()),
             ("sinks.syslog.", remedy::options::<Syslog>()),
+            ("sinks.database.", remedy::options::<Database>()),
+            ("sinks.database.tls.", remedy::options::<Tls>()),
         ];
         let tables = remedy::tables();
         let tables = tables.iter().map(|(table, options)| match *table {

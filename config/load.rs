@@ -89,7 +89,7 @@ impl Reader {
         let mut config: Config =
             self.read(&Key::root(), plain.into(), &["listen", "sinks"]).unwrap_or_default();
         let listeners = self.listeners();
-        config.sinks = self.sinks();
+        config.sinks = self.sinks(&listeners);
         check::check(&mut config, &listeners, self);
         config.listen = listeners.into_iter().map(|(_, listen)| listen).collect();
         config

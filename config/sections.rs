@@ -47,7 +47,7 @@ impl Reader {
     }
 
     /// The sinks that could be read; the console where none is configured.
-    pub(crate) fn sinks(&mut self) -> BTreeMap<String, Sink> {
+    pub(crate) fn sinks(&mut self, listeners: &[(Key, Listen)]) -> BTreeMap<String, Sink> {
         let key = Key::of("sinks");
         let tables = match self.tree.get("sinks").cloned() {
             None => Dict::new(),
@@ -61,7 +61,10 @@ impl Reader {
             return BTreeMap::from([("console".to_owned(), Sink::default())]);
         }
         let sinks = tables.into_iter().filter_map(|(name, table)| {
-            let sink = self.sink(&key.then(&name), &name, table)?;
+            let mut sink = self.sink(&key.then(&name), &name, table)?;
+            if let SinkOptions::Database(database) = &mut sink.options {
+                database.listeners = listeners.iter().map(|(_, listen)| listen.address).collect();
+            }
             Some((name, sink))
         });
         sinks.collect()
@@ -117,6 +120,7 @@ impl Reader {
             "splunk" => self.read(key, own, common).map(SinkOptions::Splunk),
             "elasticsearch" => self.read(key, own, common).map(SinkOptions::Elasticsearch),
             "syslog" => self.read(key, own, common).map(SinkOptions::Syslog),
+            "database" => self.read(key, own, common).map(SinkOptions::Database),
             _ => None,
         }
     }

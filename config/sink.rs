@@ -1,9 +1,10 @@
 //! The sinks: where events are delivered, which of them, how many at a time, and how failures are retried.
 //!
-//! A kind's own options: `file.rs`, `http.rs` (Splunk's too), `elasticsearch.rs`, `syslog.rs`; `filter.rs`: which events a
-//! sink gets; `secret.rs`: secrets, and how a sink proves who it is.
+//! A kind's own options: `file.rs`, `http.rs` (Splunk's too), `elasticsearch.rs`, `syslog.rs`, `database.rs`; `filter.rs`: which
+//! events a sink gets; `secret.rs`: secrets, and how a sink proves who it is.
 
 mod check;
+mod database;
 mod elasticsearch;
 mod file;
 mod filter;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub(crate) use self::check::check;
 pub use self::{
+    database::{Database, DatabaseEngine, DatabaseUrl, Partitions},
     elasticsearch::{Elasticsearch, Install},
     file::{File, Rotate},
     filter::Filter,
@@ -61,11 +63,13 @@ pub enum SinkOptions {
     Elasticsearch(Elasticsearch),
     /// A syslog server.
     Syslog(Syslog),
+    /// A table.
+    Database(Database),
 }
 
 impl SinkOptions {
     /// The kinds that exist.
-    pub const KINDS: [&str; 6] = ["console", "file", "http", "splunk", "elasticsearch", "syslog"];
+    pub const KINDS: [&str; 7] = ["console", "file", "http", "splunk", "elasticsearch", "syslog", "database"];
 
     /// Deliveries under way at once.
     #[must_use]
@@ -75,6 +79,7 @@ impl SinkOptions {
             Self::Http(http) => http.concurrency,
             Self::Splunk(splunk) => splunk.concurrency,
             Self::Elasticsearch(elasticsearch) => elasticsearch.concurrency,
+            Self::Database(database) => database.concurrency,
         }
     }
 }

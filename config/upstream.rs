@@ -25,7 +25,7 @@ pub(crate) fn parse(url: &str) -> Result<Upstream, String> {
     }
     check_query(protocol, query)?;
     let (host, port) = split_port(authority)?;
-    Ok(Upstream { protocol, host: host_of(host)?, port: port_of(port, protocol)? })
+    Ok(Upstream { protocol, host: host_of(host)?, port: port_of(port, protocol.port())? })
 }
 
 fn protocol_of(scheme: &str) -> Result<Protocol, String> {
@@ -35,6 +35,15 @@ fn protocol_of(scheme: &str) -> Result<Protocol, String> {
         _ => Err(format!(
             "{scheme:?} is no scheme known here; use postgres://, postgresql://, mysql:// or mariadb://"
         )),
+    }
+}
+
+impl Protocol {
+    fn port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::Mysql => 3306,
+        }
     }
 }
 
@@ -61,7 +70,7 @@ fn check_query(protocol: Protocol, query: &str) -> Result<(), String> {
 }
 
 /// The host with its brackets, and the port's text where there is one.
-fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
+pub(crate) fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     let after_host = match authority.find(']') {
         Some(bracket) => bracket,
         None if authority.starts_with('[') => authority.len(),
@@ -79,7 +88,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     }
 }
 
-fn host_of(host: &str) -> Result<String, String> {
+pub(crate) fn host_of(host: &str) -> Result<String, String> {
     if let Some(inner) = host.strip_prefix('[') {
         let ip = inner.strip_suffix(']').and_then(|ip| ip.parse::<std::net::Ipv6Addr>().ok());
         return ip
@@ -96,11 +105,11 @@ fn host_of(host: &str) -> Result<String, String> {
     }
 }
 
-fn port_of(port: Option<&str>, protocol: Protocol) -> Result<u16, String> {
-    match (port, protocol) {
-        (None, Protocol::Postgres) => Ok(5432),
-        (None, Protocol::Mysql) => Ok(3306),
-        (Some(text), _) => match text.parse() {
+/// The port of its text, where there is one.
+pub(crate) fn port_of(port: Option<&str>, default: u16) -> Result<u16, String> {
+    match port {
+        None => Ok(default),
+        Some(text) => match text.parse() {
             Ok(port) if port != 0 => Ok(port),
             _ => Err(format!("{text:?} is not a port; write a number from 1 to 65535")),
         },

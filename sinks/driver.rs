@@ -4,11 +4,8 @@
 //! follower (a batch) → filter → lane of the session (sent again until taken, or a dead letter) → cursor
 //! ```
 
-use std::borrow::Cow;
-
 use futures_util::future::join_all;
 use panoptes_config as config;
-use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
@@ -16,7 +13,7 @@ use crate::{
     filter::Filter,
     journal::{Follower, lock},
     lane::{Lane, Shared},
-    sink::Sink,
+    sink::{Sink, session},
 };
 
 /// Drives one sink.
@@ -126,7 +123,7 @@ impl<S: Sink> Driver<S> {
                 filtered += 1;
                 continue;
             }
-            let place = if self.lanes.len() > 1 { session(json) % self.lanes.len() } else { 0 };
+            let place = if self.lanes.len() > 1 { lane_of(json) % self.lanes.len() } else { 0 };
             if let Some(lane) = self.lanes.get_mut(place) {
                 lane.queue.push(*span);
             }
@@ -154,17 +151,6 @@ impl<S: Sink> Driver<S> {
 }
 
 /// A number that is the same for all events of a session.
-fn session(json: &[u8]) -> usize {
-    #[derive(Default, Deserialize)]
-    struct Event<'a> {
-        #[serde(borrow, default)]
-        session: Session<'a>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Session<'a> {
-        #[serde(borrow, default)]
-        id: Cow<'a, str>,
-    }
-    let event: Event<'_> = serde_json::from_slice(json).unwrap_or_default();
-    crc32c::crc32c(event.session.id.as_bytes()) as usize
+fn lane_of(json: &[u8]) -> usize {
+    crc32c::crc32c(session(json).as_bytes()) as usize
 }

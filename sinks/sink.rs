@@ -1,6 +1,8 @@
 //! What a sink is: something that takes a batch of events or says why not.
 
-use std::{future::Future, time::Duration};
+use std::{borrow::Cow, future::Future, time::Duration};
+
+use serde::Deserialize;
 
 use crate::journal::Span;
 
@@ -148,4 +150,26 @@ impl<'a> Record<'a> {
         let id = rest.iter().position(|byte| *byte == b'"').and_then(|end| rest.get(..end));
         id.and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default()
     }
+
+    /// The id of its session; empty where it is of none.
+    #[must_use]
+    pub fn session(&self) -> Cow<'a, str> {
+        session(self.json)
+    }
+}
+
+/// The id of the session of an encoded event; empty where it is of none.
+pub(crate) fn session(json: &[u8]) -> Cow<'_, str> {
+    #[derive(Default, Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow, default)]
+        session: Session<'a>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Session<'a> {
+        #[serde(borrow, default)]
+        id: Cow<'a, str>,
+    }
+    let event: Event<'_> = serde_json::from_slice(json).unwrap_or_default();
+    event.session.id
 }

@@ -8,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use panoptes_config::{self as config, SinkOptions};
+use panoptes_config::{self as config, DatabaseEngine, SinkOptions};
 use tokio::{runtime, sync::watch};
 
 use crate::{
     console::Console,
+    database::{self, Database},
     dead_letters::DeadLetters,
     driver::Driver,
     elasticsearch::Elasticsearch,
@@ -84,6 +85,17 @@ impl Sinks {
                     sinks.start_one(name, sink, journal, || Elasticsearch::new(options))
                 }
                 SinkOptions::Syslog(options) => sinks.start_one(name, sink, journal, || Syslog::new(options)),
+                SinkOptions::Database(options) => {
+                    match options.url.engine {
+                        DatabaseEngine::Postgres => sinks
+                            .start_one(name, sink, journal, || Database::<database::Postgres>::new(options)),
+                        DatabaseEngine::Mysql => {
+                            sinks.start_one(name, sink, journal, || Database::<database::Mysql>::new(options))
+                        }
+                        DatabaseEngine::Sqlite => sinks
+                            .start_one(name, sink, journal, || Database::<database::Sqlite>::new(options)),
+                    }
+                }
             }?;
         }
         Ok(sinks)

@@ -53,7 +53,7 @@ fn authorities(file: &Path) -> Result<RootCertStore, OptionError> {
 fn of_the_system() -> Result<RootCertStore, OptionError> {
     let mut roots = RootCertStore::empty();
     // Some systems carry certificates that are none; the good ones count.
-    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let (added, _) = roots.add_parsable_certificates(authorities_of_the_system());
     match added {
         0 => Err(OptionError::new(
             "tls.ca_file",
@@ -61,6 +61,11 @@ fn of_the_system() -> Result<RootCertStore, OptionError> {
         )),
         _ => Ok(roots),
     }
+}
+
+/// The certificates that this system trusts, as they are.
+pub(crate) fn authorities_of_the_system() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
 }
 
 fn certificates(file: &Path, option: &str) -> Result<Vec<CertificateDer<'static>>, OptionError> {

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
-    Auth, Compression, Elasticsearch, File, Filter, Http, Retry, Secret, Sink, SinkOptions, Splunk, Syslog,
-    Tls, Transport,
+    Auth, Compression, Database, DatabaseEngine, Elasticsearch, File, Filter, Http, Partitions, Retry,
+    Secret, Sink, SinkOptions, Splunk, Syslog, Tls, Transport,
 };
 use crate::{
-    check::{above_zero, check_path, within_a_day},
+    check::{above_zero, check_path, leads_to, within_a_day},
     key::Key,
     load::Reader,
     remedy,
@@ -22,6 +22,8 @@ const MAX_DATAGRAM: usize = 65_507;
 const MAX_AGE: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 const MIN_ROTATION: Duration = Duration::from_secs(60);
 const MIN_FILE: ByteSize = ByteSize::kib(64);
+/// The longest name of a table: those of its indices are longer, and have 63 bytes.
+const MAX_TABLE: usize = 40;
 /// What an index's name cannot hold.
 const NOT_IN_INDEX: &str = "\\/*?\"<>| ,#:";
 
@@ -46,6 +48,7 @@ pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
             SinkOptions::Splunk(splunk) => check_splunk(&key, splunk, reader),
             SinkOptions::Elasticsearch(elasticsearch) => check_elasticsearch(&key, elasticsearch, reader),
             SinkOptions::Syslog(syslog) => check_syslog(&key, syslog, reader),
+            SinkOptions::Database(database) => check_database(&key, database, reader),
         }
     }
 }
@@ -217,6 +220,53 @@ fn check_syslog(key: &Key, syslog: &Syslog, reader: &mut Reader) {
             &key.then("max_message"),
             format!("is more than a datagram holds, {MAX_DATAGRAM}; lower it"),
         );
+    }
+}
+
+fn check_database(key: &Key, database: &Database, reader: &mut Reader) {
+    let url = &database.url;
+    if url.is_missing() {
+        reader.refuse(&key.then("url"), "is missing; write e.g. \"postgres://audit.internal:5432/audit\"");
+    }
+    if let Some(own) = database.listeners.iter().find(|own| leads_to(&url.host, url.port, **own)) {
+        let what = format!(
+            "{url} is reached through our own listener {own}: each row would be audited, and that one too; name the database itself"
+        );
+        reader.refuse(&key.then("url"), what);
+    }
+    let is_name = |part: &str| {
+        let first = part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        first && part.len() <= MAX_TABLE && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    if !database.table.split('.').all(is_name) || database.table.split('.').count() > 2 {
+        let what = format!(
+            "{:?} is no name of a table; use a-z, 0-9 and _, a letter first, at most {MAX_TABLE}, e.g. \"audit.trail\"",
+            database.table
+        );
+        reader.refuse(&key.then("table"), what);
+    }
+    let of_postgres = url.engine == DatabaseEngine::Postgres;
+    if database.partitions != Partitions::None && !of_postgres {
+        reader.refuse(&key.then("partitions"), "is there for PostgreSQL only; leave it out");
+    }
+    check_tls(&key.then("tls"), &database.tls, reader);
+    within_a_day(&key.then("timeout"), database.timeout, reader);
+    check_login(key, database, reader);
+}
+
+fn check_login(key: &Key, database: &Database, reader: &mut Reader) {
+    not_both(key, "password", &database.password, &database.password_file, reader);
+    let password = database.password.is_some() || database.password_file.is_some();
+    match (database.url.engine, &database.username) {
+        (DatabaseEngine::Sqlite, None) if !password => {}
+        (DatabaseEngine::Sqlite, _) => reader.refuse(
+            &key.then("username"),
+            "and password are not for SQLite, which has no logins; remove them",
+        ),
+        (_, None) if !database.url.is_missing() => {
+            reader.refuse(&key.then("username"), "is missing; give the login that may insert into the table");
+        }
+        _ => {}
     }
 }
 

@@ -306,19 +306,19 @@ fn sinks_must_be_of_a_kind_that_exists() {
     for (options, line) in [
         (
             "[sinks.bus]\nkind = \"kafka\"",
-            r#"sinks.bus.kind: "kafka" is none of console, file, http, splunk, elasticsearch, syslog"#,
+            r#"sinks.bus.kind: "kafka" is none of console, file, http, splunk, elasticsearch, syslog, database"#,
         ),
         (
             "[sinks.bus]\nkind = \"fiel\"",
-            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog; did you mean "file"?"#,
+            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog, database; did you mean "file"?"#,
         ),
         (
             "[sinks.bus]\nkind = 1",
-            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog in quotes",
+            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog, database in quotes",
         ),
         (
             "[sinks.bus]",
-            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog"#,
+            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog, database"#,
         ),
         ("[sinks]\nconsole = true", "sinks.console: is true; write a table"),
         (
@@ -387,6 +387,40 @@ fn amounts_have_bounds() {
         refused_variable("PANOPTES_WORKERS", "5000"),
         "PANOPTES_WORKERS: workers: is above 1024; use 0 for one thread per core"
     );
+}
+
+#[test]
+fn an_audit_database_is_not_behind_ourselves_and_has_what_its_engine_needs() {
+    let database = "[sinks.database]\nusername = \"p\"\n";
+    for (options, line) in [
+        (
+            format!("{database}url = \"postgres://localhost:6432/x\""),
+            "url: localhost:6432/x is reached through our own listener 127.0.0.1:6432: each row would be audited, and that one too; name the database itself",
+        ),
+        (database.to_owned(), "url: is missing; write e.g. \"postgres://audit.internal:5432/audit\""),
+        (
+            format!("{database}url = \"postgres://p:hunter2@db/x\""),
+            "url: has a user; remove everything up to the @, and give username and password",
+        ),
+        (
+            "[sinks.database]\nurl = \"mysql://db/x\"".to_owned(),
+            "username: is missing; give the login that may insert into the table",
+        ),
+        (
+            format!("{database}url = \"sqlite:///a.db\""),
+            "username: and password are not for SQLite, which has no logins; remove them",
+        ),
+        (
+            format!("{database}url = \"mysql://db/x\"\npartitions = \"monthly\""),
+            "partitions: is there for PostgreSQL only; leave it out",
+        ),
+        (
+            format!("{database}url = \"mysql://db/x\"\ntable = \"a; DROP\""),
+            "table: \"a; DROP\" is no name of a table; use a-z, 0-9 and _, a letter first, at most 40, e.g. \"audit.trail\"",
+        ),
+    ] {
+        assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.database.{line}"));
+    }
 }
 
 #[test]

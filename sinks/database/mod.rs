@@ -1,0 +1,134 @@
+//! Events as rows of a table (event.md's), a batch in one transaction.
+//!
+//! Each row has the id of its event, which is unique, so that a repeat changes nothing. A `verdict` event is a row as any
+//! other, and also tells the rows that it is about. A batch that the database refuses for its values is halved until the
+//! events at fault are found: they go to the dead letters.
+//!
+//! | file | what |
+//! |---|---|
+//! | `layout.rs` | the table as it is: which columns there are, and what goes into them |
+//! | `dial.rs` | the way to a server, which must not be through our own listeners; passwords |
+//! | `postgres/` `mysql.rs` `sqlite.rs` | a [`Store`] each |
+
+mod dial;
+mod layout;
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use std::future::Future;
+
+use panoptes_config as config;
+use panoptes_event::table::Row;
+use tokio::time::timeout;
+
+pub(crate) use self::{mysql::Mysql, postgres::Postgres, sqlite::Sqlite};
+use crate::{
+    http::{Later, Reply, Trust, deliver},
+    sink::{Failure, OptionError, Records, Sink},
+};
+
+/// What a kind of database does for the sink.
+pub(crate) trait Store: Sized + Send + 'static {
+    /// Of the options, without asking the database.
+    fn new(options: &config::Database) -> Result<Self, OptionError>;
+
+    /// Connects, creates the table where that is asked for, and looks whether it can be written. Gives back what a person
+    /// should know of it.
+    fn connect(&mut self) -> impl Future<Output = Result<Vec<String>, String>>;
+
+    /// Whether there is a connection, as far as is known.
+    fn is_connected(&self) -> bool;
+
+    /// Ends the connection: what is under way is undone, or was done.
+    fn disconnect(&mut self);
+
+    /// Writes rows, and what they say of earlier ones, in one transaction.
+    fn write(&mut self, rows: &[Row<'_>]) -> impl Future<Output = Result<(), Fault>>;
+}
+
+/// Why rows were not written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// For what is in them: they will never be.
+    Events(String),
+    /// For the database's state, our rights, or the way to it.
+    Destination(String),
+}
+
+/// The database sink.
+pub(crate) struct Database<S> {
+    store: S,
+    options: config::Database,
+    trust: Trust,
+}
+
+impl<S: Store> Database<S> {
+    pub(crate) fn new(options: &config::Database) -> Result<Self, OptionError> {
+        Ok(Self { store: S::new(options)?, options: options.clone(), trust: Trust::default() })
+    }
+
+    async fn connect(&mut self) -> Result<Vec<String>, String> {
+        let limit = self.options.timeout;
+        let connected = match timeout(limit, self.store.connect()).await {
+            Ok(connected) => connected,
+            Err(_) => Err(format!("no connection within {limit:?}")),
+        };
+        connected.map_err(|reason| {
+            self.store.disconnect();
+            format!("{}: {reason}", self.options.url)
+        })
+    }
+
+    async fn write(&mut self, events: &Records<'_>) -> Reply {
+        let (mut rows, mut refused) = (Vec::new(), Vec::new());
+        for (place, record) in events.iter().enumerate() {
+            match Row::of(record.json) {
+                Ok(row) => rows.push(row),
+                Err(reason) => refused.push((place, reason)),
+            }
+        }
+        match self.write_rows(&rows).await {
+            Ok(()) if refused.is_empty() => Reply::Taken,
+            Ok(()) => Reply::Mixed { again: Vec::new(), refused, later: Later::default() },
+            Err(Fault::Events(reason)) => Reply::Refused(reason),
+            Err(Fault::Destination(reason)) => Reply::Later(Later::new(reason)),
+        }
+    }
+
+    async fn write_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if !self.store.is_connected() {
+            self.connect().await.map_err(Fault::Destination)?;
+        }
+        let limit = self.options.timeout;
+        let written = match timeout(limit, self.store.write(rows)).await {
+            Ok(written) => written,
+            Err(_) => Err(Fault::Destination(format!("not written within {limit:?}"))),
+        };
+        written.map_err(|fault| match fault {
+            Fault::Destination(reason) => {
+                self.store.disconnect();
+                Fault::Destination(format!("{}: {reason}", self.options.url))
+            }
+            of_events => of_events,
+        })
+    }
+}
+
+impl<S: Store> Sink for Database<S> {
+    async fn open(&mut self) -> Result<(), Failure> {
+        let notes = self.connect().await.map_err(Failure::retry)?;
+        for note in notes {
+            tracing::warn!(table = %self.options.table, "{note}");
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
+        let trust = self.trust.clone();
+        deliver(batch, batch.len(), trust, async |part: Records<'_>| self.write(&part).await).await
+    }
+}

@@ -1,0 +1,276 @@
+//! MySQL and MariaDB. A batch is a few INSERTs of many rows, prepared, in one transaction.
+//!
+//! `INSERT IGNORE` would take values that do not fit and cut them, and `ON DUPLICATE KEY UPDATE` needs the right to update:
+//! so a repeat is an error, and what is there already is then left out.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use mysql_async::{
+    ClientIdentity, Conn, DriverError, Error, OptsBuilder, Params, SslOpts, Value as Bound,
+    prelude::Queryable,
+};
+use panoptes_config as config;
+use panoptes_event::table::{Engine, Holds, Row, Schema, Value, quoted};
+
+use super::{
+    Fault, Store, dial,
+    layout::{Described, Layout},
+};
+use crate::{sink::OptionError, tls};
+
+/// Rows of one statement: parameters have a limit of 65,535.
+const MOST_ROWS: usize = 256;
+/// What the session must be, whatever the server's defaults are: values that do not fit are errors, times are UTC.
+const SESSION: [&str; 2] = [
+    "SET NAMES utf8mb4",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1",
+];
+const DESCRIBE: &str = "SELECT column_name, data_type, is_nullable = 'YES', column_default IS NOT NULL OR extra <> ''
+  FROM information_schema.columns WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? ORDER BY ordinal_position";
+/// Whether no two rows can have the same event_id.
+const UNIQUE: &str = "SELECT COUNT(*) FROM (SELECT index_name FROM information_schema.statistics
+    WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0
+    GROUP BY index_name HAVING COUNT(*) = 1 AND MAX(column_name) = 'event_id') AS found";
+const DUPLICATE: u16 = 1062;
+
+/// The store.
+pub(crate) struct Mysql {
+    options: config::Database,
+    tls: Option<SslOpts>,
+    link: Option<Link>,
+}
+
+/// A connection.
+struct Link {
+    conn: Conn,
+    table: String,
+    layout: Layout,
+    /// None where the table or our rights do not allow it.
+    judge: Option<String>,
+}
+
+impl Store for Mysql {
+    fn new(options: &config::Database) -> Result<Self, OptionError> {
+        let tls = if options.url.tls { Some(ssl(&options.tls)?) } else { None };
+        Ok(Self { options: options.clone(), tls, link: None })
+    }
+
+    async fn connect(&mut self) -> Result<Vec<String>, String> {
+        let conn = self.log_in().await?;
+        let (link, notes) = self.look(conn).await.map_err(|error| describe(&error))??;
+        self.link = Some(link);
+        Ok(notes)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    fn disconnect(&mut self) {
+        self.link = None;
+    }
+
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+        let Some(link) = &mut self.link else { return Err(Fault::Destination("no connection".to_owned())) };
+        let rows: Vec<&Row<'_>> = rows.iter().collect();
+        let mut written = link.write(&rows).await;
+        if written.as_ref().is_err_and(is_duplicate) && link.layout.find("event_id").is_some() {
+            written = match link.new_ones(&rows).await {
+                Ok(new) => link.write(&new).await,
+                Err(error) => Err(error),
+            };
+        }
+        written.map_err(|error| fault(&error))
+    }
+}
+
+impl Mysql {
+    async fn log_in(&self) -> Result<Conn, String> {
+        let url = &self.options.url;
+        // Known to be none of ours; the driver is not to ask again.
+        let addresses = dial::addresses(&self.options).await?;
+        let ips: Vec<_> = addresses.iter().map(std::net::SocketAddr::ip).collect();
+        let password = dial::password(&self.options)?;
+        let options = OptsBuilder::default()
+            .ip_or_hostname(&url.host)
+            .tcp_port(url.port)
+            .resolved_ips(Some(ips))
+            .user(self.options.username.as_deref())
+            .pass(password.as_ref().map(config::Secret::reveal))
+            .db_name(Some(&url.database))
+            .ssl_opts(self.tls.clone())
+            .prefer_socket(false)
+            .init(SESSION.to_vec());
+        Conn::new(options).await.map_err(|error| describe(&error))
+    }
+
+    /// Creates the table where that is asked for, and looks at it as it is.
+    async fn look(&self, mut conn: Conn) -> Result<Result<(Link, Vec<String>), String>, Error> {
+        let mut described = self.columns(&mut conn).await?;
+        if described.is_empty() && self.options.auto_create_table {
+            let schema = Schema { engine: Engine::Mysql, table: &self.options.table, monthly: false };
+            for statement in schema.statements() {
+                conn.query_drop(statement).await?;
+            }
+            described = self.columns(&mut conn).await?;
+        }
+        let layout = match Layout::new(Engine::Mysql, &self.options.table, &described) {
+            Ok(layout) => layout,
+            Err(what) => return Ok(Err(what)),
+        };
+        let table = quoted(Engine::Mysql, &self.options.table);
+        // Of no rows: whether we may.
+        let names = names(&layout);
+        conn.query_drop(format!("INSERT INTO {table} ({names}) SELECT {names} FROM {table} WHERE FALSE"))
+            .await?;
+        let unique: Option<u64> = conn.exec_first(UNIQUE, self.place()).await?;
+        let (judge, refused) = may_judge(&mut conn, &table, &layout).await;
+        let notes = layout.notes(unique.is_some_and(|found| found > 0), refused);
+        Ok(Ok((Link { conn, table, layout, judge }, notes)))
+    }
+
+    async fn columns(&self, conn: &mut Conn) -> Result<Vec<Described>, Error> {
+        let read = |(name, kind, nullable, filled): (String, String, bool, bool)| Described {
+            name,
+            kind,
+            nullable,
+            filled,
+        };
+        conn.exec_map(DESCRIBE, self.place(), read).await
+    }
+
+    /// The table's schema, where it is not the login's own, and its name.
+    fn place(&self) -> (Option<&str>, &str) {
+        match self.options.table.split_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (None, &self.options.table),
+        }
+    }
+}
+
+impl Link {
+    async fn write(&mut self, rows: &[&Row<'_>]) -> Result<(), Error> {
+        self.conn.query_drop("START TRANSACTION").await?;
+        let written = self.write_all(rows).await;
+        let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.conn.query_drop(end).await;
+        written.and(ended)
+    }
+
+    async fn write_all(&mut self, rows: &[&Row<'_>]) -> Result<(), Error> {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            // Powers of two: few statements to prepare, which the connection remembers.
+            let (now, later) = rest.split_at(1 << rest.len().min(MOST_ROWS).ilog2());
+            let statement = insert(&self.table, &self.layout, now.len());
+            let values = now
+                .iter()
+                .flat_map(|row| self.layout.columns.iter().map(|column| bound(column.holds, column.of(row))));
+            let values = Params::Positional(values.collect());
+            self.conn.exec_drop(statement, values).await?;
+            rest = later;
+        }
+        let Some(judge) = &self.judge else { return Ok(()) };
+        for told in rows.iter().filter_map(|row| row.verdict()) {
+            let about = (told.verdict, told.transaction, told.session, told.from, told.to);
+            self.conn.exec_drop(judge.as_str(), about).await?;
+        }
+        Ok(())
+    }
+
+    /// Those that are not there yet.
+    async fn new_ones<'r, 'a>(&mut self, rows: &[&'r Row<'a>]) -> Result<Vec<&'r Row<'a>>, Error> {
+        let mut there = BTreeSet::new();
+        for some in rows.chunks(MOST_ROWS) {
+            let places = vec!["?"; some.len()].join(", ");
+            let statement = format!("SELECT event_id FROM {} WHERE event_id IN ({places})", self.table);
+            let ids = some.iter().map(|row| Bound::from(row.id())).collect();
+            there.extend(self.conn.exec::<String, _, _>(statement, Params::Positional(ids)).await?);
+        }
+        // Twice in one batch is once.
+        Ok(rows.iter().copied().filter(|row| there.insert(row.id().to_owned())).collect())
+    }
+}
+
+/// The statement that tells rows their verdict; where it may not be run, why.
+async fn may_judge(conn: &mut Conn, table: &str, layout: &Layout) -> (Option<String>, Option<String>) {
+    if !layout.takes_verdicts() {
+        return (None, None);
+    }
+    let statement = format!(
+        "UPDATE {table} SET verdict = ? WHERE transaction_id = ? AND session_id = ? AND session_seq BETWEEN ? AND ?
+           AND kind = 'statement' AND verdict IS NULL AND NOT (outcome <=> 'skipped')"
+    );
+    match conn.exec_drop(statement.as_str(), ("", "", "", 0, 0)).await {
+        Ok(()) => (Some(statement), None),
+        Err(error) => (None, Some(describe(&error))),
+    }
+}
+
+fn names(layout: &Layout) -> String {
+    let names: Vec<String> = layout.columns.iter().map(|column| quoted(Engine::Mysql, column.name)).collect();
+    names.join(", ")
+}
+
+fn insert(table: &str, layout: &Layout, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; layout.columns.len()].join(", "));
+    format!("INSERT INTO {table} ({}) VALUES {}", names(layout), vec![row.as_str(); rows].join(", "))
+}
+
+fn bound(holds: Holds, value: Value<'_>) -> Bound {
+    match value {
+        Value::Null => Bound::NULL,
+        // As MySQL writes a time: without T and Z.
+        Value::Text(text) if holds == Holds::Timestamp => {
+            text.trim_end_matches('Z').replacen('T', " ", 1).into()
+        }
+        Value::Text(text) => text.into(),
+        Value::Number(number) => number.into(),
+        Value::Flag(flag) => flag.into(),
+    }
+}
+
+fn is_duplicate(error: &Error) -> bool {
+    matches!(error, Error::Server(error) if error.code == DUPLICATE)
+}
+
+/// What an error means to the rows that it is for. SQLSTATE's classes 22 and 23 are about them, and these that have no
+/// class: 1118 and 1153 too large, 1265 and 1366 values that do not fit, 3819 a rule of the table.
+fn fault(error: &Error) -> Fault {
+    let about_rows = match error {
+        Error::Server(error) => {
+            matches!(error.state.get(..2), Some("22" | "23"))
+                || [1118, 1153, 1265, 1366, 3819].contains(&error.code)
+        }
+        Error::Driver(DriverError::PacketTooLarge) => true,
+        _ => false,
+    };
+    if about_rows { Fault::Events(describe(error)) } else { Fault::Destination(describe(error)) }
+}
+
+fn describe(error: &Error) -> String {
+    const MAX_SHOWN: usize = 300;
+    let text = match error {
+        Error::Server(error) => format!("{} ({}) {}", error.code, error.state, error.message),
+        error => error.to_string(),
+    };
+    text.chars().take(MAX_SHOWN).collect()
+}
+
+/// The authorities are those of the file or of the system, as for every sink; not those that the driver brings.
+fn ssl(options: &config::Tls) -> Result<SslOpts, OptionError> {
+    // What is wrong with the files is found out here, with the option's name.
+    tls::client(options)?;
+    let ssl = SslOpts::default().with_disable_built_in_roots(true);
+    let ssl = match &options.ca_file {
+        Some(file) => ssl.with_root_certs(vec![file.clone().into()]),
+        None => {
+            let system = tls::authorities_of_the_system().into_iter();
+            ssl.with_root_certs(system.map(|authority| authority.to_vec().into()).collect())
+        }
+    };
+    let identity =
+        |(cert, key): (&PathBuf, &PathBuf)| ClientIdentity::new(cert.clone().into(), key.clone().into());
+    let identity = options.cert_file.as_ref().zip(options.key_file.as_ref()).map(identity);
+    Ok(ssl.with_client_identity(identity))
+}

@@ -1,0 +1,44 @@
+//! What an error of PostgreSQL means to the rows that it is for.
+//!
+//! SQLSTATE's class tells (Appendix A of the manual): 22 data exception, 23 integrity constraint and 54 limit of the
+//! program are about the rows. All else is tried again until someone has mended it: nothing is lost meanwhile.
+
+use tokio_postgres::{
+    Error,
+    error::{DbError, SqlState},
+};
+
+use crate::database::Fault;
+
+/// Enough for a message; a value that it repeats may be long.
+const MAX_SHOWN: usize = 300;
+
+pub(super) fn fault(error: &Error) -> Fault {
+    let reason = describe(error);
+    match error.as_db_error() {
+        Some(error) if is_about_rows(error) => Fault::Events(reason),
+        _ => Fault::Destination(reason),
+    }
+}
+
+/// What went wrong, with what is behind it.
+pub(super) fn describe(error: &Error) -> String {
+    let text = match error.as_db_error() {
+        Some(error) => {
+            let where_ = error.column().or(error.constraint()).map(|name| format!(" ({name})"));
+            format!("{} {}{}", error.code().code(), error.message(), where_.unwrap_or_default())
+        }
+        None => {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        }
+    };
+    text.chars().take(MAX_SHOWN).collect()
+}
+
+fn is_about_rows(error: &DbError) -> bool {
+    // A partition that is missing is a check without a name.
+    let no_partition = *error.code() == SqlState::CHECK_VIOLATION && error.constraint().is_none();
+    let class = error.code().code().get(..2).unwrap_or_default();
+    matches!(class, "22" | "23" | "54") && !no_partition
+}
