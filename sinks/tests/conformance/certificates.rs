@@ -54,6 +54,17 @@ impl Certificates {
         self.dir.path().join(format!("{name}.key"))
     }
 
+    /// Copies what a server needs to a folder, as `server.crt`, `server.key` and `ca.crt`.
+    pub fn copy_to(&self, dir: &Path) {
+        for (from, to) in [
+            (self.certificate("server"), "server.crt"),
+            (self.key("server"), "server.key"),
+            (self.certificate("ca"), "ca.crt"),
+        ] {
+            std::fs::copy(from, dir.join(to)).unwrap();
+        }
+    }
+
     /// What a client needs that trusts this authority and is trusted by it.
     pub fn client(&self) -> Tls {
         Tls {

@@ -9,6 +9,7 @@
 //! | `relay.rs` | the network between a sink and its server, which can be cut, slowed, or lose answers |
 //! | `certificates.rs` | what TLS needs, made by openssl |
 //! | `nginx.rs` `opensearch.rs` `rsyslog.rs` | real servers |
+//! | `database.rs` `postgres.rs` `mariadb.rs` `sqlite.rs` | databases: what holds of each, and real ones |
 //! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
 //!
 //! A server that is not there makes its trials `ignored` under their names. OpenSearch is looked for at
@@ -26,12 +27,16 @@
 mod support;
 
 mod certificates;
+mod database;
+mod mariadb;
 mod nginx;
 mod opensearch;
+mod postgres;
 mod relay;
 mod rsyslog;
 mod scenarios;
 mod splunk_stub;
+mod sqlite;
 mod trial;
 
 use std::{env, path::PathBuf};
@@ -45,6 +50,9 @@ fn main() {
     trials.extend(nginx::trials());
     trials.extend(opensearch::trials());
     trials.extend(rsyslog::trials());
+    trials.extend(postgres::trials());
+    trials.extend(mariadb::trials());
+    trials.extend(sqlite::trials());
     trials.extend(splunk_stub::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

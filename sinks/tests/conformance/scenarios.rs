@@ -13,6 +13,10 @@ use crate::{
 pub trait Destination {
     fn options(&self) -> SinkOptions;
     fn relay(&self) -> &Relay;
+    /// What the way to it is like from now on.
+    fn weather(&self, weather: Weather) {
+        self.relay().set(weather);
+    }
     /// What has arrived, in the order in which it did.
     fn received(&mut self) -> Vec<Got>;
     /// Whether that order is known.
@@ -81,16 +85,16 @@ fn down_at_the_start(destination: &mut dyn Destination) {
     end(run, destination);
 }
 
-fn down_in_the_middle(destination: &mut dyn Destination) {
+pub fn down_in_the_middle(destination: &mut dyn Destination) {
     let mut run = Run::new(destination.options());
     run.start();
     run.send(60);
     crate::trial::wait_for("a delivery", || run.delivered() > 0);
     for _ in 0..2 {
-        destination.relay().set(Weather::Down);
+        destination.weather(Weather::Down);
         run.send(60);
         run.wait_for_failures(3);
-        destination.relay().set(Weather::Fair);
+        destination.weather(Weather::Fair);
         run.send(60);
     }
     end(run, destination);
@@ -110,7 +114,7 @@ fn killed(destination: &mut dyn Destination) {
 
 fn slow(destination: &mut dyn Destination) {
     let mut run = Run::new(destination.options());
-    destination.relay().set(Weather::Slow);
+    destination.weather(Weather::Slow);
     run.start();
     for _ in 0..5 {
         run.send(20);
@@ -123,10 +127,10 @@ fn deaf(destination: &mut dyn Destination) {
     run.start();
     run.send(40);
     crate::trial::wait_for("a delivery", || run.delivered() == 40);
-    destination.relay().set(Weather::Deaf);
+    destination.weather(Weather::Deaf);
     run.send(60);
     run.wait_for_failures(2);
-    destination.relay().set(Weather::Fair);
+    destination.weather(Weather::Fair);
     end(run, destination);
 }
 
@@ -176,10 +180,10 @@ fn restarts(destination: &mut dyn Destination) {
         if round == 2 {
             run.send_poison(poison);
         }
-        destination.relay().set(if round % 2 == 0 { Weather::Fair } else { Weather::Down });
+        destination.weather(if round % 2 == 0 { Weather::Fair } else { Weather::Down });
         run.send(10);
         run.restart();
     }
-    destination.relay().set(Weather::Fair);
+    destination.weather(Weather::Fair);
     end(run, destination);
 }

@@ -20,7 +20,7 @@ const SESSIONS: u64 = 5;
 /// Of events that are not as they should be.
 const SHOWN: usize = 10;
 /// 2026-11-22 23:59:58, so that events are of two days.
-const START: i64 = 1_795_391_998_000_000;
+pub const START: i64 = 1_795_391_998_000_000;
 
 /// An event at its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,10 @@ pub enum Poison {
     Large(usize),
     /// A text where an object belongs.
     WrongType,
+    /// A NUL within the SQL.
+    Nul,
+    /// A day that is none.
+    NoDate,
 }
 
 /// A journal, its sink, and the events that went in.
@@ -145,21 +149,24 @@ impl Run {
         self.sent += 1;
         let at = START + i64::try_from(n).unwrap() * 10_000;
         let timestamp = time::rfc3339(at);
-        let date = timestamp[..10].to_owned();
+        let date =
+            if let Some(Poison::NoDate) = poison { "none".to_owned() } else { timestamp[..10].to_owned() };
         let padding = if let Some(Poison::Large(size)) = poison { size } else { characters };
+        let nul = if let Some(Poison::Nul) = poison { "\0" } else { "" };
         let id = Uuid::from_u128(1_000_000 + u128::from(n));
         if poison.is_some() {
             self.poison.insert(id.to_string());
         }
         let meta = Meta {
             app_name: "shop".into(),
+            time: timestamp[11..19].to_owned(),
             timestamp,
             timestamp_unix: at / 1_000_000,
             date,
             ..Meta::default()
         };
         let sql = Sql {
-            raw: Some(format!("SELECT '{}'", incompressible(padding))),
+            raw: Some(format!("SELECT '{}{nul}'", incompressible(padding))),
             outcome: Some(Outcome::Ok),
             success: Some(true),
             parameters: Some(vec![Value::from(n), Value::from("é\n"), Value::Null]),

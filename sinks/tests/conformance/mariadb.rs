@@ -1,0 +1,225 @@
+//! MariaDB.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use libtest_mimic::Trial;
+use panoptes_config::{Database, DatabaseUrl, Tls};
+use panoptes_event::table::{Engine, Schema};
+
+use crate::{
+    certificates::Certificates,
+    database::{self, PASSWORD, Server, Table},
+    free_port, named, program,
+    scenarios::{self, Refusal},
+    trial::{Poison, wait_for},
+};
+
+pub struct Mariadb {
+    dir: PathBuf,
+    port: u16,
+    process: Option<Child>,
+    /// Stops the server and removes its files when this process is gone.
+    _watchdog: Child,
+}
+
+fn server() -> MutexGuard<'static, Mariadb> {
+    static SERVER: OnceLock<Mutex<Mariadb>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Mutex::new(Mariadb::new()));
+    let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
+    // A trial that failed may have left it down.
+    server.start();
+    server
+}
+
+fn table(name: &str) -> Table<Mariadb> {
+    Table::new(server(), &format!("t_{}", name.replace([' ', ',', '-'], "_")))
+}
+
+pub fn trials() -> Vec<Trial> {
+    let there = program("mariadbd").is_some() && program("mariadb").is_some() && Certificates::can_be_had();
+    let trial = |name: &'static str, run: fn()| named(format!("database MariaDB: {name}"), there, run);
+    let mut trials: Vec<Trial> = scenarios::ALL
+        .into_iter()
+        .map(|(name, scenario)| {
+            named(format!("database MariaDB: {name}"), there, move || scenario(&mut table(name)))
+        })
+        .collect();
+    trials.extend([
+        trial("verdicts", || database::verdicts(&table("verdicts"))),
+        trial("an older table", || database::older_table(table("older"), OLDER)),
+        trial("complaints, then repeats", || database::complaints(table("complaints"), "Access denied")),
+        trial("over TLS", over_tls),
+        trial("a login that may only insert", insert_only),
+        trial("rows that are too long for an older table", too_long),
+    ]);
+    trials
+}
+
+/// Before there were ids: types and rules as people have them.
+const OLDER: &str = "CREATE TABLE t_older (id BIGINT AUTO_INCREMENT PRIMARY KEY, app_name VARCHAR(255) NOT NULL,
+    environment VARCHAR(50) NOT NULL, `timestamp` TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, timestamp_unix BIGINT NOT NULL,
+    `date` DATE NOT NULL, `time` TIME NOT NULL, duration_ms DECIMAL(10, 2), db_engine VARCHAR(50) NOT NULL,
+    operation_type VARCHAR(50) NOT NULL, tables_involved JSON, sql_raw TEXT NOT NULL, sql_parameters JSON, row_count INT,
+    success BOOLEAN NOT NULL DEFAULT TRUE, actor_roles JSON, created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)
+    DEFAULT CHARSET=utf8mb4";
+
+fn over_tls() {
+    let mut table = table("tls");
+    table.options.url.tls = true;
+    table.options.tls = Tls { ca_file: Some(table.server.dir.join("ca.crt")), ..Tls::default() };
+    let mut run = table.run();
+    run.start();
+    run.send(50);
+    wait_for("a delivery", || run.delivered() == 50);
+    run.finish();
+    let told = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'panoptes'";
+    wait_for("the sink's connection to end", || table.server.sql(told) == "0\n");
+    table.server.sql("ALTER USER panoptes REQUIRE SSL");
+    let mut run = table.run();
+    run.start();
+    run.send(60);
+    run.finish();
+    table.server.sql("ALTER USER panoptes REQUIRE NONE");
+    run.check(&scenarios::Destination::received(&mut table), true);
+}
+
+fn insert_only() {
+    let mut table = table("insert_only");
+    let schema = Schema { engine: Engine::Mysql, table: "t_insert_only", monthly: false };
+    table.server.sql(&schema.script());
+    table.server.sql(&format!("CREATE USER inserter IDENTIFIED BY '{PASSWORD}'; GRANT INSERT, SELECT ON trail.t_insert_only TO inserter"));
+    table.options =
+        Database { username: Some("inserter".into()), auto_create_table: false, ..table.options.clone() };
+    database::repeats(table);
+}
+
+/// What a column cannot take is a dead letter; the rest goes on.
+fn too_long() {
+    let mut table = table("short");
+    table.server.sql("CREATE TABLE t_short (id BIGINT AUTO_INCREMENT PRIMARY KEY, event_id CHAR(36) UNIQUE, sql_raw VARCHAR(50), event LONGTEXT)");
+    table.server.grant("t_short");
+    table.options.auto_create_table = false;
+    let mut run = table.run();
+    run.send(30);
+    run.send_poison(Poison::Large(60));
+    run.send(30);
+    run.start();
+    run.finish();
+    run.check(&scenarios::Destination::received(&mut table), true);
+}
+
+impl Mariadb {
+    fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("panoptes-mariadb-").tempdir().unwrap().keep();
+        let data = format!("--datadir={}", dir.join("data").display());
+        let options =
+            ["--no-defaults", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"];
+        run(Command::new(program("mariadb-install-db").unwrap()).args(options).arg(&data));
+        Certificates::new().copy_to(&dir);
+        let shown = dir.display();
+        // Reads until the pipe ends, which it does with this process, however that ends.
+        let clean = format!("cat >/dev/null; kill -9 $(cat {shown}/pid); sleep 0.5; rm -rf {shown}");
+        let watchdog = Command::new("sh")
+            .args(["-c", &clean])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Self { dir, port: free_port(), process: None, _watchdog: watchdog };
+        server.start();
+        server.root("CREATE DATABASE trail", "");
+        server.sql(&format!(
+            "CREATE USER panoptes IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON trail.* TO panoptes"
+        ));
+        server
+    }
+
+    fn root(&self, text: &str, database: &str) -> String {
+        let socket = format!("--socket={}/socket", self.dir.display());
+        let mut command = Command::new("mariadb");
+        command.args([
+            "--no-defaults",
+            "-NBr",
+            "-uroot",
+            "--default-character-set=utf8mb4",
+            &socket,
+            "-e",
+            text,
+            database,
+        ]);
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{text}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().replace('\t', "|")
+    }
+}
+
+impl Server for Mariadb {
+    const ENGINE: Engine = Engine::Mysql;
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn url(&self, port: u16) -> DatabaseUrl {
+        DatabaseUrl::try_from(format!("mariadb://127.0.0.1:{port}/trail?sslmode=disable").as_str()).unwrap()
+    }
+
+    fn sql(&self, text: &str) -> String {
+        self.root(text, "trail")
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    fn start(&mut self) {
+        if self.process.is_some() {
+            return;
+        }
+        let shown = self.dir.display();
+        let options = format!(
+            "--no-defaults --user=root --datadir={shown}/data --socket={shown}/socket --pid-file={shown}/pid --port={} --bind-address=127.0.0.1
+             --innodb-buffer-pool-size=32M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=1 --skip-name-resolve
+             --ssl-cert={shown}/server.crt --ssl-key={shown}/server.key",
+            self.port
+        );
+        let mut command = Command::new(program("mariadbd").unwrap());
+        self.process = Some(command.args(options.split_whitespace()).stderr(Stdio::null()).spawn().unwrap());
+        let socket = format!("--socket={shown}/socket");
+        let ready =
+            || Command::new("mariadb").args(["--no-defaults", "-uroot", &socket, "-e", "SELECT 1"]).output();
+        wait_for("MariaDB", || ready().unwrap().status.success());
+    }
+
+    fn grant(&self, table: &str) {
+        self.sql(&format!("GRANT ALL ON trail.{table} TO panoptes"));
+    }
+
+    fn refuse(&self, table: &str, refusal: Refusal) {
+        self.sql("DROP TRIGGER IF EXISTS refuse");
+        let when = match refusal {
+            Refusal::None => return,
+            Refusal::Some => "RAND() < 0.03",
+            Refusal::All => "TRUE",
+        };
+        self.sql(&format!(
+            "DELIMITER //\nCREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW IF {when} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no room'; END IF//"
+        ));
+    }
+
+    fn poison(&self) -> Poison {
+        Poison::NoDate
+    }
+}
+
+fn run(command: &mut Command) {
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+}

@@ -1,0 +1,126 @@
+//! SQLite: a file. It is down while another program holds it.
+
+use libtest_mimic::Trial;
+use panoptes_config::{Database, DatabaseUrl};
+use panoptes_event::table::Engine;
+use rusqlite::{Connection, types::ValueRef};
+
+use crate::{
+    database::{self, Server, Table},
+    named,
+    scenarios::{self, Refusal},
+    trial::Poison,
+};
+
+pub struct Sqlite {
+    dir: tempfile::TempDir,
+    /// Another program that has it for itself.
+    holder: Option<Connection>,
+}
+
+/// Of a file of its own.
+fn table(name: &str) -> Table<Sqlite> {
+    let file = Sqlite { dir: tempfile::tempdir().unwrap(), holder: None };
+    let mut table = Table::new(Box::new(file), &format!("t_{name}"));
+    table.options = Database { username: None, password: None, ..table.options.clone() };
+    // Longer than a failure takes to show, shorter than a trial's patience.
+    table.options.timeout = std::time::Duration::from_millis(100);
+    table
+}
+
+pub fn trials() -> Vec<Trial> {
+    let trial = |name: &str, run: fn()| named(format!("database SQLite: {name}"), true, run);
+    // There is no network to it.
+    let of_network = |name: &str| ["down in the middle", "slow", "deaf"].contains(&name);
+    let mut trials: Vec<Trial> = scenarios::ALL
+        .into_iter()
+        .filter(|(name, _)| !of_network(name))
+        .map(|(name, scenario)| {
+            named(format!("database SQLite: {name}"), true, move || scenario(&mut table("trail")))
+        })
+        .collect();
+    trials.extend([
+        trial("verdicts", || database::verdicts(&table("verdicts"))),
+        trial("an older table", || database::older_table(table("older"), OLDER)),
+        trial("repeats", || database::repeats(table("repeats"))),
+    ]);
+    trials
+}
+
+/// Before there were ids: types and rules as people have them.
+const OLDER: &str = "CREATE TABLE t_older (id INTEGER PRIMARY KEY AUTOINCREMENT, app_name TEXT NOT NULL,
+    environment TEXT NOT NULL, timestamp TEXT NOT NULL, timestamp_unix INTEGER NOT NULL, date TEXT NOT NULL, time TEXT NOT NULL,
+    duration_ms REAL, db_engine TEXT NOT NULL, operation_type TEXT NOT NULL, tables_involved TEXT, sql_raw TEXT NOT NULL,
+    sql_parameters TEXT, row_count INTEGER, success INTEGER NOT NULL DEFAULT 1, actor_roles TEXT,
+    created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+
+impl Sqlite {
+    fn open(&self) -> Connection {
+        let connection = Connection::open(self.dir.path().join("trail.db")).unwrap();
+        connection.busy_timeout(crate::support::PATIENCE).unwrap();
+        connection
+    }
+}
+
+impl Server for Sqlite {
+    const ENGINE: Engine = Engine::Sqlite;
+
+    fn port(&self) -> u16 {
+        0
+    }
+
+    fn url(&self, _port: u16) -> DatabaseUrl {
+        DatabaseUrl::try_from(format!("sqlite://{}/trail.db", self.dir.path().display()).as_str()).unwrap()
+    }
+
+    fn sql(&self, text: &str) -> String {
+        let connection = self.open();
+        if !text.starts_with("SELECT") {
+            connection.execute_batch(text).unwrap();
+            return String::new();
+        }
+        let mut statement = connection.prepare(text).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        let mut lines = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            let values = (0..columns).map(|n| match row.get_ref(n).unwrap() {
+                ValueRef::Null => String::new(),
+                ValueRef::Integer(number) => number.to_string(),
+                ValueRef::Real(number) => number.to_string(),
+                ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8(text.to_vec()).unwrap(),
+            });
+            lines += &(values.collect::<Vec<_>>().join("|") + "\n");
+        }
+        lines
+    }
+
+    fn kill(&mut self) {
+        let holder = self.open();
+        holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        self.holder = Some(holder);
+    }
+
+    fn start(&mut self) {
+        self.holder = None;
+    }
+
+    fn grant(&self, _table: &str) {}
+
+    fn refuse(&self, table: &str, refusal: Refusal) {
+        self.sql("DROP TRIGGER IF EXISTS refuse");
+        let when = match refusal {
+            Refusal::None => return,
+            Refusal::Some => "random() % 33 = 0",
+            Refusal::All => "1",
+        };
+        // A rule of the table would be about the row.
+        self.sql(&format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {when} BEGIN INSERT INTO nowhere VALUES (1); END"
+        ));
+    }
+
+    fn poison(&self) -> Poison {
+        Poison::WrongType
+    }
+}
