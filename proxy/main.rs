@@ -46,6 +46,8 @@ enum Command {
     Verify(command::verify::Verify),
     /// Show the journal's state, export a range of it, or replay one to a sink.
     Journal(command::journal::Journal),
+    /// Print the DDL of the table that a database sink writes to.
+    Schema(command::schema::Schema),
 }
 
 /// SQL, and whose rules it follows.
@@ -134,6 +136,7 @@ fn main() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Verify(verify) => verify.run(),
         Command::Journal(journal) => journal.run(),
+        Command::Schema(schema) => schema.run(),
     }
 }
 
