@@ -44,8 +44,9 @@ pub use self::{
     operate::{Admin, Log, LogFormat},
     sink::{
         Auth, Batch, Compression, Console, ConsoleFormat, Database, DatabaseEngine, DatabaseUrl,
-        Elasticsearch, Facility, File, Filter, Format, Framing, Http, HttpBody, Install, Partitions, Retry,
-        Rotate, Secret, Sink, SinkOptions, Splunk, Syslog, Tls, Transport,
+        Elasticsearch, Facility, File, Filter, Format, Framing, Http, HttpBody, Install, Kafka,
+        KafkaCompression, Partitions, Retry, Rotate, Secret, SecurityProtocol, Sink, SinkOptions, Splunk,
+        Syslog, Tls, Transport,
     },
     size::{ByteSize, SizeError},
     value::Url,
@@ -180,6 +181,11 @@ mod tests {
                 listeners: vec!["127.0.0.1:6432".parse().unwrap()],
                 ..Database::default()
             }),
+            SinkOptions::Kafka(Kafka {
+                brokers: vec!["kafka-1.internal:9092".into()],
+                topic: "db-audit".into(),
+                ..Kafka::default()
+            }),
         ];
         for (kind, options) in SinkOptions::KINDS.into_iter().skip(1).zip(required) {
             let defaults = Sink { options, ..Sink::default() };
@@ -195,7 +201,7 @@ mod tests {
         paths(&layers::parse_toml(&text).unwrap(), "", &mut named);
 
         let mut known: BTreeSet<String> = BTreeSet::from(["sinks.console.kind".to_owned()]);
-        let parts: [(&str, &[&str]); 19] = [
+        let parts: [(&str, &[&str]); 21] = [
             ("listen.", remedy::options::<Listen>()),
             ("sinks.console.", remedy::options::<Console>()),
             ("sinks.console.filter.", remedy::options::<Filter>()),
@@ -215,6 +221,8 @@ mod tests {
             ("sinks.syslog.", remedy::options::<Syslog>()),
             ("sinks.database.", remedy::options::<Database>()),
             ("sinks.database.tls.", remedy::options::<Tls>()),
+            ("sinks.kafka.", remedy::options::<Kafka>()),
+            ("sinks.kafka.tls.", remedy::options::<Tls>()),
         ];
         let tables = remedy::tables();
         let tables = tables.iter().map(|(table, options)| match *table {
@@ -226,7 +234,8 @@ mod tests {
             known.extend(options.iter().map(|option| format!("{table}{option}")));
         }
         known.extend(remedy::options::<Tls>().iter().map(|option| format!("sinks.syslog.tls.{option}")));
-        // A table is there by its options; that of headers has whatever names its user gives them.
+        // A table is there by its options; those of headers and properties have whatever names their
+        // user gives them.
         let tables: Vec<String> = known
             .iter()
             .filter(|name| known.iter().any(|k| k.starts_with(&format!("{name}."))))
@@ -235,6 +244,7 @@ mod tests {
         assert!(tables.len() > 10, "{tables:?}");
         known.retain(|name| !tables.contains(name));
         assert!(known.remove("sinks.http.headers") && named.remove("sinks.http.headers.X-Team"));
+        assert!(known.remove("sinks.kafka.properties") && named.remove("sinks.kafka.properties.linger.ms"));
         assert_eq!(named, known);
     }
 }

@@ -121,6 +121,7 @@ impl Reader {
             "elasticsearch" => self.read(key, own, common).map(SinkOptions::Elasticsearch),
             "syslog" => self.read(key, own, common).map(SinkOptions::Syslog),
             "database" => self.read(key, own, common).map(SinkOptions::Database),
+            "kafka" => self.read(key, own, common).map(SinkOptions::Kafka),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! The sinks: where events are delivered, which of them, how many at a time, and how failures are retried.
 //!
-//! A kind's own options: `file.rs`, `http.rs` (Splunk's too), `elasticsearch.rs`, `syslog.rs`, `database.rs`; `filter.rs`: which
-//! events a sink gets; `secret.rs`: secrets, and how a sink proves who it is.
+//! A kind's own options: `file.rs`, `http.rs` (Splunk's too), `elasticsearch.rs`, `syslog.rs`, `database.rs`, `kafka.rs`;
+//! `filter.rs`: which events a sink gets; `secret.rs`: secrets, and how a sink proves who it is.
 
 mod check;
 mod database;
@@ -9,6 +9,7 @@ mod elasticsearch;
 mod file;
 mod filter;
 mod http;
+mod kafka;
 mod secret;
 mod syslog;
 
@@ -23,6 +24,7 @@ pub use self::{
     file::{File, Rotate},
     filter::Filter,
     http::{Compression, Http, HttpBody, Splunk},
+    kafka::{Kafka, KafkaCompression, SecurityProtocol},
     secret::{Auth, Secret, Tls},
     syslog::{Facility, Framing, Syslog, Transport},
 };
@@ -65,17 +67,20 @@ pub enum SinkOptions {
     Syslog(Syslog),
     /// A table.
     Database(Database),
+    /// A topic of Kafka.
+    Kafka(Kafka),
 }
 
 impl SinkOptions {
     /// The kinds that exist.
-    pub const KINDS: [&str; 7] = ["console", "file", "http", "splunk", "elasticsearch", "syslog", "database"];
+    pub const KINDS: [&str; 8] =
+        ["console", "file", "http", "splunk", "elasticsearch", "syslog", "database", "kafka"];
 
     /// Deliveries under way at once.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         match self {
-            Self::Console(_) | Self::File(_) | Self::Syslog(_) => 1,
+            Self::Console(_) | Self::File(_) | Self::Syslog(_) | Self::Kafka(_) => 1,
             Self::Http(http) => http.concurrency,
             Self::Splunk(splunk) => splunk.concurrency,
             Self::Elasticsearch(elasticsearch) => elasticsearch.concurrency,

@@ -10,8 +10,8 @@
 //!   `dead_letters`: what a destination will never take.
 //! * `format`: how an event is told: native, ECS, OCSF, CloudEvents.
 //! * `sinks`: [`Sinks`], all of them: the place where a new kind is registered.
-//! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`, `database`: a sink each; `tls`:
-//!   for all that connect.
+//! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`, `database`, `kafka`: a sink each;
+//!   `tls`: for all that connect.
 //!
 //! A program opens the journal with the names of its sinks, starts [`Sinks`], and appends. It ends with
 //! [`Journal::close`], then [`Sinks::finish`].
@@ -27,6 +27,8 @@ mod file;
 mod filter;
 mod format;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lane;
 mod pretty;
 mod sink;

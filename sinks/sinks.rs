@@ -11,9 +11,11 @@ use std::{
 use panoptes_config::{self as config, DatabaseEngine, SinkOptions};
 use tokio::{runtime, sync::watch};
 
+#[cfg(feature = "kafka")]
+use crate::kafka::Kafka;
 use crate::{
     console::Console,
-    database::{self, Database},
+    database::{Database, Mysql, Postgres, Sqlite},
     dead_letters::DeadLetters,
     driver::Driver,
     elasticsearch::Elasticsearch,
@@ -85,20 +87,35 @@ impl Sinks {
                     sinks.start_one(name, sink, journal, || Elasticsearch::new(options))
                 }
                 SinkOptions::Syslog(options) => sinks.start_one(name, sink, journal, || Syslog::new(options)),
-                SinkOptions::Database(options) => {
-                    match options.url.engine {
-                        DatabaseEngine::Postgres => sinks
-                            .start_one(name, sink, journal, || Database::<database::Postgres>::new(options)),
-                        DatabaseEngine::Mysql => {
-                            sinks.start_one(name, sink, journal, || Database::<database::Mysql>::new(options))
-                        }
-                        DatabaseEngine::Sqlite => sinks
-                            .start_one(name, sink, journal, || Database::<database::Sqlite>::new(options)),
-                    }
-                }
+                SinkOptions::Database(options) => sinks.start_database(name, sink, journal, options),
+                #[cfg(feature = "kafka")]
+                SinkOptions::Kafka(options) => sinks.start_one(name, sink, journal, || Kafka::new(options)),
+                #[cfg(not(feature = "kafka"))]
+                SinkOptions::Kafka(_) => Err(StartError::Option {
+                    option: format!("sinks.{name}.kind"),
+                    what: "is kafka, which this build is without; build it with --features kafka".to_owned(),
+                }),
             }?;
         }
         Ok(sinks)
+    }
+
+    fn start_database(
+        &mut self,
+        name: &str,
+        sink: &config::Sink,
+        journal: &Journal,
+        options: &config::Database,
+    ) -> Result<(), StartError> {
+        match options.url.engine {
+            DatabaseEngine::Postgres => {
+                self.start_one(name, sink, journal, || Database::<Postgres>::new(options))
+            }
+            DatabaseEngine::Mysql => self.start_one(name, sink, journal, || Database::<Mysql>::new(options)),
+            DatabaseEngine::Sqlite => {
+                self.start_one(name, sink, journal, || Database::<Sqlite>::new(options))
+            }
+        }
     }
 
     fn start_one<S: Sink>(

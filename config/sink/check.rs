@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
-    Auth, Compression, Database, DatabaseEngine, Elasticsearch, File, Filter, Http, Partitions, Retry,
+    Auth, Compression, Database, DatabaseEngine, Elasticsearch, File, Filter, Http, Kafka, Partitions, Retry,
     Secret, Sink, SinkOptions, Splunk, Syslog, Tls, Transport,
 };
 use crate::{
@@ -24,6 +24,20 @@ const MIN_ROTATION: Duration = Duration::from_secs(60);
 const MIN_FILE: ByteSize = ByteSize::kib(64);
 /// The longest name of a table: those of its indices are longer, and have 63 bytes.
 const MAX_TABLE: usize = 40;
+/// Kafka's limit.
+const MAX_TOPIC: usize = 249;
+const MIN_MESSAGE: ByteSize = ByteSize::kib(4);
+/// Properties of librdkafka that are ours.
+const OF_KAFKA: [&str; 8] = [
+    "enable.idempotence",
+    "acks",
+    "request.required.acks",
+    "message.timeout.ms",
+    "delivery.timeout.ms",
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "message.max.bytes",
+];
 /// What an index's name cannot hold.
 const NOT_IN_INDEX: &str = "\\/*?\"<>| ,#:";
 
@@ -49,6 +63,7 @@ pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
             SinkOptions::Elasticsearch(elasticsearch) => check_elasticsearch(&key, elasticsearch, reader),
             SinkOptions::Syslog(syslog) => check_syslog(&key, syslog, reader),
             SinkOptions::Database(database) => check_database(&key, database, reader),
+            SinkOptions::Kafka(kafka) => check_kafka(&key, kafka, reader),
         }
     }
 }
@@ -266,6 +281,41 @@ fn check_login(key: &Key, database: &Database, reader: &mut Reader) {
         (_, None) if !database.url.is_missing() => {
             reader.refuse(&key.then("username"), "is missing; give the login that may insert into the table");
         }
+        _ => {}
+    }
+}
+
+fn check_kafka(key: &Key, kafka: &Kafka, reader: &mut Reader) {
+    if kafka.brokers.is_empty() {
+        reader.refuse(&key.then("brokers"), "is missing; write e.g. [\"kafka-1.internal:9092\"]");
+    }
+    let in_topic = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if kafka.topic.is_empty() || kafka.topic.len() > MAX_TOPIC || !kafka.topic.bytes().all(in_topic) {
+        let what =
+            format!("{:?} is no name of a topic; use a-z, 0-9, ., _ and -, e.g. \"db-audit\"", kafka.topic);
+        reader.refuse(&key.then("topic"), what);
+    }
+    if kafka.max_message < MIN_MESSAGE {
+        reader.refuse(
+            &key.then("max_message"),
+            format!("is below {MIN_MESSAGE}, which events have without any text"),
+        );
+    }
+    if let Some(ours) = OF_KAFKA.iter().find(|name| kafka.properties.contains_key(**name)) {
+        let what = "is what keeps events from being lost, or an option of its own; remove it";
+        reader.refuse(&key.then("properties").then(ours), what);
+    }
+    check_tls(&key.then("tls"), &kafka.tls, reader);
+    within_a_day(&key.then("timeout"), kafka.timeout, reader);
+    not_both(key, "password", &kafka.password, &kafka.password_file, reader);
+    let password = kafka.password.is_some() || kafka.password_file.is_some();
+    match (kafka.security_protocol.has_login(), kafka.username.is_some() && password) {
+        (true, false) => reader
+            .refuse(&key.then("username"), "and password are what security_protocol asks for; give both"),
+        (false, _) if kafka.username.is_some() || password => reader.refuse(
+            &key.then("security_protocol"),
+            "has no login, but a username or password is given; write sasl_ssl or sasl_plaintext",
+        ),
         _ => {}
     }
 }

@@ -190,7 +190,7 @@ fn a_wrong_variable_or_flag_is_named() {
 fn every_problem_is_found_at_once() {
     let toml = "colour = 1\nworkers = \"x\"\n[[listen]]\naddress = 1\nupstream = \"oracle://db\"\n\
                 [[listen]]\naddress = \"127.0.0.1:1\"\n[journal]\nmax_size = \"x\"\ndri = 1\n\
-                [sinks.bus]\nkind = \"kafka\"\n[sinks.file]\npath = 1\nretry.max = 3\n[audit]\nthreads = 0\n";
+                [sinks.bus]\nkind = \"pigeon\"\n[sinks.file]\npath = 1\nretry.max = 3\n[audit]\nthreads = 0\n";
     let keys: Vec<_> =
         refused_file(toml).iter().map(|line| line.split(": ").nth(1).unwrap().to_owned()).collect();
     assert_eq!(
@@ -305,20 +305,20 @@ fn an_upstream_that_is_the_proxy_itself_is_refused() {
 fn sinks_must_be_of_a_kind_that_exists() {
     for (options, line) in [
         (
-            "[sinks.bus]\nkind = \"kafka\"",
-            r#"sinks.bus.kind: "kafka" is none of console, file, http, splunk, elasticsearch, syslog, database"#,
+            "[sinks.bus]\nkind = \"pigeon\"",
+            r#"sinks.bus.kind: "pigeon" is none of console, file, http, splunk, elasticsearch, syslog, database, kafka"#,
         ),
         (
             "[sinks.bus]\nkind = \"fiel\"",
-            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog, database; did you mean "file"?"#,
+            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog, database, kafka; did you mean "file"?"#,
         ),
         (
             "[sinks.bus]\nkind = 1",
-            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog, database in quotes",
+            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog, database, kafka in quotes",
         ),
         (
             "[sinks.bus]",
-            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog, database"#,
+            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog, database, kafka"#,
         ),
         ("[sinks]\nconsole = true", "sinks.console: is true; write a table"),
         (
@@ -420,6 +420,35 @@ fn an_audit_database_is_not_behind_ourselves_and_has_what_its_engine_needs() {
         ),
     ] {
         assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.database.{line}"));
+    }
+}
+
+#[test]
+fn kafka_needs_a_topic_a_login_that_is_whole_and_its_promises() {
+    let kafka = "[sinks.kafka]\nbrokers = [\"k:9092\"]\n";
+    for (options, line) in [
+        (
+            format!("{kafka}topic = \"a b\""),
+            "topic: \"a b\" is no name of a topic; use a-z, 0-9, ., _ and -, e.g. \"db-audit\"",
+        ),
+        (
+            "[sinks.kafka]\ntopic = \"a\"".to_owned(),
+            "brokers: is missing; write e.g. [\"kafka-1.internal:9092\"]",
+        ),
+        (
+            format!("{kafka}topic = \"a\"\nsecurity_protocol = \"sasl_plaintext\"\nusername = \"p\""),
+            "username: and password are what security_protocol asks for; give both",
+        ),
+        (
+            format!("{kafka}topic = \"a\"\nusername = \"p\""),
+            "security_protocol: has no login, but a username or password is given; write sasl_ssl or sasl_plaintext",
+        ),
+        (
+            format!("{kafka}topic = \"a\"\nproperties = {{ acks = \"1\" }}"),
+            "properties.acks: is what keeps events from being lost, or an option of its own; remove it",
+        ),
+    ] {
+        assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.kafka.{line}"));
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `certificates.rs` | what TLS needs, made by openssl |
 //! | `nginx.rs` `opensearch.rs` `rsyslog.rs` | real servers |
 //! | `database.rs` `postgres.rs` `mariadb.rs` `sqlite.rs` | databases: what holds of each, and real ones |
+//! | `kafka.rs` | librdkafka's own cluster of brokers, and a real one |
 //! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
 //!
 //! A server that is not there makes its trials `ignored` under their names. OpenSearch is looked for at
@@ -28,6 +29,8 @@ mod support;
 
 mod certificates;
 mod database;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod mariadb;
 mod nginx;
 mod opensearch;
@@ -53,6 +56,8 @@ fn main() {
     trials.extend(postgres::trials());
     trials.extend(mariadb::trials());
     trials.extend(sqlite::trials());
+    #[cfg(feature = "kafka")]
+    trials.extend(kafka::trials());
     trials.extend(splunk_stub::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -13,7 +13,7 @@ use panoptes_event::table::{Engine, Schema};
 use crate::{
     certificates::Certificates,
     database::{self, PASSWORD, Server, Table},
-    free_port, named, program,
+    free_port, named, program, rate,
     scenarios::{self, Refusal},
     trial::{Poison, wait_for},
 };
@@ -48,6 +48,7 @@ pub fn trials() -> Vec<Trial> {
             named(format!("database MariaDB: {name}"), there, move || scenario(&mut table(name)))
         })
         .collect();
+    trials.extend(rate("MariaDB", there, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
         trial("an older table", || database::older_table(table("older"), OLDER)),

@@ -18,7 +18,7 @@ use panoptes_event::{
 use crate::{
     certificates::Certificates,
     database::{self, PASSWORD, Server, Table, event},
-    free_port, named, program,
+    free_port, named, program, rate,
     scenarios::{self, Destination, Refusal},
     trial::{Poison, wait_for},
 };
@@ -56,6 +56,7 @@ pub fn trials() -> Vec<Trial> {
             named(format!("database PostgreSQL: {name}"), there, move || scenario(&mut table(name)))
         })
         .collect();
+    trials.extend(rate("PostgreSQL", there, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
         trial("an older table", || database::older_table(table("older"), OLDER)),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, types::ValueRef};
 
 use crate::{
     database::{self, Server, Table},
-    named,
+    named, rate,
     scenarios::{self, Refusal},
     trial::Poison,
 };
@@ -39,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
             named(format!("database SQLite: {name}"), true, move || scenario(&mut table("trail")))
         })
         .collect();
+    trials.extend(rate("SQLite", true, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
         trial("an older table", || database::older_table(table("older"), OLDER)),

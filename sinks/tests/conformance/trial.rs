@@ -53,6 +53,8 @@ pub enum Poison {
     Nul,
     /// A day that is none.
     NoDate,
+    /// So many characters of what cannot be cut.
+    LargeReason(usize),
 }
 
 /// A journal, its sink, and the events that went in.
@@ -157,8 +159,13 @@ impl Run {
         if poison.is_some() {
             self.poison.insert(id.to_string());
         }
+        let reason = match poison {
+            Some(Poison::LargeReason(size)) => incompressible(size),
+            _ => String::new(),
+        };
         let meta = Meta {
             app_name: "shop".into(),
+            reason,
             time: timestamp[11..19].to_owned(),
             timestamp,
             timestamp_unix: at / 1_000_000,
