@@ -9,7 +9,7 @@
 //! | `relay.rs` | the network between a sink and its server, which can be cut, slowed, or lose answers |
 //! | `certificates.rs` | what TLS needs, made by openssl |
 //! | `nginx.rs` `opensearch.rs` `rsyslog.rs` | real servers |
-//! | `database.rs` `postgres.rs` `mariadb.rs` `sqlite.rs` | databases: what holds of each, and real ones |
+//! | `database.rs` `postgres.rs` `mysql.rs` `sqlite.rs` | databases: what holds of each, and real ones |
 //! | `kafka.rs` | librdkafka's own cluster of brokers, and a real one |
 //! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
 //!
@@ -31,7 +31,7 @@ mod certificates;
 mod database;
 #[cfg(feature = "kafka")]
 mod kafka;
-mod mariadb;
+mod mysql;
 mod nginx;
 mod opensearch;
 mod postgres;
@@ -54,7 +54,7 @@ fn main() {
     trials.extend(opensearch::trials());
     trials.extend(rsyslog::trials());
     trials.extend(postgres::trials());
-    trials.extend(mariadb::trials());
+    trials.extend(mysql::trials());
     trials.extend(sqlite::trials());
     #[cfg(feature = "kafka")]
     trials.extend(kafka::trials());
