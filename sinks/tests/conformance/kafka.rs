@@ -1,6 +1,6 @@
 //! Kafka: librdkafka's own cluster of brokers, in this process; and a real broker, where its jars are.
 //!
-//! The jars of `org.apache.kafka:kafka_2.13` with all it needs are looked for at `PANOPTES_KAFKA_LIB`.
+//! Its jars are looked for at `PANOPTES_KAFKA_LIB`; `scripts/kafka` fetches them.
 
 use std::{
     fs::{self, File},

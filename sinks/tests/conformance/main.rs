@@ -14,7 +14,7 @@
 //! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
 //!
 //! A server that is not there makes its trials `ignored` under their names. OpenSearch is looked for at
-//! `PANOPTES_OPENSEARCH_LIB`, which `scripts/opensearch` fetches.
+//! `PANOPTES_OPENSEARCH_LIB`, which `scripts/opensearch` fetches, and Kafka's broker at `PANOPTES_KAFKA_LIB`, by `scripts/kafka`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
