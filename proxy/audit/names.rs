@@ -140,6 +140,12 @@ impl Names {
         self.bytes = 0;
     }
 
+    /// Forgets those that SQL named; those that the server numbers stay.
+    pub(crate) fn forget_named(&mut self) {
+        self.statements.retain(|name, _| name.first() == Some(&0));
+        self.bytes = self.statements.values().map(|prepared| size(prepared)).sum();
+    }
+
     /// Remembers a portal; `false` if there is no room, and it is forgotten.
     pub(crate) fn bind(&mut self, name: &[u8], portal: Portal) -> bool {
         if name.is_empty() {

@@ -296,7 +296,12 @@ impl Session {
             }
         }
         if let What::Sql(text) = &statement.what {
-            self.prepares_unseen |= text.prepares_unseen();
+            match self.dialect.is_postgres() {
+                true => self.prepares_unseen |= text.prepares_unseen(),
+                // MySQL has no statement that ends this doubt: a name is known again when it is prepared again.
+                false if text.verb() == "CALL" || text.prepares_unseen() => self.names.forget_named(),
+                false => {}
+            }
         }
         statement.hide();
         if let Answer::Failed(Failure { fatal: true, .. }) = answer {

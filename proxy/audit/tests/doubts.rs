@@ -1,5 +1,6 @@
 //! Where the server's answers do not fit what was asked, or a text cannot be read as the server reads it.
 
+use panoptes_config::Protocol as Spoken;
 use panoptes_parser::wire::{Answer, Ask, Observation, Observer};
 
 use super::{NameLimits, Stage, done, failed};
@@ -247,6 +248,26 @@ fn execute_uses_the_tables_of_what_it_runs() {
     stage.query("create table t3 as execute px", done("SELECT 1")).idle();
     let operation = stage.events()[5].operation.as_ref().unwrap();
     assert_eq!((operation.main_table.as_deref(), operation.tables_involved.len()), (Some("t3"), 2));
+}
+
+#[test]
+fn a_call_of_mysql_may_prepare_others_under_any_name() {
+    let mut stage = Stage::of(Spoken::Mysql);
+    let mut executed = |text: &str| {
+        stage.query(text, done("")).query("execute s using 'x'", done("")).idle();
+        let event = stage.last();
+        (event.operation.unwrap().main_table, event.sql.unwrap().redacted)
+    };
+    let known = (Some("t".to_owned()), None);
+    let unknown = (None, Some(vec!["arguments".to_owned()]));
+    let prepare = "prepare s from 'delete from t where a = ?'";
+    assert_eq!(executed(prepare), known);
+    assert_eq!(executed("do sleep(0)"), known);
+    for routine in ["call p()", "begin not atomic deallocate prepare s; end"] {
+        assert_eq!(executed(routine), unknown);
+        assert_eq!(executed("select 1"), unknown);
+        assert_eq!(executed(prepare), known);
+    }
 }
 
 #[test]
