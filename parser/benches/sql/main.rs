@@ -7,9 +7,12 @@
 //! | first sight | all that, the class and the fingerprint |
 //! | sqlparser | its parser alone, for comparison |
 //!
-//! Prints microseconds a statement: the best of many short runs, on one core. `parser/benches/instructions` counts
-//! instructions instead: it calls this with a row, a size and how often.
+//! Prints microseconds a statement for each dialect: the best of many short runs, on one core. `parser/benches/instructions`
+//! counts instructions instead: it calls this with a dialect, a row, a size and how often. `parser/benches/pg_query` measures
+//! what `pg_query`'s fingerprint takes for the same texts.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a bench fails loudly")]
+
+mod text;
 
 use std::{
     collections::HashMap,
@@ -17,16 +20,21 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
     hint::black_box,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use panoptes_parser::sql::{self, Dialect, classify::STACK_BYTES};
-use sqlparser::{dialect::PostgreSqlDialect, parser::Parser};
+use rustix::time::{ClockId, clock_gettime};
+use sqlparser::{
+    dialect::{MySqlDialect, PostgreSqlDialect},
+    parser::Parser,
+};
+use text::{SIZES, text};
 use xxhash_rust::xxh3::xxh3_64;
 
 const ROWS: [&str; 4] = ["repeated", "new literals", "first sight", "sqlparser"];
 const PARTS: [&str; 5] = ["split", "redact", "normalize", "effect", "classify"];
-const SIZES: [(&str, usize); 3] = [("100 B", 100), ("1 KiB", 1 << 10), ("64 KiB", (64 << 10) - 64)];
+const DIALECTS: [(&str, Dialect); 2] = [("postgres", Dialect::POSTGRES), ("mysql", Dialect::MYSQL)];
 /// Runs of each, of which the best counts: others use the machine too.
 const RUNS: usize = 30;
 const RUN: Duration = Duration::from_millis(20);
@@ -34,21 +42,21 @@ const RUN: Duration = Duration::from_millis(20);
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let work = move || match &arguments[..] {
-        [row, size, times] => count(row, size, times.parse().expect("a number")),
-        _ => table(),
+        [dialect, row, size, times] => count(dialect, row, size, times.parse().expect("a number")),
+        _ => DIALECTS.iter().for_each(|(name, dialect)| table(name, *dialect)),
     };
     thread::Builder::new().stack_size(STACK_BYTES).spawn(work).expect("a thread").join().expect("no panic");
 }
 
-fn table() {
-    print!("{:<14}", "µs");
+fn table(name: &str, dialect: Dialect) {
+    print!("{:<14}", format!("{name}, µs"));
     SIZES.iter().for_each(|(name, _)| print!("{name:>12}"));
     println!("{:>14}", "ns/byte");
     for row in ROWS.iter().chain(&PARTS) {
         print!("{row:<14}");
         let mut per_byte = 0.0;
         for (_, bytes) in SIZES {
-            let mut bench = Bench::new(bytes);
+            let mut bench = Bench::new(bytes, dialect);
             let micros = bench.time(row);
             per_byte = micros * 1e3 / bench.bytes() as f64;
             print!("{micros:>12.3}");
@@ -57,14 +65,16 @@ fn table() {
     }
 }
 
-fn count(row: &str, size: &str, times: usize) {
+fn count(dialect: &str, row: &str, size: &str, times: usize) {
+    let dialect = DIALECTS.iter().find(|(name, _)| *name == dialect).expect("a dialect").1;
     let bytes = SIZES.iter().find(|(name, _)| *name == size).expect("a size").1;
-    let mut bench = Bench::new(bytes);
+    let mut bench = Bench::new(bytes, dialect);
     (0..times).for_each(|_| bench.run(row));
 }
 
 /// Texts of one shape with their own literals, and what the audit keeps.
 struct Bench {
+    dialect: Dialect,
     texts: Vec<String>,
     next: usize,
     normalized: String,
@@ -72,16 +82,16 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(bytes: usize) -> Self {
+    fn new(bytes: usize, dialect: Dialect) -> Self {
         let texts: Vec<String> = (0..16).map(|number| text(bytes, number)).collect();
         let mut known = HashMap::default();
         let mut normalized = String::new();
         for text in &texts {
-            sql::normalize(text, Dialect::POSTGRES, &mut normalized);
+            sql::normalize(text, dialect, &mut normalized);
             known.insert(text.as_str().into(), 1);
             known.insert(normalized.as_str().into(), 1);
         }
-        Self { texts, next: 0, normalized, known }
+        Self { dialect, texts, next: 0, normalized, known }
     }
 
     fn bytes(&self) -> usize {
@@ -99,19 +109,20 @@ impl Bench {
     }
 
     fn once(&mut self, row: &str, times: usize) -> Duration {
-        let begin = Instant::now();
+        let begin = now();
         (0..times).for_each(|_| self.run(row));
-        begin.elapsed()
+        now() - begin
     }
 
     fn run(&mut self, row: &str) {
-        let Self { texts, next, normalized, known } = self;
+        let Self { dialect, texts, next, normalized, known } = self;
+        let dialect = *dialect;
         *next = (*next + 1) % texts.len();
         let text = black_box(texts[*next].as_str());
         let mut understand = || {
-            black_box(sql::redact(text, Dialect::POSTGRES));
-            sql::normalize(text, Dialect::POSTGRES, normalized);
-            black_box(sql::effect(text, Dialect::POSTGRES));
+            black_box(sql::redact(text, dialect));
+            sql::normalize(text, dialect, normalized);
+            black_box(sql::effect(text, dialect));
             black_box(known.get(normalized.as_str()));
         };
         match row {
@@ -119,32 +130,31 @@ impl Bench {
             "new literals" => understand(),
             "first sight" => {
                 understand();
-                black_box(sql::classify(text, Dialect::POSTGRES));
+                black_box(sql::classify(text, dialect));
                 black_box(sql::fingerprint(normalized));
             }
-            "sqlparser" => _ = black_box(Parser::parse_sql(&PostgreSqlDialect {}, text)),
-            "split" => _ = black_box(sql::split(text.as_bytes(), Dialect::POSTGRES).count()),
-            "redact" => _ = black_box(sql::redact(text, Dialect::POSTGRES)),
-            "normalize" => sql::normalize(text, Dialect::POSTGRES, black_box(normalized)),
-            "effect" => _ = black_box(sql::effect(text, Dialect::POSTGRES)),
-            "classify" => _ = black_box(sql::classify(text, Dialect::POSTGRES)),
+            "sqlparser" => _ = black_box(parse(text, dialect)),
+            "split" => _ = black_box(sql::split(text.as_bytes(), dialect).count()),
+            "redact" => _ = black_box(sql::redact(text, dialect)),
+            "normalize" => sql::normalize(text, dialect, black_box(normalized)),
+            "effect" => _ = black_box(sql::effect(text, dialect)),
+            "classify" => _ = black_box(sql::classify(text, dialect)),
             _ => panic!("no such row: {row}"),
         }
     }
 }
 
-/// A query as an application sends it, about `bytes` long, with literals of its own.
-fn text(bytes: usize, number: usize) -> String {
-    let number = 1_000 + number;
-    let mut text = format!(
-        "SELECT o.id, o.state, c.name FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.id = {number}"
-    );
-    let mut column = 0;
-    while text.len() + 45 < bytes {
-        column += 1;
-        text += &format!(" AND (o.column_{} <> 'value {number}' OR c.x > {number})", column % 10);
+/// On this thread's own clock: what others do meanwhile does not count.
+fn now() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("nanoseconds"))
+}
+
+fn parse(text: &str, dialect: Dialect) -> impl Sized {
+    match dialect {
+        Dialect::Postgres { .. } => Parser::parse_sql(&PostgreSqlDialect {}, text),
+        Dialect::Mysql { .. } => Parser::parse_sql(&MySqlDialect {}, text),
     }
-    text
 }
 
 #[derive(Default)]
