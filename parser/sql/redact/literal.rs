@@ -22,6 +22,9 @@ pub(super) fn value(literal: &str, dialect: Dialect, escape: char) -> Value<'_> 
     if literal.starts_with('$') {
         return dollar(literal);
     }
+    if let Some(digits) = hex_number(literal) {
+        return Value { text: Cow::Owned(hex(digits)), offset: None };
+    }
     let quote = literal.find(['\'', '"']).unwrap_or(literal.len());
     let (prefix, rest) = literal.split_at_checked(quote).unwrap_or((literal, ""));
     let escapes = Escapes::of(prefix, dialect, escape);
@@ -84,6 +87,12 @@ fn dollar(literal: &str) -> Value<'_> {
     let tag = literal.get(1..).and_then(|rest| rest.find('$')).unwrap_or_default() + 2;
     let body = literal.get(tag..literal.len().saturating_sub(tag)).unwrap_or_default();
     Value { text: Cow::Borrowed(body), offset: Some(tag) }
+}
+
+/// The digits of MySQL's `0x…`, which is a string wherever one can stand, also behind `_utf8mb4`.
+fn hex_number(literal: &str) -> Option<&str> {
+    let word = literal.rsplit(|char: char| char.is_ascii_whitespace()).next()?;
+    word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"))
 }
 
 fn hex(pieces: &str) -> String {
@@ -199,6 +208,8 @@ mod tests {
             (r"'a\%b'", Dialect::MYSQL, r"a\%b"),
             ("_utf8mb4 'a'", Dialect::MYSQL, "a"),
             ("_latin1 X'61'", Dialect::MYSQL, "a"),
+            ("_utf8mb4 0x6162", Dialect::MYSQL, "ab"),
+            ("0x616263", Dialect::MYSQL, "abc"),
             ("'a", Dialect::POSTGRES, "a"),
             ("'", Dialect::POSTGRES, ""),
         ] {

@@ -13,6 +13,8 @@ use super::name;
 
 /// A variable's name is no longer.
 const MAX_NAME: usize = 64;
+/// Hex digits without quotes that are looked into: fewer spell no word about secrets.
+pub(super) const SHORTEST_HEX: usize = 12;
 
 /// May a secret be in `text`?
 pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
@@ -175,7 +177,7 @@ fn addresses_and_escapes(bytes: &[u8]) -> bool {
     })
 }
 
-/// MySQL's `X'…'` may spell anything; and behind a quote IDENTIFIED is about a user, whatever the statement is.
+/// MySQL's `X'…'` and `0x…` may spell anything; and behind a quote IDENTIFIED is about a user, whatever the statement is.
 fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     if dialect.is_postgres() {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
@@ -184,10 +186,11 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
-    !behind.is_empty()
-        && (is_identified(behind)
-            || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
-            || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
+    memchr2_iter(b'x', b'X', bytes).any(|at| is_hex_number(bytes, at))
+        || !behind.is_empty()
+            && (is_identified(behind)
+                || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
+                || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
 }
 
 /// Does the name of a variable that holds a secret begin here?
@@ -202,6 +205,14 @@ fn is_variable(after: &[u8]) -> bool {
 fn is_hex(before: &[u8]) -> bool {
     let [before @ .., b'x' | b'X'] = before else { return false };
     !before.last().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Is the `x` at this place that of a `0x…` with room for a secret?
+fn is_hex_number(bytes: &[u8], at: usize) -> bool {
+    let digits = bytes.get(at + 1..).unwrap_or_default();
+    let long =
+        digits.iter().take(SHORTEST_HEX).filter(|digit| digit.is_ascii_hexdigit()).count() == SHORTEST_HEX;
+    long && at.checked_sub(1).and_then(|zero| bytes.get(zero)) == Some(&b'0')
 }
 
 fn is_identified(bytes: &[u8]) -> bool {

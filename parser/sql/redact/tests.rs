@@ -206,7 +206,7 @@ fn spellings(sql: &str, dialect: Dialect) -> Vec<String> {
     let encoders: &[fn(&str) -> String] = if dialect.is_postgres() {
         &[escaped, unicode, dollars, pieces_below, national]
     } else {
-        &[doubled, backslashes, pieces_beside, national, introduced, hex]
+        &[doubled, backslashes, pieces_beside, national, introduced, hex, bare_hex]
     };
     for encode in encoders {
         let mut out = sql.to_owned();
@@ -272,6 +272,10 @@ fn hex(text: &str) -> String {
     format!("X'{}'", digits(text))
 }
 
+fn bare_hex(text: &str) -> String {
+    format!("0x{}", digits(text))
+}
+
 fn digits(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -287,6 +291,20 @@ fn backslashes(text: &str) -> String {
         other => other.to_string(),
     };
     format!("'{}'", text.chars().map(spelled).collect::<String>())
+}
+
+#[test]
+fn within_more_brackets_than_are_told_apart_nothing_is_certain() {
+    for (depth, call) in
+        [(1_024, "crypt('s3cr3tK3Y','x')"), (5_000, "set_config('a.password','s3cr3tK3Y',true)")]
+    {
+        let text = format!("SELECT {}{call}{}", "(".repeat(depth), ")".repeat(depth));
+        for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
+            let redacted = redact(&text, dialect).unwrap();
+            assert_eq!(redacted.rules, ["uncertain"]);
+            assert!(!redacted.text.contains("s3cr3tK3Y"));
+        }
+    }
 }
 
 proptest! {

@@ -11,8 +11,9 @@ use super::frame::{Frame, Verdict};
 use super::hidden::Hidden;
 use super::name;
 use super::parameter::{SecretParameter, SecretPart};
+use super::scan::SHORTEST_HEX;
 
-/// Brackets open at the same time that are told apart.
+/// Brackets open at the same time that are told apart; within more of them nothing is certain.
 const MAX_FRAMES: usize = 1_024;
 
 /// What the words so far say about the next literal.
@@ -152,6 +153,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::Word => self.word(token),
             Kind::Quoted => self.quoted(token),
             Kind::String => self.literal(token),
+            Kind::Number if self.is_text(token) => self.literal(token),
             Kind::Number => self.number(token),
             Kind::Parameter => self.parameter(token),
             Kind::Operator | Kind::Colon => self.operator(token),
@@ -159,6 +161,13 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::OpenBracket => self.push(Call::Other),
             Kind::Cast | Kind::Dot => {}
         }
+    }
+
+    /// MySQL's `0x…` is a string.
+    fn is_text(&self, token: Token) -> bool {
+        let spelling = self.cursor.spelling(token);
+        let hex = spelling.get(..2).is_some_and(|mark| mark.eq_ignore_ascii_case("0x"));
+        hex && spelling.len() > SHORTEST_HEX && !self.cursor.dialect.is_postgres()
     }
 
     /// A new one begins.
@@ -187,6 +196,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             self.frames.push(Frame::call(call, outer));
         } else {
             self.deeper += 1;
+            self.hidden.uncertain = true;
         }
     }
 

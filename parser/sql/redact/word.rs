@@ -83,7 +83,7 @@ impl<'a> Walk<'a, '_> {
         let kind = |place: usize| self.cursor.peek_at(place).map(|token| token.kind);
         let mut place = usize::from(kind(0) == Some(Kind::Operator));
         place += usize::from(self.cursor.word_at(place).starts_with('_'));
-        kind(place) == Some(Kind::String)
+        matches!(kind(place), Some(Kind::String | Kind::Number))
     }
 
     /// MySQL's `name = '…'` behind the columns.
@@ -130,7 +130,10 @@ impl<'a> Walk<'a, '_> {
             }
             About::Server | About::Other if name::is_secret(name) => Next::Password,
             // Whatever it is that somebody meant to define.
-            About::Definition if is_any(name, &PASSWORDS) && self.cursor.kind() == Some(Kind::String) => {
+            About::Definition
+                if is_any(name, &PASSWORDS)
+                    && matches!(self.cursor.kind(), Some(Kind::String | Kind::Number)) =>
+            {
                 Next::Password
             }
             // An option of a table.
