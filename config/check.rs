@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{ByteSize, Config, Journal, Listen, Upstream, key::Key, load::Reader, sink};
+use crate::{ByteSize, Config, Journal, Listen, Mode, Upstream, key::Key, load::Reader, sink};
 
 /// Names are in every event.
 const MAX_NAME_BYTES: usize = 128;
@@ -22,7 +22,7 @@ const MIN_SEGMENT_SIZE: ByteSize = ByteSize::kib(64);
 /// Checks what was read and folds the names of environments.
 pub(crate) fn check(config: &mut Config, listeners: &[(Key, Listen)], reader: &mut Reader) {
     check_names(config, reader);
-    check_listeners(listeners, config.admin.address, reader);
+    check_listeners(listeners, config.admin.address, config.journal.mode, reader);
     check_journal(&config.journal, reader);
     sink::check(&config.sinks, reader);
     check_amounts(config, reader);
@@ -70,7 +70,12 @@ fn check_names(config: &mut Config, reader: &mut Reader) {
     }
 }
 
-fn check_listeners(listeners: &[(Key, Listen)], admin: Option<SocketAddr>, reader: &mut Reader) {
+fn check_listeners(
+    listeners: &[(Key, Listen)],
+    admin: Option<SocketAddr>,
+    journal: Mode,
+    reader: &mut Reader,
+) {
     if !reader.has_listener() && !reader.lacks_a_source() {
         reader.refuse_all(
             "nothing to listen on: give --listen and --upstream, or a [[listen]] in the configuration",
@@ -86,6 +91,14 @@ fn check_listeners(listeners: &[(Key, Listen)], admin: Option<SocketAddr>, reade
             );
         }
         taken.push((address.to_string(), listen.address));
+        let what = match (journal, listen.mode) {
+            (_, Some(Mode::Memory)) => Some("memory is a mode of the whole journal; set journal.mode"),
+            (Mode::Memory, Some(Mode::Durable)) => Some("durable needs a disk, and journal.mode is memory"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            reader.refuse(&key.then("mode"), what);
+        }
         let Upstream { host, port, .. } = &listen.upstream;
         let own = listeners.iter().find(|(_, own)| leads_to(host, *port, own.address));
         if let Some((own, _)) = own {

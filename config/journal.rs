@@ -39,6 +39,9 @@ pub enum Mode {
     Async,
     /// Its event is on disk. Statements that are under way at once share a sync.
     Durable,
+    /// Nothing, and the journal is in memory, for places without a volume: what a sink has not taken is lost with the
+    /// process. Of the whole journal only.
+    Memory,
 }
 
 /// What happens when the journal is full.

@@ -243,7 +243,9 @@ fn join(handles: Vec<JoinHandle<()>>) {
 fn finish(until: Instant, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
     journal.close()?;
     let behind = sinks.finish(until.saturating_duration_since(Instant::now()).max(LAST_DELIVERIES));
-    if !behind.is_empty() {
+    if !behind.is_empty() && journal.is_in_memory() {
+        warn!(sinks = ?behind, "not everything is delivered, and the journal was in memory: the rest is lost");
+    } else if !behind.is_empty() {
         warn!(sinks = ?behind, "not everything is delivered yet; the journal keeps it for the next start");
     }
     Ok(())

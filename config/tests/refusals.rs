@@ -69,6 +69,7 @@ fn a_wrong_value_names_its_option_and_the_remedy() {
                 .into(),
         ),
         ("[journal]\non_full = \"blok\"", r#"journal.on_full: "blok" is none of block, drop, fail_closed; did you mean "block"?"#.into()),
+        ("[[listen]]\nmode = \"memory\"\naddress = \"127.0.0.1:1\"\nupstream = \"postgres://a\"", "listen[1].mode: memory is a mode of the whole journal; set journal.mode".into()),
         ("[journal]\non_full = 1", "journal.on_full: is the number 1; write a text in quotes".into()),
         ("[log]\nformat = \"xml\"", r#"log.format: "xml" is none of text, json"#.into()),
         ("[log]\nlevel = \" \"", r#"log.level: is empty; write e.g. "info""#.into()),

@@ -13,7 +13,7 @@
 //! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `scan`: reads a journal from outside; [`look`]: its state, and ranges of it; [`verify`]: checks the chain of a
 //!   journal, or of what a sink wrote.
-//! * `directory`: files that stay; `shared`: what the threads share; `stats`: the figures.
+//! * `directory`: files that stay; `memory`: or do not; `shared`: what the threads share; `stats`: the figures.
 //!
 //! On disk: `lock`, `running` (while it is open), `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
 //! person to look at, `….damaged`.
@@ -31,6 +31,7 @@ mod keys;
 mod ledger;
 pub mod look;
 mod loss;
+mod memory;
 mod open;
 mod reader;
 mod record;
@@ -48,7 +49,7 @@ pub mod verify;
 mod writer;
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -83,6 +84,8 @@ pub struct Journal(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     syncing: Mutex<Option<JoinHandle<()>>>,
+    /// Its folder goes with it.
+    in_memory: bool,
 }
 
 /// The numbers that a batch was given; `first` is beyond `last` for an empty one.
@@ -165,6 +168,8 @@ impl Journal {
     /// events it holds; `sinks` are the names of those that follow: a segment is kept until all of them have passed
     /// it. A sink that is new begins with the next event.
     pub fn open(config: &panoptes_config::Journal, origin: Origin, sinks: &[&str]) -> Result<Self, Error> {
+        let in_memory = in_memory(config)?;
+        let config = in_memory.as_ref().unwrap_or(config);
         let shared = Arc::new(open::open(config, origin, sinks)?);
         let syncing = std::thread::Builder::new().name("journal-sync".to_owned()).spawn({
             let shared = Arc::clone(&shared);
@@ -172,7 +177,8 @@ impl Journal {
         });
         let syncing =
             syncing.map_err(|source| Error::io("start the thread that syncs", &config.dir, source))?;
-        Ok(Self(Arc::new(Inner { shared, syncing: Mutex::new(Some(syncing)) })))
+        let in_memory = in_memory.is_some();
+        Ok(Self(Arc::new(Inner { shared, syncing: Mutex::new(Some(syncing)), in_memory })))
     }
 
     /// Numbers the events and writes them, in order. Blocks for the write; and, where there is no room and the policy
@@ -245,6 +251,12 @@ impl Journal {
         self.0.shared.stats()
     }
 
+    /// Whether it is in memory, and ends with the process.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.0.in_memory
+    }
+
     /// The folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -296,7 +308,25 @@ impl Drop for Inner {
         }
         lock(&self.shared.writer).trim();
         self.shared.remove_spares(Spares::all);
+        if self.in_memory
+            && let Err(error) = fs::remove_dir_all(self.shared.directory.path())
+        {
+            tracing::warn!(%error, "the journal in memory could not be removed; the next start does");
+        }
     }
+}
+
+/// Where the journal is to be in memory: the same in a folder there, and no larger than there is room.
+fn in_memory(config: &panoptes_config::Journal) -> Result<Option<panoptes_config::Journal>, Error> {
+    if config.mode != panoptes_config::Mode::Memory {
+        return Ok(None);
+    }
+    let (dir, room) = memory::folder().map_err(|source| {
+        Error::io("keep the journal in memory, as journal.mode says, for", &config.dir, source)
+    })?;
+    let max_size = panoptes_config::ByteSize::new(config.max_size.bytes().min(room));
+    tracing::warn!(dir = %dir.display(), %max_size, "the journal is in memory: what a sink has not taken is lost with this process");
+    Ok(Some(panoptes_config::Journal { dir, max_size, ..config.clone() }))
 }
 
 impl fmt::Debug for Journal {

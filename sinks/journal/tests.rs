@@ -111,6 +111,27 @@ fn who_waits_for_an_event_to_be_durable_is_called_when_it_is_and_not_before() {
 }
 
 #[test]
+fn a_journal_in_memory_delivers_and_leaves_nothing_behind() {
+    let nowhere = tempfile::tempdir().unwrap().path().to_owned();
+    let options = config::Journal { mode: config::Mode::Memory, ..options(&nowhere) };
+    // What a process left that was killed.
+    let left = std::path::Path::new("/dev/shm/panoptes-journal-left-by-a-test");
+    fs::create_dir_all(left).unwrap();
+    fs::write(left.join("lock"), "").unwrap();
+    let journal = open(&options);
+    assert!(journal.is_in_memory() && !left.exists() && !nowhere.exists());
+    let dir = journal.dir().to_owned();
+    let other = open(&options);
+    assert!(other.dir() != dir && dir.exists(), "one that is open is left alone");
+    append(&journal, 9);
+    let mut follower = journal.follow("sink").unwrap();
+    assert_eq!(rest(&mut follower), (1..=9).collect::<Vec<_>>());
+    follower.save();
+    drop((follower, journal, other));
+    assert!(!dir.exists());
+}
+
+#[test]
 fn while_nothing_can_be_synced_the_journal_counts_as_full() {
     let dir = tempfile::tempdir().unwrap();
     let options = config::Journal { on_full: config::OnFull::Drop, ..options(dir.path()) };
