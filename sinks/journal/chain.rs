@@ -24,6 +24,8 @@ use super::{keys::SigningKey, loss::Origin, record};
 pub(crate) const CHECKPOINT_EVENTS: u64 = 1_000;
 /// Time from an event to the checkpoint that covers it, at most.
 pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+/// What every event of this version begins with.
+const BEFORE_KIND: usize = r#"{"id":"01938c5e-7b1a-7f3e-9d53-2c9a4b1f6e21","version":1"#.len();
 /// What the signature stands behind: the bytes before this are what it covers.
 pub(crate) const SIGNATURE: &str = r#","signature":""#;
 /// What stands behind the signature: the ends of `checkpoint` and of the event.
@@ -53,8 +55,10 @@ impl Chain {
     pub(crate) fn new(key: SigningKey, last: Option<&[u8]>) -> Self {
         let head = last.map_or([0; 32], hash);
         // Whatever an earlier run left without a checkpoint is covered by this run's first.
-        let since = last.map(|_| Instant::now());
-        Self { key, boot: Uuid::now_v7(), link: Link { head, uncovered: u64::from(last.is_some()), since } }
+        let uncovered = last.filter(|json| !is_checkpoint(json));
+        let since = uncovered.map(|_| Instant::now());
+        let link = Link { head, uncovered: u64::from(uncovered.is_some()), since };
+        Self { key, boot: Uuid::now_v7(), link }
     }
 
     /// Writes the record of a checkpoint.
@@ -136,6 +140,12 @@ impl Origin {
         meta.plain("reason", reason);
         meta.end();
     }
+}
+
+/// Whether an event, as it is written here, is a checkpoint.
+fn is_checkpoint(json: &[u8]) -> bool {
+    let kind = br#","kind":"checkpoint","seq":"#;
+    json.get(BEFORE_KIND..).is_some_and(|rest| rest.starts_with(kind))
 }
 
 /// The hash of an event's JSON.

@@ -13,6 +13,8 @@ use crate::journal::keys::VerifyingKey;
 
 /// How many records back one may come late, or come again.
 const WINDOW: usize = 1 << 18;
+/// How often it is looked where a record that does not fit might fit: each look is as long as the window.
+const MAX_SEARCHES: usize = 1_000;
 /// Broken links and holes that are told apart; a trail with more is no trail.
 const MAX_BREAKS: usize = 10_000;
 
@@ -128,13 +130,20 @@ impl Links {
         if known.other == Some(prev) {
             // Of two with the same number this one is right; that the other fitted worse is no news.
             self.window.insert(before, Known { hash: prev, other: None, ..known });
-        } else if let Some((&fork, _)) =
-            self.window.range(..before).rev().find(|(_, known)| known.hash == prev)
-        {
+        } else if let Some(fork) = self.fork(before, prev) {
             self.notes.orphaned.push((fork + 1, before));
         } else {
             self.break_at(seq);
         }
+    }
+
+    /// The record further back that one fits to: what stands between was lost from the journal.
+    fn fork(&self, before: u64, prev: Hash) -> Option<u64> {
+        if self.broken.len() + self.notes.orphaned.len() >= MAX_SEARCHES {
+            return None;
+        }
+        let mut back = self.window.range(..before).rev();
+        back.find(|(_, known)| known.hash == prev).map(|(&seq, _)| seq)
     }
 
     fn late(&mut self, item: Item) {

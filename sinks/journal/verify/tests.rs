@@ -209,6 +209,21 @@ fn the_chain_goes_on_over_a_crash_and_into_the_next_run() {
 }
 
 #[test]
+fn a_run_without_events_adds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    for _ in 0..3 {
+        let journal = Journal::open(&options, Origin::default(), &[]).unwrap();
+        if journal.stats().last_seq == 0 {
+            append(&journal, 4);
+        }
+        journal.close().unwrap();
+    }
+    let report = folder(dir.path(), &keys(&options)).unwrap();
+    assert_eq!((report.last, report.checkpoints, report.covered_to), (Some(5), 1, Some(5)), "{report}");
+}
+
+#[test]
 fn a_time_comes_when_even_one_event_is_signed() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
