@@ -54,13 +54,15 @@ pub fn folder(dir: &Path, keys: &[VerifyingKey]) -> io::Result<Report> {
 
 /// Checks the lines of files that belong together, as a file sink leaves them: plain, gzip or zstd; in any order.
 pub fn files(paths: &[PathBuf], keys: &[VerifyingKey]) -> io::Result<Report> {
+    let several = paths.len() > 1;
+    // One alone may be a pipe, to be read once.
+    let first = |path: &PathBuf| if several { lines::first_number(path) } else { Ok(None) };
     let mut paths: Vec<(Option<u64>, &PathBuf)> = paths
         .iter()
-        .map(|path| Ok((lines::first_number(path).map_err(|error| at(path, error))?, path)))
+        .map(|path| Ok((first(path).map_err(|error| at(path, error))?, path)))
         .collect::<io::Result<_>>()?;
     paths.sort_by_key(|(first, _)| *first);
     let mut checker = Checker::new(keys);
-    let several = paths.len() > 1;
     for (_, path) in paths {
         let name = several.then(|| path.display().to_string());
         lines::each(path, |number, line| {
