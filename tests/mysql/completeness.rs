@@ -22,8 +22,15 @@ const TEXT_KEPT: usize = 4_096;
 const SILENT: [&str; 7] = ["Ping", "Quit", "Statistics", "Close stmt", "Reset stmt", "Long Data", "Fetch"];
 
 /// Whose rows the performance schema does not count.
-const UNCOUNTED: [&str; 6] =
-    ["/show_warnings", "/show_create_table", "/call_procedure", "/execute_sql", "/analyze", "/check"];
+const UNCOUNTED: [&str; 7] = [
+    "/show_warnings",
+    "/show_create_table",
+    "/call_procedure",
+    "/execute_sql",
+    "/analyze",
+    "/check",
+    "/Bulk_execute",
+];
 
 /// ER_EMPTY_QUERY: a text without any statement.
 const EMPTY_QUERY: u64 = 1065;
@@ -102,6 +109,7 @@ fn apart(expected: &[&Statement], own: &[&Value]) -> String {
 
 /// Each execution and each query in the server's general log has its event: so many as there are of each text.
 fn general_log(server: &Server, events: &[Value]) -> Vec<String> {
+    let version = server.version;
     let logged = server.sql(
         "select count(*), command_type from mysql.general_log where user_host like '%mixer%' \
          and command_type in ('Execute', 'Init DB') group by command_type order by command_type",
@@ -114,7 +122,9 @@ fn general_log(server: &Server, events: &[Value]) -> Vec<String> {
         let (count, kind) = line.split_once('\t').expect("two columns");
         let told = if kind == "Execute" { executed } else { chosen };
         println!("general log: {count} of {kind}, {told} told");
-        if count.parse() != Ok(told) {
+        // MySQL leaves some executions out of it; the performance schema, by which each is judged, has them all.
+        let logged: usize = count.parse().expect("a number");
+        if logged != told && (version == Version::Maria || logged > told) {
             wrong.push(format!("{kind}: {count} in the general log, {told} events"));
         }
     }

@@ -248,6 +248,9 @@ fn supervise(server: &Command, dir: &Path) -> Child {
         .expect("a shell")
 }
 
+/// Where Debian has it.
+const CONNECTOR_J: &str = "/usr/share/java/mariadb-java-client.jar";
+
 /// A client and its mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
@@ -257,18 +260,21 @@ pub enum Client {
     LibMysql,
     Connector,
     Mysql2,
+    /// MariaDB Connector/J.
+    ConnectorJ,
     /// sysbench's oltp_read_write, with prepared statements or without.
     Sysbench(&'static str),
 }
 
 impl Client {
     /// Every client.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Mariadb,
         Self::PyMysql,
         Self::LibMysql,
         Self::Connector,
         Self::Mysql2,
+        Self::ConnectorJ,
         Self::Sysbench("disable"),
         Self::Sysbench("auto"),
     ];
@@ -281,6 +287,7 @@ impl Client {
             Self::LibMysql => "mysqlclient".to_owned(),
             Self::Connector => "connector_python".to_owned(),
             Self::Mysql2 => "mysql2".to_owned(),
+            Self::ConnectorJ => "connector_j".to_owned(),
             Self::Sysbench(mode) => format!("sysbench_ps_{mode}"),
         }
     }
@@ -298,6 +305,7 @@ impl Client {
             Self::LibMysql => package("MySQLdb"),
             Self::Connector => package("mysql.connector"),
             Self::Mysql2 => program("node").is_some() && cache().join("node/node_modules/mysql2").exists(),
+            Self::ConnectorJ => program("javac").is_some() && Path::new(CONNECTOR_J).exists(),
             Self::Sysbench(_) => program("sysbench").is_some(),
         }
     }
@@ -324,6 +332,12 @@ impl Client {
             Self::Mysql2 => {
                 let mut command = Command::new("node");
                 command.arg("tests/clients/mysql2_mix.js");
+                command
+            }
+            Self::ConnectorJ => {
+                let mut command = Command::new("java");
+                command.args(["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", CONNECTOR_J]);
+                command.arg("tests/clients/ConnectorJMix.java");
                 command
             }
             Self::Sysbench(mode) => return sysbench(version, port, mode),
