@@ -11,6 +11,7 @@ impl Compound {
         self.state = match () {
             () if is("create") || is("alter") => State::Object,
             () if is("begin") => State::Begin,
+            () if is("set") => State::Set,
             () if is("declare") => {
                 self.enter(Block::Declarations);
                 self.start = false;

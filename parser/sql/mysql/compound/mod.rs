@@ -39,6 +39,10 @@ enum State {
     Label,
     /// BEGIN: a transaction, or a block?
     Begin,
+    /// SET: variables, or MariaDB's SET STATEMENT?
+    Set,
+    /// SET STATEMENT: settings up to FOR, behind which the statement itself begins.
+    Settings,
     /// CREATE or ALTER: the object comes.
     Object,
     /// The name of a routine, trigger, event or package, and what comes behind it.
@@ -209,7 +213,7 @@ impl Compound {
             (Kind::Quoted, State::Body) if self.start => (self.start, self.words) = (false, 1),
             (Kind::String, State::As) => self.state = State::Plain,
             (Kind::Comma, _) if self.handler == Handler::Next => self.handler = Handler::Condition,
-            (_, State::Top | State::Label | State::Begin) => self.state = State::Plain,
+            (_, State::Top | State::Label | State::Begin | State::Set) => self.state = State::Plain,
             (Kind::String | Kind::Number, State::Body) if self.handler == Handler::Condition => {
                 self.handler = Handler::Next;
             }
@@ -239,6 +243,9 @@ impl Compound {
                 self.enter(Block::Begin);
                 return self.body(is, last);
             }
+            State::Set => self.state = if is("statement") { State::Settings } else { State::Plain },
+            State::Settings if is("for") => self.state = State::Top,
+            State::Settings => {}
             State::Object => self.object(is, last),
             State::Name(_) if ["if", "not", "exists", "body"].iter().any(|word| is(word)) => {}
             // A dot may bring another part, which is skipped above.
