@@ -231,9 +231,10 @@ fn supervise(server: &Command, dir: &Path) -> Child {
         "$@" >"$DIR/server.out" 2>&1 </dev/null &
         server=$!
         (while kill -0 $server 2>/dev/null; do sleep 0.2; done; : >"$DIR/ended") 2>/dev/null &
+        watcher=$!
         cat >/dev/null
         kill -KILL $server 2>/dev/null
-        wait $server 2>/dev/null
+        wait $server $watcher 2>/dev/null
         rm -rf "$DIR"
     "#;
     Command::new("/bin/bash")
