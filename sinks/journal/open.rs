@@ -64,7 +64,9 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         adopt(&directory, &findings).map_err(io.clone()("open the last segment in"))?;
     writer.chain(key.map(|key| Chain::new(key, findings.last_event.as_deref())));
     let bounds = bounds(config);
-    ledger.watch(bounds.for_events() / 100 * HIGH_WATER);
+    // Of the size from which on it counts as full, which is smaller by what may be written at a time.
+    let full = bounds.for_events().saturating_sub(bounds.largest_write());
+    ledger.watch(full / 100 * HIGH_WATER);
     let crashed = directory.join(RUNNING).exists();
     let shared = Shared {
         directory,

@@ -21,7 +21,7 @@ pub struct Stats {
     pub bytes: u64,
     /// What `bytes` may come to.
     pub max_bytes: u64,
-    /// Whether it is so full that someone should look: 80 % of what events may take.
+    /// Whether it is so full that someone should look: 80 % of the size from which on it counts as full.
     pub high_water: bool,
     /// Segments on disk.
     pub segments: usize,
