@@ -2,7 +2,8 @@
 //!
 //! Syslog acknowledges nothing. On a stream a batch can be confirmed all the same: it is sent over a connection of its
 //! own, whose sending side is then closed; the server reads to the end and closes as well. Only then is the batch
-//! delivered. `message.rs`: one event as one message.
+//! delivered. Over TLS that is weaker where the server, like rsyslog, says no goodbye: one that is killed at that moment
+//! closes just the same. `message.rs`: one event as one message.
 
 mod message;
 

@@ -48,7 +48,10 @@ pub fn trials() -> Vec<Trial> {
         })
     });
     let there_too = there && Certificates::can_be_had() && has_tls();
-    let tls = all().map(|(name, scenario)| {
+    // Over TLS rsyslog loses, as it is killed, what its library has read and it has not; and it says no goodbye that
+    // would tell that from a batch read to its end.
+    let survives = |(name, _): &(&str, _)| !name.starts_with("killed");
+    let tls = all().filter(survives).map(|(name, scenario)| {
         let name = format!("syslog over TLS with a client certificate to rsyslog: {name}");
         named(name, there_too, move || scenario(&mut Rsyslog::new(Way::Tls(Certificates::new()))))
     });
