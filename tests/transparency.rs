@@ -9,7 +9,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 mod support;
 
 use support::{
-    clients::{Client, psql},
+    clients::{Client, psql, same_lines},
     panoptes::Panoptes,
     postgres::{PASSWORD, PASSWORD_USERS, Postgres, Version},
     tap::{Digests, Streams, Tap},
@@ -127,17 +127,4 @@ fn only(side: &str, these: &[(Digests, Arc<Streams>)], those: &[(Digests, Arc<St
             )
         })
         .collect()
-}
-
-fn same_lines(direct: &str, through: &str) -> Result<(), Failed> {
-    if direct == through {
-        assert!(!direct.is_empty(), "a transcript");
-        return Ok(());
-    }
-    let mut pairs = direct.lines().zip(through.lines()).enumerate();
-    let message = match pairs.find(|(_, (d, t))| d != t) {
-        Some((n, (d, t))) => format!("line {}\n  direct:  {d}\n  through: {t}", n + 1),
-        None => format!("{} lines directly, {} through", direct.lines().count(), through.lines().count()),
-    };
-    Err(message.into())
 }

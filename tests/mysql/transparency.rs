@@ -7,6 +7,7 @@ use libtest_mimic::Failed;
 use crate::{
     Rig,
     support::{
+        clients::same_lines,
         mysql::{Client, USER, Version},
         panoptes::Panoptes,
         tap::{Streams, Tap},
@@ -110,17 +111,4 @@ fn log_in(port: u16, user: &str, password: &str) -> String {
         .output()
         .expect("mariadb");
     String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
-}
-
-fn same_lines(direct: &str, through: &str) -> Result<(), Failed> {
-    if direct == through {
-        assert!(!direct.is_empty(), "a transcript");
-        return Ok(());
-    }
-    let mut pairs = direct.lines().zip(through.lines()).enumerate();
-    let message = match pairs.find(|(_, (d, t))| d != t) {
-        Some((n, (d, t))) => format!("line {}\n  direct:  {d}\n  through: {t}", n + 1),
-        None => format!("{} lines directly, {} through", direct.lines().count(), through.lines().count()),
-    };
-    Err(message.into())
 }

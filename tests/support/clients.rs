@@ -5,6 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use libtest_mimic::Failed;
+
 use super::{
     cache,
     postgres::{DATABASE, USER},
@@ -178,6 +180,20 @@ fn package(name: &str) -> bool {
 /// One of PostgreSQL's own programs.
 fn tool(name: &str) -> Option<PathBuf> {
     Some(Path::new(TOOLS).join(name)).filter(|file| file.exists())
+}
+
+/// Fails with the first line in which two transcripts differ.
+pub fn same_lines(direct: &str, through: &str) -> Result<(), Failed> {
+    if direct == through {
+        assert!(!direct.is_empty(), "a transcript");
+        return Ok(());
+    }
+    let mut pairs = direct.lines().zip(through.lines()).enumerate();
+    let message = match pairs.find(|(_, (d, t))| d != t) {
+        Some((n, (d, t))) => format!("line {}\n  direct:  {d}\n  through: {t}", n + 1),
+        None => format!("{} lines directly, {} through", direct.lines().count(), through.lines().count()),
+    };
+    Err(message.into())
 }
 
 /// psql tells which process a notification came from.
