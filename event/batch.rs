@@ -17,6 +17,11 @@ pub type Hash = [u8; 32];
 /// What [`Event::prev`](crate::Event::prev) begins with in an encoded event: right behind the number.
 pub const PREV: &str = r#","prev":""#;
 
+/// What stands around the id of every event.
+const BEFORE_ID: &[u8] = br#"{"id":""#;
+const BEFORE_KIND: &[u8] = br#"","version":1,"kind":""#;
+const _: () = assert!(VERSION == 1, "BEFORE_KIND names it");
+
 /// Encoded events, in order.
 #[derive(Default)]
 pub struct Batch {
@@ -68,9 +73,13 @@ impl Batch {
 
     /// Adds an event: `write` gives the members that come after `id`, `version`, `kind` and `seq`.
     pub fn event(&mut self, id: Uuid, kind: Kind, unix_micros: i64, write: impl FnOnce(&mut Object<'_>)) {
-        let mut object = Object::begin(&mut self.bytes);
-        object.uuid("id", id).member("version", &VERSION).plain("kind", kind.as_str());
-        let number_at = object.position();
+        self.bytes.extend_from_slice(BEFORE_ID);
+        self.bytes.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+        self.bytes.extend_from_slice(BEFORE_KIND);
+        self.bytes.extend_from_slice(kind.as_str().as_bytes());
+        self.bytes.push(b'"');
+        let number_at = self.bytes.len();
+        let mut object = Object::resume(&mut self.bytes);
         write(&mut object);
         object.end();
         self.entries.push(Entry { end: self.bytes.len(), number_at, unix_micros, count: 1 });
@@ -125,7 +134,7 @@ impl Encoded<'_> {
     fn begin(&self, seq: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(self.head);
         out.extend_from_slice(b",\"seq\":");
-        crate::json::write(out, &seq);
+        crate::json::write_number(out, seq);
     }
 }
 

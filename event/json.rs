@@ -24,6 +24,11 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     }
 }
 
+/// Writes a number.
+pub fn write_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
 /// Writes bytes as lower-case hex digits, without quotes.
 pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -58,6 +63,11 @@ impl<'a> Object<'a> {
     pub fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, empty: true }
+    }
+
+    /// Goes on with an object whose first members are at the end of `out`.
+    pub(crate) fn resume(out: &'a mut Vec<u8>) -> Self {
+        Self { out, empty: false }
     }
 
     /// Writes a member. The name is ours and needs no escape.
@@ -95,12 +105,21 @@ impl<'a> Object<'a> {
         self
     }
 
+    /// Writes a member that is a number.
+    #[inline]
+    pub fn number(&mut self, name: &str, value: u64) -> &mut Self {
+        self.name(name);
+        write_number(self.out, value);
+        self
+    }
+
     /// Writes a member that is a UUID.
     pub fn uuid(&mut self, name: &str, value: Uuid) -> &mut Self {
         self.plain(name, value.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 
     /// Writes members that are JSON already (see [`members`]).
+    #[inline]
     pub fn inline(&mut self, members: &[u8]) -> &mut Self {
         if !members.is_empty() {
             self.comma();
@@ -123,10 +142,11 @@ impl<'a> Object<'a> {
         Object::begin(self.out)
     }
 
-    /// Where the next member goes in the buffer.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.out.len()
+    /// Opens a member that is an object and is encoded already, up to where more members may follow: `"name":{"a":1`.
+    #[inline]
+    pub fn opened(&mut self, begun: &[u8]) -> Object<'_> {
+        self.inline(begun);
+        Object::resume(self.out)
     }
 
     /// Closes the object.
@@ -221,8 +241,11 @@ mod tests {
         let mut inner = object.object("e");
         inner.member("f", &2);
         inner.end();
+        let mut begun = object.opened(b"\"g\":{\"h\":3");
+        begun.number("i", 4);
+        begun.end();
         object.end();
-        assert_eq!(out, br#"{"a":1,"b":"x","d":[],"e":{"f":2}}"#);
+        assert_eq!(out, br#"{"a":1,"b":"x","d":[],"e":{"f":2},"g":{"h":3,"i":4}}"#);
     }
 
     proptest! {

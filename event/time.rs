@@ -29,7 +29,7 @@ pub fn rfc3339(unix_micros: i64) -> String {
 
 /// Writes a time of so many microseconds in milliseconds, as a number with up to three decimals and at least one.
 pub fn write_milliseconds(out: &mut Vec<u8>, micros: u64) {
-    json::write(out, &(micros / 1_000));
+    json::write_number(out, micros / 1_000);
     let [.., hundreds, tens, ones] = digits(micros % 1_000);
     let decimals = match (tens, ones) {
         (b'0', b'0') => 1,

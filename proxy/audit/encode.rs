@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use panoptes_config::Protocol;
 use panoptes_event::{
-    Cancel, Db, Gap, Kind, Outcome, Session, json,
+    Cancel, Db, Gap, Kind, Outcome, Session, Verdict, json,
     time::{self, Clock},
 };
 use panoptes_parser::{
-    text::{hex_digits, write_json_string},
+    text::hex_digits,
     wire::{Nanos, TransactionStatus},
 };
 use panoptes_sinks::Origin;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
@@ -21,35 +22,47 @@ use super::{
 };
 use crate::session::{CancelRequest, Upstream};
 
-/// The rule by which everything is recorded, so far.
-const REASON: &str = "default:allowed";
+/// The end of `meta`: the rule by which everything is recorded, so far.
+const META_END: &[u8] = br#""reason":"default:allowed"}"#;
+/// What is said of most statements, encoded.
+const OK: &[u8] = br#""success":true,"outcome":"ok""#;
+const COMMITTED: &[u8] = br#""transaction":{"status":"idle","verdict":"committed"}"#;
 /// Why executions of a prepared statement are told without its text.
 const FORGOTTEN: &str =
     "a prepared statement beyond limits.max_prepared_statements or max_prepared_bytes is not remembered";
 
-/// Members of `meta` that all events share.
+/// `meta` up to the last member that all events share.
 pub(crate) struct EncodedOrigin(Vec<u8>);
 
 impl EncodedOrigin {
     /// Encodes them.
     pub(crate) fn new(origin: &Origin) -> Self {
-        Self(json::members(&Value::from_iter([
-            ("appName", origin.app_name.as_str()),
-            ("environment", &origin.environment),
-            ("instance", &origin.instance),
-        ])))
+        Self(begun(
+            "meta",
+            &Value::from_iter([
+                ("appName", origin.app_name.as_str()),
+                ("environment", &origin.environment),
+                ("instance", &origin.instance),
+            ]),
+        ))
     }
 }
 
-/// What the events of a session have in common, encoded.
+/// What the events of a session have in common, encoded in as few parts as there are places where they differ: what
+/// an event costs is mostly the number of its parts.
 #[derive(Debug, Default)]
 pub(crate) struct Common {
-    /// Members of `meta`.
-    pub(crate) meta: Vec<u8>,
-    /// Members of `db`.
-    pub(crate) db: Vec<u8>,
-    /// Members of `session`.
-    pub(crate) session: Vec<u8>,
+    /// `meta`, up to its time.
+    meta: Vec<u8>,
+    /// The rest of `meta`, and `db`.
+    db: Vec<u8>,
+    /// `session`, up to its `seq`.
+    session: Vec<u8>,
+}
+
+/// A member that is an object, without its last brace: more members follow.
+fn begun<T: Serialize>(name: &str, value: &T) -> Vec<u8> {
+    [b"\"", name.as_bytes(), b"\":{", &json::members(value)].concat()
 }
 
 impl Common {
@@ -60,7 +73,8 @@ impl Common {
             meta.extend_from_slice(b",\"sourceApp\":");
             json::write(&mut meta, name);
         }
-        Self { meta, db: json::members(db), session: json::members(session) }
+        let db = [META_END, b",", &begun("db", db), b"}"].concat();
+        Self { meta, db, session: begun("session", session) }
     }
 
     /// Writes `meta` and `db`, with which every event of a session begins.
@@ -71,33 +85,19 @@ impl Common {
         unix_micros: i64,
         duration_micros: Option<u64>,
     ) {
-        self.write_meta(event, calendar, unix_micros, duration_micros);
-        let mut db = event.object("db");
-        db.inline(&self.db);
-        db.end();
-    }
-
-    fn write_meta(
-        &self,
-        event: &mut json::Object<'_>,
-        calendar: &mut Clock,
-        unix_micros: i64,
-        duration_micros: Option<u64>,
-    ) {
-        let mut meta = event.object("meta");
-        meta.inline(&self.meta);
+        let mut meta = event.opened(&self.meta);
         calendar.write(&mut meta, unix_micros);
         if let Some(micros) = duration_micros {
             time::write_milliseconds(meta.value("durationMs"), micros);
         }
-        meta.plain("reason", REASON);
-        meta.end();
+        // It closes both.
+        meta.inline(&self.db);
     }
 
     /// Opens `session`, with the event's number in it.
     pub(crate) fn session<'e>(&self, event: &'e mut json::Object<'_>, seq: u64) -> json::Object<'e> {
-        let mut session = event.object("session");
-        session.inline(&self.session).member("seq", &seq);
+        let mut session = event.opened(&self.session);
+        session.number("seq", seq);
         session
     }
 }
@@ -112,7 +112,7 @@ pub(crate) fn write_statement(statement: &Statement, seq: u64, common: &Common, 
     let kind = if kill.is_none() { Kind::Statement } else { Kind::Cancel };
     tools.out.event(statement.id, kind, statement.unix_micros, |event| {
         common.begin(event, calendar, statement.unix_micros, Some(statement.duration_micros));
-        event.encoded("operation", &operation.encoded);
+        event.inline(&operation.encoded);
         let mut sql = event.object("sql");
         write_text(statement, &mut sql);
         write_end(statement, &mut sql);
@@ -134,7 +134,7 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: &Common, t
     let calendar = &mut tools.calendar;
     tools.out.event(id, Kind::Blind, at, |event| {
         common.begin(event, calendar, at, None);
-        event.encoded("operation", &text.form.operation.encoded);
+        event.inline(&text.form.operation.encoded);
         let mut sql = event.object("sql");
         sql.inline(&text.raw).inline(&text.form.normalized);
         if !text.rules().is_empty() {
@@ -188,10 +188,13 @@ pub(crate) fn write_gap(count: u64, from: Nanos, to: Nanos, tools: &mut Tools) {
         to: time::rfc3339(to),
         reason: "the capture queue was full".into(),
     };
-    let common = Common::new(&tools.origin, None, &Db::default(), &Session::default());
     let id = tools.event_id(from);
-    let calendar = &mut tools.calendar;
-    tools.out.gap(id, from, &gap, |event| common.write_meta(event, calendar, from, None));
+    let Tools { origin, calendar, out, .. } = tools;
+    out.gap(id, from, &gap, |event| {
+        let mut meta = event.opened(&origin.0);
+        calendar.write(&mut meta, from);
+        meta.inline(META_END);
+    });
 }
 
 fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
@@ -208,7 +211,7 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
     let cut = if let What::Sql(text) = &statement.what { text.cut } else { None };
     write_truncated(cut, statement.parameters_truncated, sql);
     if let Some(prepared) = &statement.prepared {
-        write_json_string(sql.value("prepared"), &prepared.shown());
+        sql.inline(prepared.shown());
     }
 }
 
@@ -238,17 +241,24 @@ fn write_truncated(raw: Option<Cut>, parameters: Option<u64>, sql: &mut json::Ob
 
 fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
     let end = &statement.end;
-    sql.optional("rowCount", end.rows);
-    if end.is_success() {
-        sql.member("bytesReturned", &end.bytes);
+    if let Some(rows) = end.rows {
+        sql.number("rowCount", rows);
     }
-    sql.optional("bytesSent", Some(end.sent).filter(|sent| *sent > 0));
-    sql.member("success", &end.is_success());
-    if let Some(outcome) = end.outcome {
-        sql.plain("outcome", outcome.as_str());
+    if end.is_success() {
+        sql.number("bytesReturned", end.bytes);
+    }
+    if end.sent > 0 {
+        sql.number("bytesSent", end.sent);
+    }
+    match end.outcome {
+        Some(Outcome::Ok) => _ = sql.inline(OK),
+        Some(outcome) => _ = sql.member("success", &end.is_success()).plain("outcome", outcome.as_str()),
+        None => _ = sql.member("success", &false),
     }
     write_error(end.error.as_deref(), sql);
-    sql.optional("warnings", Some(end.warnings).filter(|warnings| *warnings > 0));
+    if end.warnings > 0 {
+        sql.number("warnings", end.warnings.into());
+    }
 }
 
 /// Writes `sql` of what is no statement: whether it succeeded.
@@ -270,6 +280,17 @@ fn write_error(error: Option<&Error>, sql: &mut json::Object<'_>) {
 }
 
 fn write_transaction(statement: &Statement, event: &mut json::Object<'_>) {
+    if let Statement {
+        transaction: None,
+        status: TransactionStatus::Idle,
+        verdict: Some(Verdict::Committed),
+        undone_by: None,
+        ..
+    } = statement
+    {
+        event.inline(COMMITTED);
+        return;
+    }
     let mut transaction = event.object("transaction");
     if let Some(id) = statement.transaction {
         transaction.uuid("id", id);
@@ -314,6 +335,8 @@ pub(super) fn db(upstream: &Arc<Upstream>) -> Db {
 
 #[cfg(test)]
 mod tests {
+    use panoptes_parser::text::write_json_string;
+
     use super::*;
 
     #[test]

@@ -193,7 +193,7 @@ impl Session {
 
     /// A cursor that SQL declared is a portal like any other.
     pub(super) fn declare(&mut self, name: &[u8], hold: bool, text: &Rc<Text>, tools: &Tools) {
-        let prepared = Prepared { text: Some(Rc::clone(text)), ..Prepared::unknown(b"") };
+        let prepared = Prepared::new(b"", Some(Rc::clone(text)), Vec::new());
         let portal = Portal { hold, ..self.portal_of(Rc::new(prepared), tools) };
         let kept = self.names.bind(name, portal);
         tools.metrics.names_forgotten.inc_by(u64::from(!kept));

@@ -8,6 +8,7 @@
 //! * `statement`: one execution of it. `aside`: what is told beside it. `secret`: what was hidden of it, and parameters that are to be.
 //! * `transaction`, `block`: whether it lasted.
 //! * `encode`: the event. `identity`: what all events of a session have in common.
+//!   `ids`: what tells events apart.
 
 mod aside;
 mod block;
@@ -15,6 +16,7 @@ mod cache;
 mod encode;
 mod extended;
 mod identity;
+mod ids;
 mod login;
 mod names;
 mod operation;
@@ -45,7 +47,6 @@ use panoptes_event::{Uuid, time::Clock};
 use panoptes_parser::wire::Nanos;
 use panoptes_sinks::{AppendError, Journal, Origin};
 use tracing::warn;
-use uuid::{ContextV7, Timestamp};
 
 use crate::{
     cancel::Keys,
@@ -55,6 +56,7 @@ use crate::{
     session::SessionNumber,
 };
 use encode::EncodedOrigin;
+use ids::Ids;
 use names::NameLimits;
 use operation::Operated;
 use session::Session;
@@ -75,7 +77,7 @@ pub(crate) struct Tools {
     texts: Texts,
     calendar: Clock,
     anchor: Anchor,
-    ids: ContextV7,
+    ids: Ids,
     out: panoptes_event::Batch,
     /// Where the sessions of other threads are.
     keys: Arc<Keys>,
@@ -96,7 +98,7 @@ impl Tools {
             texts: Texts::new(cache_bytes),
             calendar: Clock::default(),
             anchor: Anchor::now(),
-            ids: ContextV7::new(),
+            ids: Ids::new(),
             out: panoptes_event::Batch::default(),
             keys,
             metrics,
@@ -110,9 +112,7 @@ impl Tools {
 
     /// A UUIDv7 of a time.
     fn event_id(&self, unix_micros: i64) -> Uuid {
-        let seconds = u64::try_from(unix_micros.div_euclid(1_000_000)).unwrap_or(0);
-        let nanos = u32::try_from(unix_micros.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
-        Uuid::new_v7(Timestamp::from_unix(&self.ids, seconds, nanos))
+        self.ids.next(unix_micros)
     }
 }
 

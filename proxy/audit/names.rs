@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, rc::Rc};
 
 use foldhash::quality::RandomState;
+use panoptes_parser::text::write_json_string;
 
 use super::{secret::Secrets, text::Text};
 
@@ -11,6 +12,8 @@ use super::{secret::Secrets, text::Text};
 pub(crate) struct Prepared {
     /// Its name; empty for the unnamed one.
     pub(crate) name: Box<[u8]>,
+    /// The same for people: `prepared`, a member of `sql`.
+    shown: Box<[u8]>,
     /// Nothing where it could not be kept.
     pub(crate) text: Option<Rc<Text>>,
     /// Types of its parameters; 0 where one is not known.
@@ -34,17 +37,25 @@ pub(crate) struct Portal {
 }
 
 impl Prepared {
-    /// A statement of which no more is known than its name.
-    pub(crate) fn unknown(name: &[u8]) -> Self {
-        Self { name: name.into(), text: None, types: Vec::new() }
+    /// A statement of this name; empty for the unnamed one.
+    pub(crate) fn new(name: &[u8], text: Option<Rc<Text>>, types: Vec<u32>) -> Self {
+        let for_people = match name.split_first_chunk() {
+            Some((&[0, a, b, c, d], [])) => Cow::Owned(u32::from_le_bytes([a, b, c, d]).to_string()),
+            _ => String::from_utf8_lossy(name),
+        };
+        let mut shown = b"\"prepared\":".to_vec();
+        write_json_string(&mut shown, &for_people);
+        Self { name: name.into(), shown: shown.into(), text, types }
     }
 
-    /// Its name for people.
-    pub(crate) fn shown(&self) -> Cow<'_, str> {
-        match self.name.split_first_chunk() {
-            Some((&[0, a, b, c, d], [])) => Cow::Owned(u32::from_le_bytes([a, b, c, d]).to_string()),
-            _ => String::from_utf8_lossy(&self.name),
-        }
+    /// A statement of which no more is known than its name.
+    pub(crate) fn unknown(name: &[u8]) -> Self {
+        Self::new(name, None, Vec::new())
+    }
+
+    /// `prepared`, a member of `sql`: its name for people.
+    pub(crate) fn shown(&self) -> &[u8] {
+        &self.shown
     }
 }
 
@@ -117,7 +128,7 @@ impl Names {
     pub(crate) fn describe(&mut self, name: &[u8], types: Vec<u32>) {
         let known = if name.is_empty() { self.unnamed.as_mut() } else { self.statements.get_mut(name) };
         if let Some(known) = known {
-            let described = Prepared { name: known.name.clone(), text: known.text.clone(), types };
+            let described = Prepared::new(&known.name, known.text.clone(), types);
             if !name.is_empty() {
                 self.bytes = self.bytes - size(known) + size(&described);
             }
@@ -201,7 +212,8 @@ impl Names {
 }
 
 fn size(prepared: &Prepared) -> usize {
-    prepared.name.len() + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size())
+    let name = prepared.name.len() + prepared.shown.len();
+    name + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size())
 }
 
 /// With its statement, which nothing else may remember.
@@ -215,7 +227,7 @@ mod tests {
     use super::*;
 
     fn prepared(name: &[u8]) -> Rc<Prepared> {
-        Rc::new(Prepared { name: name.into(), text: None, types: vec![0; 10] })
+        Rc::new(Prepared::new(name, None, vec![0; 10]))
     }
 
     #[test]
@@ -251,7 +263,7 @@ mod tests {
         names.deallocate(b"c");
         names.deallocate(b"b");
         assert_eq!(names.bytes, 0, "what was described is forgotten whole");
-        let mut names = Names::new(NameLimits { count: 9, bytes: 50, ahead: 1 << 10 });
+        let mut names = Names::new(NameLimits { count: 9, bytes: 100, ahead: 1 << 10 });
         assert!(names.prepare(prepared(b"a")) && !names.prepare(prepared(b"b")));
     }
 }

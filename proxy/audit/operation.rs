@@ -5,9 +5,10 @@ use std::rc::Rc;
 use panoptes_event::{Access, Operation, json};
 use panoptes_parser::sql::{self, Category, Class, Dialect, Parsed};
 
-/// `operation`, encoded, and what is counted of it.
+/// What was done, encoded, and what is counted of it.
 #[derive(Debug)]
 pub(crate) struct Operated {
+    /// `operation`, a member of the event.
     pub(crate) encoded: Vec<u8>,
     pub(crate) category: Category,
     /// What it runs may commit on its own.
@@ -28,7 +29,7 @@ impl Operated {
     }
 
     fn new(operation: &Operation, category: Category, commits: bool) -> Rc<Self> {
-        let mut encoded = Vec::new();
+        let mut encoded = b"\"operation\":".to_vec();
         json::write(&mut encoded, operation);
         Rc::new(Self { encoded, category, commits, executes: operation.kind == "EXECUTE" })
     }

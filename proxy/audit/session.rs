@@ -153,13 +153,9 @@ impl Session {
                 let text = tools.texts.read(self.encoding.decode(text).trim(), cut, self.dialect);
                 let prepared = match settled.answer {
                     Answer::Prepared { parameters } => {
-                        let (name, types) = (numbered(statement).into(), unknown_types(parameters));
-                        Prepared { name, text: Some(text), types }
+                        Prepared::new(&numbered(statement), Some(text), unknown_types(parameters))
                     }
-                    _ => {
-                        let types = type_oids(types).collect();
-                        Prepared { name: statement.into(), text: Some(text), types }
-                    }
+                    _ => Prepared::new(statement, Some(text), type_oids(types).collect()),
                 };
                 self.parse(Rc::new(prepared), settled, tools);
             }
@@ -353,7 +349,7 @@ impl Session {
         match &text.effect {
             Effect::Prepare { name, .. } => {
                 let text = text.prepares.clone();
-                let prepared = Prepared { name: name.as_bytes().into(), text, types: Vec::new() };
+                let prepared = Prepared::new(name.as_bytes(), text, Vec::new());
                 // Its own event tells the text, where there is no room for it.
                 _ = self.prepare(Rc::new(prepared), tools);
             }

@@ -19,6 +19,10 @@ use super::{
 /// A cursor is saved at most this often.
 const SAVE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// A part of the tail of so many bytes is a batch, though there is more behind it: what another part would add costs less to
+/// send apart than to read from a file.
+const ENOUGH: usize = 64 << 10;
+
 /// One sink's way through the journal.
 pub(crate) struct Follower {
     shared: Arc<Shared>,
@@ -126,7 +130,9 @@ impl Follower {
     fn take_part(&mut self, max_events: usize, max_bytes: usize) -> bool {
         self.part = self.shared.tail.find(self.next, max_events, max_bytes).filter(|part| {
             let all = part.end().seq >= *self.written.borrow();
-            all || part.is_rest() || part.size() >= max_bytes / 2 || part.batch().1.len() >= max_events
+            all || part.is_rest()
+                || part.size() >= ENOUGH.min(max_bytes / 2)
+                || part.batch().1.len() >= max_events
         });
         let Some(part) = &self.part else { return false };
         self.reader = None;
