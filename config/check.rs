@@ -94,6 +94,7 @@ fn check_listeners(
         let what = match (journal, listen.mode) {
             (_, Some(Mode::Memory)) => Some("memory is a mode of the whole journal; set journal.mode"),
             (Mode::Memory, Some(Mode::Durable)) => Some("durable needs a disk, and journal.mode is memory"),
+            (Mode::Memory, Some(Mode::Strict)) => Some("strict needs a disk, and journal.mode is memory"),
             _ => None,
         };
         if let Some(what) = what {

@@ -20,7 +20,7 @@ pub struct Journal {
     /// What happens at `max_size`, while a sink has not yet read the oldest segment. Default block.
     #[serde(deserialize_with = "value::choice")]
     pub on_full: OnFull,
-    /// What an answer waits for, where a listener does not say otherwise. Default async.
+    /// What statements and answers wait for, where a listener does not say otherwise. Default async.
     #[serde(deserialize_with = "value::choice")]
     pub mode: Mode,
     /// How long an event may wait for the fsync that it shares with others. Default 100 ms.
@@ -30,18 +30,35 @@ pub struct Journal {
     pub signing_key_file: Option<PathBuf>,
 }
 
-/// What an answer waits for on its way to the client.
+/// What a statement waits for on its way to the server, and its answer on the way to the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing: its event is on disk within `sync_interval`.
     #[default]
     Async,
-    /// Its event is on disk. Statements that are under way at once share a sync.
+    /// The answer, until its event is on disk. Statements that are under way at once share a sync.
     Durable,
+    /// Statement and answer both wait: a statement goes to the server when an `intent` event that tells it is on disk, and
+    /// its answer comes as with `durable`.
+    Strict,
     /// Nothing, and the journal is in memory, for places without a volume: what a sink has not taken is lost with the
     /// process. Of the whole journal only.
     Memory,
+}
+
+impl Mode {
+    /// Whether an answer waits until its event is on disk.
+    #[must_use]
+    pub fn holds_answers(self) -> bool {
+        matches!(self, Self::Durable | Self::Strict)
+    }
+
+    /// Whether a statement waits until its intent is.
+    #[must_use]
+    pub fn withholds_statements(self) -> bool {
+        self == Self::Strict
+    }
 }
 
 /// What happens when the journal is full.

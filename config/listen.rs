@@ -16,7 +16,7 @@ pub struct Listen {
     pub address: SocketAddr,
     /// The database, e.g. `postgres://db.internal:5432?sslmode=disable`.
     pub upstream: Upstream,
-    /// What an answer waits for. Default: `journal.mode`.
+    /// What statements and answers wait for. Default: `journal.mode`.
     pub mode: Option<Mode>,
 }
 

@@ -43,6 +43,13 @@ pub struct Event {
     /// The transaction around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<Transaction>,
+    /// The `intent` event that told it before it went to the server (mode `strict`); of several, the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent_id: Option<Uuid>,
+    /// How many intents it is the outcome of, where that is not one: that of `intent_id`, and those that follow it in
+    /// the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent_count: Option<u32>,
     /// Of a `cancel` event: whom it aimed at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
@@ -77,6 +84,8 @@ pub enum Kind {
     Gap,
     /// A transaction's end, where its statements were written before it was known.
     Verdict,
+    /// A statement that is about to go to the server.
+    Intent,
     /// The signed head of the chain.
     Checkpoint,
 }
@@ -93,6 +102,7 @@ impl Kind {
             Self::Blind => "blind",
             Self::Gap => "gap",
             Self::Verdict => "verdict",
+            Self::Intent => "intent",
             Self::Checkpoint => "checkpoint",
         }
     }

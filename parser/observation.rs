@@ -52,6 +52,14 @@ pub enum Observation<B> {
         /// Value.
         value: B,
     },
+    /// A question, before it is passed on: where [`Limits::tell_asked`](crate::wire::Limits::tell_asked) wants it, and of
+    /// those that say what will run. Its texts and values are those that the question is settled with.
+    Asked {
+        /// What is asked.
+        ask: Ask<B>,
+        /// When its first byte came, as [`Settled::asked`] will say.
+        at: Nanos,
+    },
     /// A question and its answer.
     Settled(Settled<B>),
     /// The parameter types of a prepared statement, as the server sees them.
@@ -71,7 +79,7 @@ pub enum Observation<B> {
         /// Its name.
         name: B,
     },
-    /// The text of the question that is settled next is longer than what is told of it.
+    /// The text of the question that is told next is longer than what is told of it.
     Hashed {
         /// Of the whole text, as it was sent: a [`Digest`](crate::wire::Digest).
         sha256: B,
@@ -310,6 +318,7 @@ impl<B> Observation<B> {
             Self::LoggedIn { at } => Observation::LoggedIn { at },
             Self::LoginFailed { at, failure } => Observation::LoginFailed { at, failure: failure.map(f) },
             Self::Parameter { name, value } => Observation::Parameter { name: f(name), value: f(value) },
+            Self::Asked { ask, at } => Observation::Asked { ask: ask.map(&mut f), at },
             Self::Settled(settled) => Observation::Settled(settled.map(f)),
             Self::Described { statement, types } => {
                 Observation::Described { statement: f(statement), types: f(types) }
@@ -329,29 +338,7 @@ impl<B> Observation<B> {
 
 impl<B> Settled<B> {
     fn map<C>(self, mut f: impl FnMut(B) -> C) -> Settled<C> {
-        let ask = match self.ask {
-            Ask::Query { text, length } => Ask::Query { text: text.map(&mut f), length },
-            Ask::Parse { statement, text, length, types } => {
-                Ask::Parse { statement: f(statement), text: f(text), length, types: f(types) }
-            }
-            Ask::Bind { portal, statement, parameters, length } => {
-                Ask::Bind { portal: f(portal), statement: f(statement), parameters: f(parameters), length }
-            }
-            Ask::Describe { target, name } => Ask::Describe { target, name: f(name) },
-            Ask::Execute { portal } => Ask::Execute { portal: f(portal) },
-            Ask::Run { statement, parameters, length, bulk, named } => {
-                let (statement, parameters) = (f(statement), parameters.map(&mut f));
-                Ask::Run { statement, parameters, length, bulk, named }
-            }
-            Ask::Append { statement, parameter, data, length } => {
-                Ask::Append { statement: f(statement), parameter, data: f(data), length }
-            }
-            Ask::Fetch { statement } => Ask::Fetch { statement: f(statement) },
-            Ask::Reset { statement } => Ask::Reset { statement: f(statement) },
-            Ask::Close { target, name } => Ask::Close { target, name: f(name) },
-            Ask::Command { name, object, argument } => Ask::Command { name, object, argument: f(argument) },
-            Ask::Malformed => Ask::Malformed,
-        };
+        let ask = self.ask.map(&mut f);
         let answer = match self.answer {
             Answer::Complete { tag, rows, bytes, sent } => {
                 Answer::Complete { tag: f(tag), rows, bytes, sent }
@@ -369,6 +356,44 @@ impl<B> Settled<B> {
             Answer::Lost => Answer::Lost,
         };
         Settled { ask, answer, asked: self.asked, answered: self.answered, warnings: self.warnings }
+    }
+}
+
+impl<B> Ask<B> {
+    /// Whether the server may begin to run a statement because of it.
+    pub fn runs(&self) -> bool {
+        matches!(self, Self::Query { .. } | Self::Execute { .. } | Self::Run { .. } | Self::Command { .. })
+    }
+
+    /// Whether it says what will run, before it does.
+    pub(crate) fn is_told_ahead(&self) -> bool {
+        self.runs() || matches!(self, Self::Parse { .. } | Self::Bind { .. })
+    }
+
+    fn map<C>(self, f: &mut impl FnMut(B) -> C) -> Ask<C> {
+        match self {
+            Self::Query { text, length } => Ask::Query { text: text.map(f), length },
+            Self::Parse { statement, text, length, types } => {
+                Ask::Parse { statement: f(statement), text: f(text), length, types: f(types) }
+            }
+            Self::Bind { portal, statement, parameters, length } => {
+                Ask::Bind { portal: f(portal), statement: f(statement), parameters: f(parameters), length }
+            }
+            Self::Describe { target, name } => Ask::Describe { target, name: f(name) },
+            Self::Execute { portal } => Ask::Execute { portal: f(portal) },
+            Self::Run { statement, parameters, length, bulk, named } => {
+                let (statement, parameters) = (f(statement), parameters.map(f));
+                Ask::Run { statement, parameters, length, bulk, named }
+            }
+            Self::Append { statement, parameter, data, length } => {
+                Ask::Append { statement: f(statement), parameter, data: f(data), length }
+            }
+            Self::Fetch { statement } => Ask::Fetch { statement: f(statement) },
+            Self::Reset { statement } => Ask::Reset { statement: f(statement) },
+            Self::Close { target, name } => Ask::Close { target, name: f(name) },
+            Self::Command { name, object, argument } => Ask::Command { name, object, argument: f(argument) },
+            Self::Malformed => Ask::Malformed,
+        }
     }
 }
 

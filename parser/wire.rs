@@ -149,7 +149,7 @@ pub enum Farewell<'a> {
     AuditFull,
 }
 
-/// Caps of what one session may have waiting, in bytes unless said otherwise.
+/// Caps of what one session may have waiting, in bytes unless said otherwise; and how much is told of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Of the text of a statement: what is longer is cut.
@@ -160,10 +160,13 @@ pub struct Limits {
     pub pending: usize,
     /// Size of the questions without an answer: of those beyond it only the head is kept.
     pub pending_bytes: usize,
+    /// Questions are told before they are passed on, by [`Observation::Asked`], and not only with their answers.
+    pub tell_asked: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sql: 64 << 10, parameters: 64 << 10, pending: 65_536, pending_bytes: 16 << 20 }
+        let (sql, parameters, pending, pending_bytes) = (64 << 10, 64 << 10, 65_536, 16 << 20);
+        Self { sql, parameters, pending, pending_bytes, tell_asked: false }
     }
 }

@@ -115,7 +115,7 @@ impl Drop for KeyGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use panoptes_config::Protocol;
+    use panoptes_config::{Mode, Protocol};
 
     #[test]
     fn equal_process_ids_are_told_apart_and_forgotten_with_their_session() {
@@ -124,7 +124,7 @@ mod tests {
             protocol: Protocol::Postgres,
             host: "db".into(),
             port: 5432,
-            durable: false,
+            mode: Mode::Async,
         });
         let key = |secret: u8| CancelKey { pid: 7, secret: vec![secret; 4] };
         let pair = |secret, real: u8| KeyPair { ours: key(secret), real: vec![real; 4] };
@@ -142,7 +142,8 @@ mod tests {
     fn without_a_secret_a_session_is_found_by_its_server_even_when_it_has_just_ended() {
         let keys = Arc::new(Keys::default());
         let server = || {
-            Arc::new(Upstream { protocol: Protocol::Mysql, host: "db".into(), port: 3306, durable: false })
+            let (protocol, mode) = (Protocol::Mysql, Mode::Async);
+            Arc::new(Upstream { protocol, host: "db".into(), port: 3306, mode })
         };
         let (one, other) = (server(), server());
         let key = CancelKey { pid: 7, secret: vec![] };

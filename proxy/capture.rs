@@ -58,6 +58,8 @@ pub(crate) enum Note {
     Ended { at: Nanos, ending: Ending },
     /// Someone asked to cancel a statement of it.
     Cancel(Box<CancelRequest>),
+    /// The last so many statements that were told before they went on never reached the server.
+    Unsent { count: u32 },
     /// Statements were left out.
     Gap { count: u64, from: Nanos, to: Nanos },
 }

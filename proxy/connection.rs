@@ -86,6 +86,7 @@ impl<W: Wire> Connection<W> {
             parameters: worker.limits.max_parameter_bytes.as_usize(),
             pending: worker.limits.max_pending_statements,
             pending_bytes: worker.limits.max_pending_bytes.as_usize(),
+            tell_asked: opened.upstream.mode.withholds_statements(),
         };
         let deadline = opened.at.saturating_add(clock::nanos(worker.limits.login_timeout));
         Self { worker, opened, wire: Box::new(wire(limits, secret)), deadline }
@@ -156,6 +157,7 @@ impl<W: Wire> Connection<W> {
                 let legs = (Leg::new(client, Vec::new()), Leg::new(server, first));
                 let mut pump = Pump::new(self.wire, recorder, &self.worker, legs, route, deadline);
                 let ending = pump.run().await;
+                pump.recorder.unsent(pump.unsent());
                 pump.wire.end(clock::now(), &mut pump.recorder);
                 recorder = pump.recorder;
                 if !pump.wire.is_logged_in() && !matches!(ending, Ending::ClientEof | Ending::ClientTerminate)
@@ -165,6 +167,8 @@ impl<W: Wire> Connection<W> {
                 ending
             }
             Err(ending) => {
+                let unsent = recorder.take_asked();
+                recorder.unsent(unsent);
                 self.wire.end(clock::now(), &mut recorder);
                 // Whoever is gone already does not hear it.
                 let _ = client.write_all(&self.farewell(&ending)).await;
@@ -178,7 +182,10 @@ impl<W: Wire> Connection<W> {
     }
 
     fn begin(&self) -> Recorder {
-        let recorder = Recorder::new(next_number(), Rc::clone(&self.worker.capture));
+        let mut recorder = Recorder::new(next_number(), Rc::clone(&self.worker.capture));
+        if self.opened.upstream.mode.withholds_statements() {
+            recorder = recorder.keeping_all();
+        }
         let Opened { id, client, upstream, at } = &self.opened;
         let opened = Opened { id: *id, client: *client, upstream: Arc::clone(upstream), at: *at };
         recorder.note(Note::Opened(Box::new(opened)));

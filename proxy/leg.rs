@@ -15,6 +15,8 @@ use crate::stream::Stream;
 pub(crate) struct Leg {
     stream: Stream,
     pub(crate) pending: Vec<u8>,
+    /// `pending` may not be written for now.
+    gated: bool,
     written: usize,
     /// Nothing more comes from it.
     pub(crate) ended: bool,
@@ -27,12 +29,15 @@ pub(crate) struct Leg {
 impl Leg {
     /// A socket to which `pending` is to be written first.
     pub(crate) fn new(stream: Stream, pending: Vec<u8>) -> Self {
-        Self { stream, pending, written: 0, ended: false, closed: false, closing: false }
+        Self { stream, pending, gated: false, written: 0, ended: false, closed: false, closing: false }
     }
 
     /// Writes what is left over. Ready when nothing is.
     pub(crate) fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(rest @ [_, ..]) = self.pending.get(self.written..) {
+            if self.gated {
+                return Poll::Pending;
+            }
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest)) {
                 Ok(written @ 1..) => self.written += written,
                 Ok(0) | Err(_) => self.closed = true,
@@ -62,6 +67,24 @@ impl Leg {
                 Poll::Ready(_) => self.closed = true,
                 Poll::Pending => return self.pending.extend_from_slice(rest),
             }
+        }
+    }
+
+    /// Keeps what is pending, and `bytes` behind it, until the gate is opened: neither is written before, nor the end.
+    pub(crate) fn gate(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        self.gated = true;
+    }
+
+    /// What was kept may be written.
+    pub(crate) fn open_gate(&mut self) {
+        self.gated = false;
+    }
+
+    /// What was kept is never written.
+    pub(crate) fn drop_gated(&mut self) {
+        if std::mem::take(&mut self.gated) {
+            (self.pending, self.written) = (Vec::new(), 0);
         }
     }
 

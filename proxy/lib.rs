@@ -12,7 +12,7 @@
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
 //! * `leg`: one side of a session; `stream`: its socket, plain for now.
 //! * `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
-//! * `landed`: how far events have come to the disk, where answers wait for that.
+//! * `landed`: how far events have come to the disk; `held`: answers and statements that wait for that.
 //! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
 //!   thread; `pacer`: their clock, and that of `alarm`, the deadlines of sessions.
 //! * `audit`: from records to events.
@@ -28,6 +28,7 @@ mod classify;
 mod clock;
 mod connection;
 mod error;
+mod held;
 mod landed;
 mod leg;
 mod listener;

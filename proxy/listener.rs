@@ -43,7 +43,7 @@ impl Listener {
             protocol: listen.protocol,
             host: listen.upstream.host.clone(),
             port: listen.upstream.port,
-            durable: listen.mode.unwrap_or(mode) == Mode::Durable,
+            mode: listen.mode.unwrap_or(mode),
         });
         Ok(Self { address: socket.local_addr()?, upstream, socket })
     }

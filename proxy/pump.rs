@@ -21,6 +21,7 @@ use crate::{
     alarm::Alarm,
     cancel::KeyGuard,
     clock,
+    held::{Held, Withheld},
     leg::Leg,
     recorder::Recorder,
     session::{Ending, Upstream},
@@ -29,9 +30,6 @@ use crate::{
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
-
-/// What a session that holds answers back keeps of the memory for them.
-const KEPT: usize = 4 << 10;
 
 thread_local! {
     static CHUNK_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
@@ -59,14 +57,10 @@ pub(crate) struct Pump<'a, W> {
     ending: Option<Ending>,
     /// Where answers wait until their events are on disk.
     held: Option<Held>,
-}
-
-/// The answer that waits; until it has gone no more is read from the server.
-#[derive(Default)]
-struct Held {
-    bytes: Vec<u8>,
-    /// What it waits for.
-    batch: Option<u64>,
+    /// Statements that wait until their intents are.
+    withheld: Option<Withheld>,
+    /// Statements that never went on.
+    unsent: u32,
 }
 
 impl<'a, W: Wire> Pump<'a, W> {
@@ -80,8 +74,8 @@ impl<'a, W: Wire> Pump<'a, W> {
         login_deadline: Alarm,
     ) -> Self {
         let (client, server) = legs;
-        let held = route.upstream.durable.then(Held::default);
-        Self {
+        let held = route.upstream.mode.holds_answers().then(Held::default);
+        let mut pump = Self {
             wire,
             recorder,
             worker,
@@ -93,7 +87,19 @@ impl<'a, W: Wire> Pump<'a, W> {
             logged_in: false,
             ending: None,
             held,
+            withheld: None,
+            unsent: 0,
+        };
+        // Statements may have come with the client's first message.
+        if pump.recorder.has_asked() {
+            pump.withhold(&[], Rest::Busy);
         }
+        pump
+    }
+
+    /// How many statements were told that the server never saw: the last ones.
+    pub(crate) fn unsent(&self) -> u32 {
+        self.unsent + self.withheld.as_ref().map_or(0, |withheld| withheld.count)
     }
 
     /// Moves bytes until the session is over, and tells why it is.
@@ -131,7 +137,9 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     /// Client to server. Ready when something moved.
     fn poll_to_server(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.server.poll_pending(cx));
+        if self.server.poll_pending(cx).is_pending() {
+            ready!(self.poll_withheld(cx));
+        }
         if self.client.ended
             || self.ending.is_some()
             || self.wire.is_full()
@@ -146,6 +154,7 @@ impl<'a, W: Wire> Pump<'a, W> {
                 return Poll::Ready(());
             }
             let at = clock::now();
+            let before = self.held.as_ref().map(|_| self.wire.rest());
             let pass = match self.wire.client(chunk, at, &mut self.recorder) {
                 Ok(()) => chunk.len(),
                 Err(Violation { pass, reason }) => {
@@ -154,7 +163,11 @@ impl<'a, W: Wire> Pump<'a, W> {
                     pass
                 }
             };
-            self.server.write(cx, chunk.get(..pass).unwrap_or_default());
+            let bytes = chunk.get(..pass).unwrap_or_default();
+            match before {
+                Some(before) if self.recorder.has_asked() => self.withhold(bytes, before),
+                _ => self.server.write(cx, bytes),
+            }
             let after = clock::now();
             self.worker.traffic.to_server(pass, after.saturating_sub(at));
             self.worker.look(after);
@@ -165,8 +178,8 @@ impl<'a, W: Wire> Pump<'a, W> {
     /// Server to client. Ready when something moved.
     fn poll_to_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.client.poll_pending(cx));
-        if self.is_holding() {
-            ready!(self.poll_held(cx));
+        if let Some(held) = &mut self.held {
+            ready!(held.poll(&mut self.client, &self.worker.capture, cx));
         }
         if self.server.ended {
             return Poll::Pending;
@@ -197,8 +210,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             match &mut self.held {
                 // It ends an answer: something was seen in it.
                 Some(held) if mark != Some(self.worker.capture.mark()) => {
-                    held.bytes.extend_from_slice(bytes);
-                    held.batch = Some(self.worker.capture.want());
+                    held.hold(bytes, &self.worker.capture);
                 }
                 _ => self.client.write(cx, bytes),
             }
@@ -209,21 +221,27 @@ impl<'a, W: Wire> Pump<'a, W> {
         })
     }
 
-    /// Passes the answer on that waited, if its events are on disk. Ready when nothing of it is left.
-    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Held { bytes, batch: batch @ Some(_) }) = &mut self.held else { return Poll::Ready(()) };
-        if batch.is_some_and(|batch| !self.worker.capture.landed.poll(batch, cx)) {
-            return Poll::Pending;
-        }
-        *batch = None;
-        self.client.write(cx, bytes);
-        bytes.clear();
-        bytes.shrink_to(KEPT);
-        self.client.poll_pending(cx)
+    fn is_holding(&self) -> bool {
+        self.held.as_ref().is_some_and(Held::is_holding)
     }
 
-    fn is_holding(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.batch.is_some())
+    /// Keeps statements from the server until their intents are on disk; `before` is what the session was at.
+    fn withhold(&mut self, bytes: &[u8], before: Rest) {
+        self.server.gate(bytes);
+        let (batch, count) = (self.worker.capture.want(), self.recorder.take_asked());
+        self.withheld = Some(Withheld { batch, count, before });
+    }
+
+    /// Lets statements go on whose intents are on disk. Ready when nothing of them is left.
+    fn poll_withheld(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Else it is the server that does not take what there is.
+        let Some(withheld) = &self.withheld else { return Poll::Pending };
+        if !self.worker.capture.landed.poll(withheld.batch, cx) {
+            return Poll::Pending;
+        }
+        self.withheld = None;
+        self.server.open_gate();
+        self.server.poll_pending(cx)
     }
 
     /// What happens once: the cancel key comes, then the login is complete.
@@ -268,6 +286,9 @@ impl<'a, W: Wire> Pump<'a, W> {
             };
             self.end(ending);
             self.say(cx, farewell);
+            self.unsent = self.unsent();
+            self.withheld = None;
+            self.server.drop_gated();
             (self.client.closing, self.server.closing) = (true, true);
             self.server.ended = true;
             let _ = (self.client.poll_pending(cx), self.server.poll_pending(cx));
@@ -277,11 +298,14 @@ impl<'a, W: Wire> Pump<'a, W> {
     fn may_go_down(&self) -> bool {
         match self.worker.drain.state() {
             Drain::No => false,
-            Drain::Gently | Drain::Full if self.logged_in => {
+            state @ (Drain::Gently | Drain::Full) if self.logged_in => {
+                let full = state == Drain::Full;
+                // What waits for its intent is not begun, and will not be.
+                let rest = self.withheld.as_ref().filter(|_| full).map(|withheld| withheld.before);
                 // Where nothing may go unaudited, a transaction that is open cannot go on either: it is rolled back.
-                let rested = match self.wire.rest() {
+                let rested = match rest.unwrap_or_else(|| self.wire.rest()) {
                     Rest::Idle => true,
-                    Rest::InTransaction => self.worker.drain.state() == Drain::Full,
+                    Rest::InTransaction => full,
                     Rest::Busy => false,
                 };
                 rested && self.client.pending.is_empty() && !self.is_holding()

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use panoptes_config::Protocol;
+use panoptes_config::{Mode, Protocol};
 use panoptes_event::Uuid;
 use panoptes_parser::wire::Nanos;
 
@@ -27,8 +27,8 @@ pub(crate) struct Upstream {
     pub(crate) protocol: Protocol,
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Answers wait until their events are on disk.
-    pub(crate) durable: bool,
+    /// What statements and answers wait for.
+    pub(crate) mode: Mode,
 }
 
 /// A session that began.

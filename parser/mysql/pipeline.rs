@@ -81,8 +81,38 @@ impl Pipeline {
             return self.asked.push(kind, packet.begun, &parameters, length, None);
         }
         let (body, digest) = self.cut(kind, behind, packet, limits);
+        if limits.tell_asked && !kind.is_idle_talk() {
+            self.tell_asked(
+                kind.ask(body, length, self.last_prepared(), self.with_attributes()),
+                packet,
+                digest,
+                out,
+            );
+        }
         self.asked.push(kind, packet.begun, body, length, digest.as_ref());
         self.pass_silent(at, out);
+    }
+
+    /// Tells a question before it is passed on.
+    fn tell_asked(
+        &self,
+        ask: Ask<&[u8]>,
+        packet: &Packet<'_>,
+        digest: Option<Digest>,
+        out: &mut impl Observer,
+    ) {
+        if ask.is_told_ahead() {
+            if let Some(sha256) = &digest {
+                out.observe(Observation::Hashed { sha256 });
+            }
+            out.observe(Observation::Asked { ask, at: packet.begun });
+        }
+    }
+
+    /// The number of the statement that was prepared last, unless one that was asked for is to have a number yet.
+    fn last_prepared(&self) -> Option<&[u8; 4]> {
+        let mut kinds = (0..self.asked.len()).filter_map(|place| self.asked.entry(place));
+        if kinds.any(|entry| entry.kind == Kind::Prepare) { None } else { self.last_prepared.as_ref() }
     }
 
     /// A text no longer than it may be, and its digest if it was.

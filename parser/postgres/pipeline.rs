@@ -335,6 +335,15 @@ impl Pipeline {
     }
 }
 
+/// Tells a question before it is passed on.
+pub(super) fn tell_asked(kind: Kind, frame: &Frame<'_>, out: &mut impl Observer) {
+    let ask = frontend::ask(kind, frame.body, frame.length);
+    if ask.is_told_ahead() {
+        hashed(frame.digest, out);
+        out.observe(Observation::Asked { ask, at: frame.begun });
+    }
+}
+
 /// Of a question's text.
 fn digest(kind: Kind, body: &[u8]) -> Option<Digest> {
     kind.text_behind().map(|strings| TextDigest::of(strings, body))

@@ -13,7 +13,7 @@ use super::{
     frame::{Frame, Framer, Keep, Rule},
     frontend::{self, Kind},
     key::{KeySwap, MAX_KEY_DATA_BYTES, SECRET_BYTES},
-    pipeline::{Pipeline, RUNS},
+    pipeline::{self, Pipeline, RUNS},
     startup::{self, Requests},
 };
 
@@ -180,6 +180,9 @@ impl Postgres {
 
     fn asked(&mut self, frame: Frame<'_>, out: &mut impl Observer) {
         if let Some(kind) = Kind::of(frame.kind, frame.length) {
+            if self.limits.tell_asked {
+                pipeline::tell_asked(kind, &frame, out);
+            }
             return self.pipeline.ask(kind, frame, self.limits.pending_bytes, out);
         }
         match frame.kind {

@@ -8,7 +8,7 @@ use panoptes_parser::{
 };
 use serde_json::{Map, Value};
 
-use super::secret::HIDDEN;
+use super::{intent::Intent, secret::HIDDEN};
 
 /// Beside a statement.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Aside {
     pub(crate) file: Option<String>,
     /// It is another session's end, or that of its statement: the event is a `cancel`.
     pub(crate) kill: Option<Cancel>,
+    /// What was told before it went to the server.
+    pub(crate) intent: Option<Intent>,
 }
 
 impl Aside {

@@ -123,7 +123,24 @@ pub(crate) fn write_statement(statement: &Statement, seq: u64, common: &Common, 
         }
         common.session(event, seq).end();
         write_transaction(statement, event);
+        if let Some(intent) = aside.and_then(|aside| aside.intent) {
+            event.uuid("intentId", intent.first);
+            event.optional("intentCount", Some(intent.count).filter(|count| *count > 1));
+        }
         event.optional("cancel", kill);
+    });
+}
+
+/// Writes a statement that is about to go to the server. The rest as for [`write_statement`].
+pub(crate) fn write_intent(statement: &Statement, seq: u64, common: &Common, tools: &mut Tools) {
+    let calendar = &mut tools.calendar;
+    tools.out.event(statement.id, Kind::Intent, statement.unix_micros, |event| {
+        common.begin(event, calendar, statement.unix_micros, None);
+        event.encoded("operation", &statement.what.operation().encoded);
+        let mut sql = event.object("sql");
+        write_text(statement, &mut sql);
+        sql.end();
+        common.session(event, seq).end();
     });
 }
 

@@ -148,27 +148,56 @@ impl Session {
                 if let Some(portal) = known.as_ref().filter(|portal| portal.failed)
                     && let Some(failed) = passed_over.failed.take()
                 {
-                    return self.complete_failed(failed.event, portal);
+                    if self.complete_failed(failed.event, portal) || !self.has_intent() {
+                        return;
+                    }
+                    // That was written already: its intent has an outcome of its own.
+                    return self.execute_portal(Some(portal), settled, tools);
                 }
-                let known_before = if passed_over.forgotten { None } else { self.names.portal(name) };
-                known.or_else(|| known_before.cloned())
+                known.or_else(|| self.known_portal(name).cloned())
             }
             _ => self.names.portal(name).cloned(),
         };
-        if let Some(statement) = self.portal_statement(portal.as_ref(), settled, tools) {
+        self.execute_portal(portal.as_ref(), settled, tools);
+    }
+
+    fn execute_portal(&mut self, portal: Option<&Portal>, settled: Settled<&[u8]>, tools: &mut Tools) {
+        if let Some(statement) = self.portal_statement(portal, settled, tools) {
             self.hold(statement, &settled.answer, tools);
         }
     }
 
     /// A portal of a prepared statement; what was passed over is looked at first.
     pub(super) fn bound(&self, name: &[u8], parameters: &[u8], length: u64, tools: &mut Tools) -> Portal {
+        let prepared =
+            self.known_statement(name).cloned().unwrap_or_else(|| Rc::new(Prepared::unknown(name)));
+        self.portal_with(prepared, parameters, length, tools)
+    }
+
+    /// What a name means; that which was passed over is looked at first.
+    pub(super) fn known_statement(&self, name: &[u8]) -> Option<&Rc<Prepared>> {
         let passed_over = self.passed_over.as_ref();
-        let prepared = passed_over.and_then(|passed_over| passed_over.names.statement(name)).or_else(|| {
-            self.names
-                .statement(name)
-                .filter(|_| passed_over.is_none_or(|passed_over| !passed_over.forgotten))
-        });
-        let prepared = prepared.cloned().unwrap_or_else(|| Rc::new(Prepared::unknown(name)));
+        let passed = passed_over.and_then(|passed_over| passed_over.names.statement(name));
+        let known = || self.names.statement(name).filter(|_| passed_over.is_none_or(|p| !p.forgotten));
+        passed.or_else(known)
+    }
+
+    /// The same of a portal.
+    pub(super) fn known_portal(&self, name: &[u8]) -> Option<&Portal> {
+        let passed_over = self.passed_over.as_ref();
+        let passed = passed_over.and_then(|passed_over| passed_over.names.portal(name));
+        let known = || self.names.portal(name).filter(|_| passed_over.is_none_or(|p| !p.forgotten));
+        passed.or_else(known)
+    }
+
+    /// A portal with its parameters.
+    pub(super) fn portal_with(
+        &self,
+        prepared: Rc<Prepared>,
+        parameters: &[u8],
+        length: u64,
+        tools: &mut Tools,
+    ) -> Portal {
         let mut values = Parameters::new(parameters);
         let secret = prepared.text.as_ref().map_or(&[][..], |text| text.secret_parameters());
         let encoded = &mut tools.encoded;
@@ -235,12 +264,16 @@ impl Session {
         }
     }
 
-    /// The execution that was sent along tells the parameters, if the event is still there.
-    fn complete_failed(&mut self, event: Uuid, portal: &Portal) {
-        if let Some(statement) = self.transactions.find(event) {
+    /// The execution that was sent along tells the parameters, if the event is still there; whether it is.
+    fn complete_failed(&mut self, event: Uuid, portal: &Portal) -> bool {
+        let mut intents = self.intents.take();
+        let found = self.transactions.find(event).map(|statement| {
             statement.bind(portal);
             statement.hide();
-        }
+            statement.meet_intent(intents.as_deref_mut());
+        });
+        self.intents = intents;
+        found.is_some()
     }
 
     fn pass_over_statement(&mut self, prepared: Rc<Prepared>) {

@@ -12,7 +12,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Tools,
-    encode::{Common, db, some, write_forgotten, write_operation, write_outcome, write_statement},
+    encode::{
+        Common, db, some, write_forgotten, write_intent, write_operation, write_outcome, write_statement,
+    },
     statement::{Error, Statement},
     text::Text,
     transaction::Told,
@@ -160,6 +162,12 @@ impl Identity {
         let seq = self.next(tools);
         write_statement(statement, seq, &self.common, tools);
         seq
+    }
+
+    /// Writes a statement that is about to go to the server.
+    pub(crate) fn write_intent(&mut self, statement: &Statement, tools: &mut Tools) {
+        let seq = self.next(tools);
+        write_intent(statement, seq, &self.common, tools);
     }
 
     /// Writes what became of statements written before, and tells its number in the session.

@@ -7,6 +7,7 @@
 //! * `text`: a statement's text, understood once. `texts`, `cache`: what is remembered of texts. `operation`: what was done.
 //! * `statement`: one execution of it. `aside`: what is told beside it. `secret`: what was hidden of it, and parameters that are to be.
 //! * `transaction`, `block`: whether it lasted.
+//! * `intent`: what is to run, told before it does (mode `strict`).
 //! * `encode`: the event. `identity`: what all events of a session have in common.
 //!   `ids`: what tells events apart.
 
@@ -17,6 +18,7 @@ mod encode;
 mod extended;
 mod identity;
 mod ids;
+mod intent;
 mod login;
 mod names;
 mod operation;
@@ -122,6 +124,8 @@ pub(crate) struct Auditor {
     limits: NameLimits,
     tools: Tools,
     journal: Journal,
+    /// Sessions of the batch at hand, where someone waits for it.
+    awaited: Vec<SessionNumber>,
     /// When it was last looked for what is held too long.
     looked: Nanos,
 }
@@ -146,6 +150,7 @@ impl Auditor {
             limits,
             tools: Tools::new(origin, cache_bytes, keys, metrics),
             journal,
+            awaited: Vec::new(),
             looked: 0,
         }
     }
@@ -169,13 +174,19 @@ impl Auditor {
     fn take(&mut self, mut batch: Batch) {
         self.tools.anchor = batch.anchor;
         let mut records = std::mem::take(&mut batch.records);
+        let mut last = None;
         for Record { session, note } in records.drain(..) {
+            if batch.landing.is_some() && last != Some(session) {
+                self.awaited.extend(last.replace(session));
+            }
             self.record(session, note, &batch);
             if self.tools.out.size() >= WRITE_BYTES {
                 self.write();
             }
         }
         batch.records = records;
+        self.awaited.extend(last);
+        self.spill_awaited();
         if let Some(landing) = batch.landing.take()
             && self.write()
         {
@@ -202,8 +213,23 @@ impl Auditor {
                     session.end(at, &ending, tools);
                 }
             }
+            Note::Unsent { count } => {
+                if let Some(session) = self.sessions.get_mut(&number) {
+                    session.unsent(count);
+                }
+            }
             Note::Cancel(request) => encode::write_cancel(&request, tools),
             Note::Gap { count, from, to } => encode::write_gap(count, from, to, tools),
+        }
+    }
+
+    /// Writes what is held of sessions whose answers wait for it: until the server is ready they may wait for long, and a
+    /// client may not.
+    fn spill_awaited(&mut self) {
+        for number in self.awaited.drain(..) {
+            if let Some(session) = self.sessions.get_mut(&number).filter(|session| session.is_awaited()) {
+                session.spill(&mut self.tools);
+            }
         }
     }
 

@@ -130,6 +130,15 @@ impl Query {
         pieces.into_iter().map(|range| self.read(range, texts)).collect()
     }
 
+    /// All that may run, before any of it was answered: each statement, or the whole text.
+    pub(crate) fn all(&mut self, texts: &mut Texts) -> Vec<Rc<Text>> {
+        match (self.is_split(), self.is_empty()) {
+            (true, false) => self.rest(texts),
+            (true, true) if self.dialect.is_postgres() || !self.may_run() => Vec::new(),
+            _ => vec![self.whole(texts)],
+        }
+    }
+
     /// How many statements stand before the one at a character's position (from 1), if nothing was answered yet: the
     /// server refused the text as a whole, for the sake of that one.
     pub(crate) fn before(&self, position: u32) -> usize {
@@ -211,9 +220,9 @@ impl Session {
                 }
             }
             // MySQL's answer to a text without any statement, and MariaDB's.
-            Answer::Failed(Failure { code: EMPTY_QUERY, .. }) if query.is_empty() => {}
+            Answer::Failed(Failure { code: EMPTY_QUERY, .. }) if query.is_empty() && !self.has_intent() => {}
             Answer::Affected { .. } if query.is_empty() && !query.may_run() => {}
-            Answer::Empty if query.is_unfinished() => {
+            Answer::Empty if query.is_unfinished() || self.has_intent() => {
                 query.doubt();
                 let answer = Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 };
                 self.piece(&mut query, Settled { answer, ..settled }, tools);
@@ -242,10 +251,8 @@ impl Session {
             query.doubt();
             text = query.whole(&mut tools.texts);
         }
-        if query.is_uncertain() {
-            // One event stands for all of it: what was held of it is taken back.
-            self.transactions.take_back();
-        }
+        // One event stands for all of it: what was held of it is taken back.
+        let taken_back = if query.is_uncertain() { self.transactions.take_back() } else { 0 };
         // A command of the replication protocol has no SQL.
         let what = match command {
             Some(command) => What::Command(Operated::command(command, None)),
@@ -253,6 +260,10 @@ impl Session {
         };
         let Some(mut statement) = self.statement(what, settled, tools) else { return };
         statement.split_uncertain = query.is_uncertain();
+        if statement.split_uncertain {
+            let back = taken_back + statement.intents();
+            self.meet_all_intents(&mut statement, back);
+        }
         if !query.request.is_empty() {
             statement.aside().request.clone_from(&query.request);
         }
@@ -282,11 +293,13 @@ impl Session {
         let Some(mut query) = self.query.take().filter(Query::is_unfinished) else { return };
         let Some(last) = query.last.take() else { return };
         query.doubt();
-        self.transactions.take_back();
+        let taken_back = self.transactions.take_back();
         let what = What::Sql(query.whole(&mut tools.texts));
         // Part of it may be written already.
         let id = tools.event_id(last.unix_micros);
-        self.hold(Statement { id, what, split_uncertain: true, ..*last }, &Answer::Empty, tools);
+        let mut whole = Statement { id, what, split_uncertain: true, ..*last };
+        self.meet_all_intents(&mut whole, taken_back);
+        self.hold(whole, &Answer::Empty, tools);
     }
 
     /// The statements of a text that have no answer of their own.

@@ -31,7 +31,7 @@ pub(crate) struct Runs {
 }
 
 /// A value that was sent ahead of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ahead {
     statement: [u8; 5],
     pub(super) parameter: u16,
@@ -54,6 +54,11 @@ impl Runs {
         self.ahead_bytes = self.ahead_bytes.saturating_sub(bytes);
         self.overflowed &= !self.ahead.is_empty();
         taken
+    }
+
+    /// The values that were sent ahead for a statement.
+    pub(super) fn ahead_of(&self, statement: [u8; 5]) -> Vec<Ahead> {
+        self.ahead.iter().filter(|ahead| ahead.statement == statement).cloned().collect()
     }
 
     fn take_open(&mut self, statement: [u8; 5]) -> Option<Statement> {

@@ -17,6 +17,7 @@ use super::{
     aside::Aside,
     extended::PassedOver,
     identity::Identity,
+    intent::Intents,
     login::Login,
     names::{NameLimits, Names, Prepared, numbered},
     operation::Operated,
@@ -54,6 +55,8 @@ pub(crate) struct Session {
     /// From an error in the extended protocol up to the next Sync.
     pub(super) passed_over: Option<Box<PassedOver>>,
     pub(super) transactions: Transactions,
+    /// In mode `strict`.
+    pub(super) intents: Option<Box<Intents>>,
     /// When something was first held.
     pub(crate) held_since: Option<Nanos>,
     pub(super) login: Login,
@@ -64,6 +67,7 @@ impl Session {
     pub(crate) fn new(opened: Opened, limits: NameLimits) -> Self {
         let protocol = opened.upstream.protocol;
         let postgres = protocol == Protocol::Postgres;
+        let strict = opened.upstream.mode.withholds_statements();
         Self {
             identity: Identity::new(opened),
             encoding: Encoding::UTF8,
@@ -80,6 +84,7 @@ impl Session {
             runs: None,
             passed_over: None,
             transactions: Transactions::of(protocol),
+            intents: strict.then(|| Box::new(Intents::new(limits))),
             held_since: None,
             login: Login::Awaited,
         }
@@ -89,6 +94,7 @@ impl Session {
     pub(crate) fn observe(&mut self, observation: Observation<&[u8]>, tools: &mut Tools) {
         match observation {
             Observation::Settled(settled) => self.settle(settled, tools),
+            Observation::Asked { ask, at } => self.ask(ask, at, tools),
             Observation::Ready(status) => self.ready(status, tools),
             Observation::Described { statement, types } => {
                 self.names.describe(statement, type_oids(types).collect())
@@ -120,8 +126,14 @@ impl Session {
                 self.close_runs(tools);
                 self.transactions.close(unanswered);
                 self.write(tools);
+                self.close_intents(tools);
             }
         }
+    }
+
+    /// Whether an answer waits until what is held is written.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.held_since.is_some() && self.identity.upstream().mode.holds_answers()
     }
 
     /// The session is over.
@@ -141,6 +153,7 @@ impl Session {
     }
 
     fn settle(&mut self, settled: Settled<&[u8]>, tools: &mut Tools) {
+        let settled = self.meet_intents(settled);
         match settled.ask {
             Ask::Execute { portal } => self.execute(portal, settled, tools),
             Ask::Bind { portal, statement, parameters, length } => {
@@ -255,9 +268,10 @@ impl Session {
             }
             (what, _) => what,
         };
-        let end = End::of(&settled.answer, settled.warnings, text)?;
+        let end = End::of(&settled.answer, settled.warnings, text);
+        let end = end.or_else(|| self.has_intent().then(End::empty))?;
         let unix_micros = tools.anchor.unix_micros(settled.asked);
-        Some(Statement {
+        let mut statement = Statement {
             id: tools.event_id(unix_micros),
             commits: what.operation().commits,
             what,
@@ -274,7 +288,9 @@ impl Session {
             verdict: None,
             undone_by: None,
             aside: self.beside.take(),
-        })
+        };
+        statement.meet_intent(self.intents.as_deref_mut());
+        Some(statement)
     }
 
     pub(super) fn hold(&mut self, mut statement: Statement, answer: &Answer<&[u8]>, tools: &mut Tools) {

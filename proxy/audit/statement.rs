@@ -64,6 +64,33 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// One that is to run: without an id, or any outcome.
+    pub(crate) fn intended(what: What, unix_micros: i64, no_parameters: &Rc<[u8]>) -> Self {
+        Self {
+            id: Uuid::nil(),
+            commits: false,
+            what,
+            prepared: None,
+            parameters: Rc::clone(no_parameters),
+            secrets: None,
+            parameters_truncated: None,
+            split_uncertain: false,
+            unix_micros,
+            duration_micros: 0,
+            end: End::default(),
+            transaction: None,
+            status: TransactionStatus::Idle,
+            verdict: None,
+            undone_by: None,
+            aside: None,
+        }
+    }
+
+    /// How many intents it is the outcome of.
+    pub(crate) fn intents(&self) -> u32 {
+        self.aside.as_ref().and_then(|aside| aside.intent).map_or(0, |intent| intent.count)
+    }
+
     /// Takes the parameters of a portal.
     pub(crate) fn bind(&mut self, portal: &Portal) {
         self.parameters = Rc::clone(&portal.parameters);
@@ -204,6 +231,11 @@ impl End {
     /// The server refused it.
     pub(crate) fn failed(error: Rc<Error>) -> Self {
         Self { outcome: Some(error.outcome()), error: Some(error), ..Self::default() }
+    }
+
+    /// There was nothing to do.
+    pub(crate) fn empty() -> Self {
+        Self { outcome: Some(Outcome::Ok), ..Self::default() }
     }
 
     /// `skipped` or `lost`.

@@ -189,14 +189,18 @@ impl Transactions {
         }
     }
 
-    /// What is held of the text at hand is so no longer: one event will stand for all of it.
-    pub(crate) fn take_back(&mut self) {
+    /// What is held of the text at hand is so no longer: one event will stand for all of it. Tells of how many intents it
+    /// was the outcome.
+    pub(crate) fn take_back(&mut self) -> u32 {
+        let mut intents = 0;
         let from = self.text_from.min(self.held.len());
         for item in self.held.drain(from..) {
             if let Item::Statement(statement) = item {
                 self.held_bytes = self.held_bytes.saturating_sub(statement.size());
+                intents += statement.intents();
             }
         }
+        intents
     }
 
     /// A statement that is held.

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Flags and iterations: what a run without values consists of.
-const EMPTY_RUN: u64 = 5;
+pub(super) const EMPTY_RUN: u64 = 5;
 
 /// What was sent with a run, and ahead of it.
 #[derive(Debug)]

@@ -227,6 +227,7 @@ impl Seen {
             Observation::LoggedIn { .. } => "logged in".into(),
             Observation::LoginFailed { failure, .. } => format!("login {}", failed(&failure)),
             Observation::Parameter { name, value } => format!("parameter {}={}", show(name), show(value)),
+            Observation::Asked { ask, .. } => format!("asked {}", asked(&ask)),
             Observation::Settled(settled) => settle(&settled),
             Observation::Described { statement, types } => {
                 format!("described {} {types:?}", quote(statement))
@@ -257,8 +258,8 @@ impl Seen {
     }
 }
 
-fn settle(settled: &Settled<&[u8]>) -> String {
-    let ask = match settled.ask {
+fn asked(ask: &Ask<&[u8]>) -> String {
+    match *ask {
         Ask::Query { text: Some(text), length } => format!("Query {} ({length})", quote(text)),
         Ask::Query { text: None, .. } => "Query, next".into(),
         Ask::Parse { statement, text, length, types } => {
@@ -285,7 +286,11 @@ fn settle(settled: &Settled<&[u8]>) -> String {
         }
         Ask::Command { name, argument, .. } => format!("{name} {}", quote(argument)),
         Ask::Malformed => "malformed".into(),
-    };
+    }
+}
+
+fn settle(settled: &Settled<&[u8]>) -> String {
+    let ask = asked(&settled.ask);
     let answer = match settled.answer {
         Answer::Complete { tag: b"", rows: 0, bytes: 0, sent: 0 } => "done".into(),
         Answer::Complete { tag, rows, bytes, sent } => {

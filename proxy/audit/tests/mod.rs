@@ -3,10 +3,12 @@
 //! * `transcripts`: what real servers said, replayed; the events beside each transcript were reviewed by hand.
 //! * `transactions`, `statements`, `words`: what no transcript has, told as observations.
 //! * `doubts`: answers that do not fit the question.
+//! * `intents`: what is told before it runs.
 //! * `mysql`: what is MySQL's alone, told as observations.
 //! * `properties`: any observations, in any order.
 
 mod doubts;
+mod intents;
 mod mysql;
 mod properties;
 mod statements;
@@ -16,7 +18,7 @@ mod words;
 
 use std::{fmt::Write, sync::Arc};
 
-use panoptes_config::Protocol;
+use panoptes_config::{Mode, Protocol};
 use panoptes_event::{Event, Kind, Uuid, Verdict};
 use panoptes_parser::wire::{Answer, Ask, Failure, Observation, Observer, Settled, TransactionStatus};
 use panoptes_sinks::Origin;
@@ -56,7 +58,12 @@ impl Stage {
     }
 
     fn with(protocol: Protocol, limits: NameLimits) -> Self {
-        Self { session: Session::new(opened_by(protocol), limits), tools: tools(), events: Vec::new() }
+        Self::in_mode(protocol, Mode::Async, limits)
+    }
+
+    fn in_mode(protocol: Protocol, mode: Mode, limits: NameLimits) -> Self {
+        let opened = opened_by(protocol, mode);
+        Self { session: Session::new(opened, limits), tools: tools(), events: Vec::new() }
     }
 
     fn settled(&mut self, ask: Ask<&[u8]>, answer: Answer<&[u8]>) -> &mut Self {
@@ -169,11 +176,11 @@ fn tools() -> Tools {
 }
 
 fn opened() -> Opened {
-    opened_by(Protocol::Postgres)
+    opened_by(Protocol::Postgres, Mode::Async)
 }
 
-fn opened_by(protocol: Protocol) -> Opened {
-    let upstream = Upstream { protocol, host: "db".into(), port: 5432, durable: false };
+fn opened_by(protocol: Protocol, mode: Mode) -> Opened {
+    let upstream = Upstream { protocol, host: "db".into(), port: 5432, mode };
     let client = "192.0.2.1:5000".parse().unwrap();
     Opened { id: Uuid::now_v7(), client, upstream: Arc::new(upstream), at: 0 }
 }

@@ -36,7 +36,7 @@ impl Stage {
         self
     }
 
-    fn several(&mut self) -> &mut Self {
+    pub(super) fn several(&mut self) -> &mut Self {
         self.parameter("multi_statements", "on")
     }
 
