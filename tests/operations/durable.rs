@@ -1,80 +1,26 @@
-//! Mode `durable`: whatever was answered is in the trail, wherever kill -9 hits.
-//!
-//! `PANOPTES_KILLS` says how often (see `scripts/kill-loop`).
+//! Mode `durable`: what waits and what does not. That nothing is lost is `kills.rs`'.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    sync::{Arc, Mutex},
-    thread::{self, JoinHandle},
-};
+use std::io::Write;
 
 use libtest_mimic::Failed;
 
 use crate::{
     Named, Rig,
-    support::{panoptes::Panoptes, raw::Raw, wait_for},
+    support::{
+        panoptes::Panoptes,
+        raw::{Raw, bind, execute, message, parse, sync},
+    },
 };
 
 pub(crate) const TESTS: &[Named] = &[
-    ("answered_is_recorded_over_kills", killed),
     ("one_listener_alone_may_be_durable", one_listener),
     ("big_results_and_errors_pass_as_they_are", passes),
+    ("what_is_flushed_is_written_before_its_sync", flushed),
 ];
-
-const CLIENTS: usize = 4;
-/// Statements answered between two kills.
-const ENOUGH: usize = 60;
-/// Kills, where nothing else is said.
-const KILLS: usize = 4;
 
 /// Nobody syncs for an answer's sake but the answer itself.
 const DURABLE: [(&str, &str); 2] =
     [("PANOPTES_JOURNAL__MODE", "durable"), ("PANOPTES_JOURNAL__SYNC_INTERVAL", "1 h")];
-
-fn killed(rig: &Rig) -> Result<(), Failed> {
-    let kills = env::var("PANOPTES_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let mut proxy = Panoptes::start_prepared(rig.server().port, "", &DURABLE, |_| {});
-    let answered = Arc::<Mutex<BTreeSet<String>>>::default();
-    for round in 0..kills {
-        let clients = clients(proxy.port, round, &answered);
-        let before = answered.lock().expect("no panic").len();
-        // Not always at the same place of their work.
-        let enough = before + ENOUGH + round % 17;
-        wait_for("answers", || (answered.lock().expect("no panic").len() >= enough).then_some(()));
-        proxy.signal("KILL");
-        proxy.ended();
-        clients.into_iter().for_each(|client| client.join().expect("no panic"));
-        proxy.start_again();
-    }
-    assert!(proxy.metric(r#"panoptes_journal_operations_total{operation="sync_failures"}"#) == 0.0);
-    assert!(proxy.stop().success(), "{}", proxy.log());
-    let events = proxy.events();
-    let recorded: BTreeSet<_> = events.iter().filter_map(|e| e["sql"]["raw"].as_str()).collect();
-    let answered = answered.lock().expect("no panic");
-    let lost: Vec<_> = answered.iter().filter(|text| !recorded.contains(text.as_str())).collect();
-    assert!(lost.is_empty(), "{} of {} answered are not in the trail: {lost:?}", lost.len(), answered.len());
-    println!("durable: {kills} kills, {} statements answered, each in the trail", answered.len());
-    Ok(())
-}
-
-/// Clients that send statements, one by one, until the proxy is gone.
-fn clients(port: u16, round: usize, answered: &Arc<Mutex<BTreeSet<String>>>) -> Vec<JoinHandle<()>> {
-    let client = |client| {
-        let answered = Arc::clone(answered);
-        thread::spawn(move || {
-            let Ok(mut session) = Raw::connect(port) else { return };
-            for n in 0.. {
-                let text = format!("select 'round {round} client {client} statement {n}'");
-                if session.query(&text).is_err() {
-                    return;
-                }
-                answered.lock().expect("no panic").insert(text);
-            }
-        })
-    };
-    (0..CLIENTS).map(client).collect()
-}
 
 /// The other listener does not wait: its statements bring about no sync.
 fn one_listener(rig: &Rig) -> Result<(), Failed> {
@@ -111,5 +57,34 @@ fn passes(rig: &Rig) -> Result<(), Failed> {
     assert!(proxy.stop().success(), "{}", proxy.log());
     let ended = proxy.events().iter().filter(|e| e["kind"] == "logout").count();
     assert_eq!(ended, 1);
+    Ok(())
+}
+
+/// An answer that a client asked for by Flush is as good as any: its event is there, before the server is ready.
+fn flushed(rig: &Rig) -> Result<(), Failed> {
+    let mut proxy = Panoptes::start_prepared(rig.server().port, "", &DURABLE, |_| {});
+    let mut session = Raw::connect(proxy.port)?;
+    let flush = message(b'H', &[]);
+    let messages = [parse("", "select 'flushed'"), bind("", &[]), execute(), flush].concat();
+    session.stream().write_all(&messages)?;
+    assert_eq!(session.completion()?.rows, 1);
+    proxy.signal("KILL");
+    proxy.ended();
+    proxy.start_again();
+    proxy.wait_for("it", |events| events.iter().any(|e| e["sql"]["raw"] == "select 'flushed'"));
+
+    let mut session = Raw::connect(proxy.port)?;
+    let messages = [parse("", "select 'to its end'"), bind("", &[]), execute(), message(b'H', &[])].concat();
+    session.stream().write_all(&messages)?;
+    session.completion()?;
+    session.stream().write_all(&sync())?;
+    session.exchange()?;
+    assert!(proxy.stop().success(), "{}", proxy.log());
+    let events = proxy.events();
+    let written = crate::statement(&events, "to its end");
+    let verdict =
+        events.iter().find(|e| e["kind"] == "verdict").expect("its verdict, once the server was ready");
+    assert_eq!(verdict["transaction"]["id"], written["transaction"]["id"]);
+    assert_eq!(verdict["transaction"]["verdict"], "committed");
     Ok(())
 }

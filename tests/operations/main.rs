@@ -11,7 +11,9 @@
 //! | `overload.rs` | a sink that takes nothing and a journal that is full |
 //! | `restart.rs` | kill -9 under load |
 //! | `trail.rs` | the chain over a crash; keys, verify, export, replay |
-//! | `durable.rs` | no answer before its event is on disk, over kill -9 |
+//! | `durable.rs` | no answer before its event is on disk |
+//! | `strict.rs` | no statement before its intent is |
+//! | `kills.rs` | kill -9 in each mode, with oracles of its own |
 //! | `secrets.rs` | no secret of a statement in anything that is written |
 //! | `admin.rs` | metrics, health, readiness |
 //! | `cli.rs` | the command line |
@@ -34,9 +36,11 @@ mod cli;
 mod drain;
 mod durable;
 mod gate;
+mod kills;
 mod overload;
 mod restart;
 mod secrets;
+mod strict;
 mod trail;
 mod upstream;
 mod vanish;
@@ -63,7 +67,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 13] = [
+    let modules: [(&str, &[Named]); 15] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -73,6 +77,8 @@ fn main() {
         ("restart", restart::TESTS),
         ("trail", trail::TESTS),
         ("durable", durable::TESTS),
+        ("strict", strict::TESTS),
+        ("kills", kills::TESTS),
         ("secrets", secrets::TESTS),
         ("admin", admin::TESTS),
         ("cli", cli::TESTS),

@@ -135,7 +135,13 @@ fn stop_while_blocked(rig: &Rig) -> Result<(), Failed> {
 
 /// A proxy with little room whose sink has a folder in the place of its file.
 fn overloaded(rig: &Rig, on_full: &str) -> Panoptes {
+    overloaded_in(rig, on_full, "async")
+}
+
+/// The same in another mode.
+pub(crate) fn overloaded_in(rig: &Rig, on_full: &str, mode: &str) -> Panoptes {
     let environment = [
+        ("PANOPTES_JOURNAL__MODE", mode),
         ("PANOPTES_JOURNAL__ON_FULL", on_full),
         ("PANOPTES_JOURNAL__MAX_SIZE", "2 MiB"),
         ("PANOPTES_JOURNAL__SEGMENT_SIZE", "256 KiB"),
@@ -148,7 +154,7 @@ fn overloaded(rig: &Rig, on_full: &str) -> Panoptes {
     Panoptes::start_prepared(rig.server().port, "", &environment, prepare)
 }
 
-fn sink(dir: &Path) -> std::path::PathBuf {
+pub(crate) fn sink(dir: &Path) -> std::path::PathBuf {
     dir.join("events.jsonl")
 }
 

@@ -11,6 +11,7 @@
 //! | `tap.rs` | a man in the middle that records both byte streams of each connection |
 //! | `answers.rs` | what a recorded server stream says: one answer a statement, in order |
 //! | `server_log.rs` | what the server's own log says: one unit a message, in order |
+//! | `intents.rs` | intents of mode strict, paired with their outcomes |
 //! | `ledger.rs` | the log and the answers joined with the events: what is missing, extra or different |
 //!
 //! `scripts/setup` brings what is needed. What is not there makes a test `ignored` under its name, never a pass.
@@ -27,6 +28,7 @@ use std::{
 
 pub mod answers;
 pub mod clients;
+pub mod intents;
 pub mod ledger;
 pub mod mysql;
 pub mod panoptes;

@@ -73,6 +73,22 @@ impl Raw {
         Ok(seen)
     }
 
+    /// Reads up to the next CommandComplete.
+    pub fn completion(&mut self) -> io::Result<Exchange> {
+        let mut seen = Exchange::default();
+        while seen.completed == 0 {
+            self.message(&mut seen)?;
+        }
+        Ok(seen)
+    }
+
+    /// Reads up to the next ReadyForQuery, or up to the end of the connection.
+    pub fn exchange_or_last(&mut self) -> io::Result<Exchange> {
+        let mut seen = Exchange::default();
+        while !self.reader.fill_buf()?.is_empty() && !self.message(&mut seen)? {}
+        Ok(seen)
+    }
+
     /// Reads up to the end of the connection: what came before it.
     pub fn last_words(&mut self) -> io::Result<Exchange> {
         let mut seen = Exchange::default();
