@@ -92,7 +92,7 @@ fn holds(ran: &str, intent: &str) -> bool {
 }
 
 /// Runs the mixes before a server; what it ran in each session, by process id, and the events.
-fn completeness(version: Version, mode: &str) -> Result<(Vec<(u32, Session)>, Vec<Value>), Failed> {
+fn completeness(version: Version, mode: &str) -> Result<(Ran, Vec<Value>), Failed> {
     let server = Postgres::start(version, &[]);
     let tap = Tap::start(server.port);
     let mut proxy = Panoptes::start_prepared(tap.port, "", &[("PANOPTES_JOURNAL__MODE", mode)], |_| {});
@@ -180,6 +180,9 @@ fn run_all(port: u16) {
         }
     }
 }
+
+/// What the server ran, by process id.
+type Ran = Vec<(u32, Session)>;
 
 type Tapped = (u32, Session, Arc<Streams>);
 

@@ -118,7 +118,8 @@ impl Intents {
             self.untold += question.intent.map_or(0, |intent| intent.count);
             self.asked.pop_front();
         }
-        let question = self.asked.pop_front_if(|question| question.at == asked && question.kind == kind)?;
+        let question = *self.asked.front().filter(|next| next.at == asked && next.kind == kind)?;
+        self.asked.pop_front();
         self.at_hand = question.intent;
         Some(question)
     }

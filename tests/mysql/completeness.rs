@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     Rig,
     support::{
+        intents::pair,
         mysql::{Client, Server, Statement, Version},
         panoptes::Panoptes,
     },
@@ -36,8 +37,22 @@ const UNCOUNTED: [&str; 7] = [
 const EMPTY_QUERY: u64 = 1065;
 
 pub(crate) fn one_event_per_statement(rig: &Rig) -> Result<(), Failed> {
+    completeness(rig, "async").map(drop)
+}
+
+/// The same with mode strict; and whatever ran was told before, once, and has one outcome.
+pub(crate) fn one_intent_per_statement(rig: &Rig) -> Result<(), Failed> {
+    let intents = pair(&completeness(rig, "strict")?);
+    println!("intents: {}: {}", rig.version.name(), intents.count);
+    assert!(intents.count > 500, "the mixes ran");
+    assert_eq!((&intents.problems[..], &intents.open[..]), (&[][..], &[][..]));
+    Ok(())
+}
+
+/// Runs the mixes before a server; the events.
+fn completeness(rig: &Rig, mode: &str) -> Result<Vec<Value>, Failed> {
     let server = Server::start_recording(rig.version);
-    let mut proxy = Panoptes::start_mysql(server.port, "");
+    let mut proxy = Panoptes::start_mysql_prepared(server.port, "", &[("PANOPTES_JOURNAL__MODE", mode)]);
     for client in Client::ALL {
         match client.installed() {
             true => drop(client.run(rig.version, proxy.port)),
@@ -75,7 +90,7 @@ pub(crate) fn one_event_per_statement(rig: &Rig) -> Result<(), Failed> {
     }
     let share = 100.0 * f64::from(told) / statements.max(1) as f64;
     println!(
-        "completeness: {}: {statements} statements, {share:.3} %; {} sessions",
+        "completeness: {}, {mode}: {statements} statements, {share:.3} %; {} sessions",
         rig.version.name(),
         known.len()
     );
@@ -90,7 +105,7 @@ pub(crate) fn one_event_per_statement(rig: &Rig) -> Result<(), Failed> {
     assert!(statements > 500, "the mixes ran: {statements}");
     assert!(proxy.stop().success(), "panoptes ends well: {}", proxy.log());
     match problems.len() {
-        0 => Ok(()),
+        0 => Ok(events),
         n => Err(format!("{n} differences, the first:\n{}", problems[..n.min(10)].join("\n")).into()),
     }
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `transparency.rs` | real clients' mixes, directly and through; each byte that goes in comes out |
 //! | `completeness.rs` | the events against the server's own log and its performance schema |
+//! | `strict.rs` | no statement before its intent, over all mixes and kill -9 |
 //! | `operations.rs` | shutdown, limits, servers and clients that vanish, KILL, secrets, readiness |
 //! | `raw.rs` | a client that writes packets by hand |
 //! | `memory.rs` | huge rows, results and parameters |
@@ -21,6 +22,7 @@ mod completeness;
 mod memory;
 mod operations;
 mod raw;
+mod strict;
 mod transparency;
 
 use support::{
@@ -80,7 +82,7 @@ fn main() {
         add("bytes", true, Box::new(transparency::same_bytes));
         add("logins", true, Box::new(transparency::same_logins));
         add("one_event_per_statement", true, Box::new(completeness::one_event_per_statement));
-        for &(name, test) in operations::TESTS.iter().chain(memory::TESTS) {
+        for &(name, test) in operations::TESTS.iter().chain(memory::TESTS).chain(strict::TESTS) {
             // What does not hang on the server is tried once.
             if rig.version == Version::Maria {
                 add(name, true, Box::new(test));

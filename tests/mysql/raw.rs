@@ -52,10 +52,14 @@ impl Raw {
 
     /// Sends one packet.
     pub(crate) fn send(&mut self, number: u8, payload: &[u8]) {
+        self.try_send(number, payload).expect("to be heard");
+    }
+
+    fn try_send(&mut self, number: u8, payload: &[u8]) -> io::Result<()> {
         let length = u32::try_from(payload.len()).expect("a small packet").to_le_bytes();
         let mut packet = vec![length[0], length[1], length[2], number];
         packet.extend_from_slice(payload);
-        self.stream.get_mut().write_all(&packet).expect("to be heard");
+        self.stream.get_mut().write_all(&packet)
     }
 
     /// Runs a query, and reads its answer.
@@ -64,33 +68,63 @@ impl Raw {
         self.answer()
     }
 
+    /// Runs a query where the other side may be gone.
+    pub(crate) fn try_query(&mut self, text: &str) -> io::Result<Answer> {
+        self.try_send(0, &[b"\x03", text.as_bytes()].concat())?;
+        self.try_answer()
+    }
+
+    /// Prepares a statement without parameters and runs it, likewise.
+    pub(crate) fn try_run(&mut self, text: &str) -> io::Result<Answer> {
+        let number = self.try_prepare(text)?;
+        self.try_send(0, &[b"\x17", &number[..], &[0, 1, 0, 0, 0]].concat())?;
+        self.try_answer()
+    }
+
     /// Prepares a statement, and gives its number.
     pub(crate) fn prepare(&mut self, text: &str) -> [u8; 4] {
-        self.send(0, &[b"\x16", text.as_bytes()].concat());
-        let done = self.packet().expect("an answer");
+        self.try_prepare(text).expect("an answer")
+    }
+
+    fn try_prepare(&mut self, text: &str) -> io::Result<[u8; 4]> {
+        self.try_send(0, &[b"\x16", text.as_bytes()].concat())?;
+        let done = self.packet()?;
         assert_eq!(done[0], 0, "prepared: {}", done.escape_ascii());
         let (columns, parameters) =
             (u16::from_le_bytes([done[5], done[6]]), u16::from_le_bytes([done[7], done[8]]));
         for count in [parameters, columns].into_iter().filter(|count| *count > 0) {
-            (0..=count).for_each(|_| drop(self.packet().expect("a definition")));
+            for _ in 0..=count {
+                self.packet()?;
+            }
         }
-        done[1..5].try_into().expect("a number")
+        Ok(done[1..5].try_into().expect("a number"))
     }
 
     /// Reads an answer to its end; rows are counted.
     pub(crate) fn answer(&mut self) -> Answer {
-        let first = self.packet().expect("an answer");
+        self.try_answer().expect("an answer")
+    }
+
+    fn try_answer(&mut self) -> io::Result<Answer> {
+        let first = self.packet()?;
         match first[0] {
-            0 => return Answer::default(),
-            0xff => return Answer { rows: 0, error: Some(error(&first)) },
-            columns => (0..=columns).for_each(|_| drop(self.packet().expect("a definition"))),
+            0 => return Ok(Answer::default()),
+            0xff => return Ok(Answer { rows: 0, error: Some(error(&first)) }),
+            columns => {
+                for _ in 0..=columns {
+                    self.packet()?;
+                }
+            }
         }
         let mut rows = 0;
         loop {
-            match self.skip_packet().expect("a row") {
-                ([0xfe, ..], length) if length < 9 => return Answer { rows, error: None },
+            match self.skip_packet()? {
+                ([0xfe, ..], length) if length < 9 => return Ok(Answer { rows, error: None }),
                 ([0xff, low, high], _) => {
-                    return Answer { rows, error: Some((u16::from_le_bytes([low, high]), String::new())) };
+                    return Ok(Answer {
+                        rows,
+                        error: Some((u16::from_le_bytes([low, high]), String::new())),
+                    });
                 }
                 _ => rows += 1,
             }

@@ -7,7 +7,7 @@
 //! | durable | every statement that was answered |
 //! | strict | the same; the intent of every statement that the server ran; no intent with two outcomes |
 //!
-//! `PANOPTES_KILLS` says how often (see `scripts/kill-loop`).
+//! `KILLS` says how often (see `scripts/kill-loop`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,7 +53,7 @@ struct Told {
 }
 
 fn killed(mode: &str) -> Result<(), Failed> {
-    let kills = env::var("PANOPTES_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    let kills = env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let server = Postgres::start(Version::V15, &[]);
     // With durable and strict nobody syncs but for the sake of an answer or a statement.
     let interval = if mode == "async" { "20 ms" } else { "1 h" };

@@ -35,7 +35,12 @@ impl Panoptes {
 
     /// The same before a MySQL or a MariaDB.
     pub fn start_mysql(upstream: u16, extra: &str) -> Self {
-        Self::start_before(&format!("mysql://127.0.0.1:{upstream}"), extra, &[], |_| {})
+        Self::start_mysql_prepared(upstream, extra, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub fn start_mysql_prepared(upstream: u16, extra: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_before(&format!("mysql://127.0.0.1:{upstream}"), extra, environment, |_| {})
     }
 
     /// The same with variables of the environment, after `prepare` saw the folder that it runs in.

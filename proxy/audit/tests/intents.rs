@@ -339,11 +339,14 @@ fn play_mysql(steps: &[Step], chunk: u64) -> usize {
     play(wire, stage, (mysql_question, mysql_answer), steps, chunk)
 }
 
+/// What a side says, by its kind.
+type Message = fn(u8) -> Vec<u8>;
+
 /// Plays it; each intent has one outcome. How many intents there were.
 fn play<W: Wire>(
     mut wire: W,
     mut stage: Stage,
-    (question, answer): (fn(u8) -> Vec<u8>, fn(u8) -> Vec<u8>),
+    (question, answer): (Message, Message),
     steps: &[Step],
     chunk: u64,
 ) -> usize {
@@ -351,7 +354,10 @@ fn play<W: Wire>(
         // Several come at once.
         let at = at / chunk;
         let taken = match step {
-            Step::Unsent => Ok(stage.session.unsent(1)),
+            Step::Unsent => {
+                stage.session.unsent(1);
+                Ok(())
+            }
             Step::Client(kind) => wire.client(&mut question(*kind), at, &mut stage),
             Step::Server(kind) => wire.server(&mut answer(*kind), at, &mut stage),
         };
