@@ -347,3 +347,46 @@ fn our_own_words_have_the_number_that_the_client_awaits() {
     wire.client(&mut question(0x03, 2), 0, &mut ignore).unwrap();
     assert_eq!(number(&wire), 8, "in the middle of an answer");
 }
+
+/// What runs is told once all of it is here, and not before: its last byte is still to be passed on.
+#[test]
+fn a_question_is_told_ahead_when_its_last_byte_is_here() {
+    let limits = Limits { sql: 10, tell_asked: true, ..Limits::default() };
+    let long = packet(0, b"\x03select 1 from a_table");
+    // A ping, what fetches, and what is closed start nothing.
+    let packets = [
+        question(0x16, 1),
+        packet(0, b"\x17\xff\xff\xff\xff\0\x01\0\0\0"),
+        long,
+        question(0x0e, 0),
+        question(0x1c, 7),
+        question(0x02, 5),
+        question(0x19, 7),
+    ];
+    let expected = ["Parse", "Run", "hashed", "Query", "Command"];
+    let ends: Vec<usize> =
+        packets.iter().scan(0, |end, packet| Some(*end + packet.len()).inspect(|e| *end = *e)).collect();
+    let stream = packets.concat();
+    for size in 1..=stream.len() {
+        let mut wire = session(limits, 0);
+        let (mut told, mut runs, mut seen) = (Vec::new(), 0, 0);
+        for chunk in stream.chunks(size) {
+            wire.client(&mut chunk.to_vec(), 0, &mut |observation: Observation<&[u8]>| match observation {
+                Observation::Hashed { .. } => told.push("hashed".to_owned()),
+                Observation::Asked { ask, .. } => {
+                    if let Ask::Run { statement, .. } = ask {
+                        assert_eq!(statement, [0xff; 4], "what is prepared last has no number yet");
+                    }
+                    runs += usize::from(ask.runs());
+                    told.push(format!("{ask:?}").split(' ').next().unwrap().to_owned());
+                }
+                other => panic!("{other:?}"),
+            })
+            .unwrap();
+            seen += chunk.len();
+            let complete = [ends[1], ends[2], ends[5]].iter().filter(|end| seen >= **end).count();
+            assert_eq!(runs, complete, "after {seen} bytes in pieces of {size}");
+        }
+        assert_eq!(told, expected);
+    }
+}

@@ -263,3 +263,43 @@ fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
         assert_eq!(told, [true; 4], "cut at {cut}");
     }
 }
+
+/// What runs is told once all of it is here, and not before: its last byte is still to be passed on.
+#[test]
+fn a_question_is_told_ahead_when_its_last_byte_is_here() {
+    let limits = Limits { sql: 10, tell_asked: true, ..Limits::default() };
+    let text = "select 1 from a_table";
+    let frames = [
+        frame(b'P', format!("s\0{text}\0\0\0").as_bytes()),
+        frame(b'B', b"p\0s\0\0\0\0\0\0\0"),
+        frame(b'E', b"p\0\0\0\0\0"),
+        frame(b'S', b""),
+        frame(b'Q', format!("{text}\0").as_bytes()),
+        frame(b'F', b"\0\0\0\x09"),
+    ];
+    let expected = ["hashed", "Parse", "Bind", "Execute", "hashed", "Query", "Command"];
+    let ends: Vec<usize> =
+        frames.iter().scan(0, |end, frame| Some(*end + frame.len()).inspect(|e| *end = *e)).collect();
+    let stream = frames.concat();
+    for size in 1..=stream.len() {
+        let mut wire = Postgres::new(limits, [7; 32]);
+        wire.client(&mut STARTUP.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+        wire.server(&mut LOGIN.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+        let (mut told, mut runs, mut seen) = (Vec::new(), 0, 0);
+        for chunk in stream.chunks(size) {
+            wire.client(&mut chunk.to_vec(), 0, &mut |observation: Observation<&[u8]>| match observation {
+                Observation::Hashed { .. } => told.push("hashed".to_owned()),
+                Observation::Asked { ask, .. } => {
+                    runs += usize::from(ask.runs());
+                    told.push(format!("{ask:?}").split(' ').next().unwrap().to_owned());
+                }
+                other => panic!("{other:?}"),
+            })
+            .unwrap();
+            seen += chunk.len();
+            let complete = [ends[2], ends[4], ends[5]].iter().filter(|end| seen >= **end).count();
+            assert_eq!(runs, complete, "after {seen} bytes in pieces of {size}");
+        }
+        assert_eq!(told, expected);
+    }
+}

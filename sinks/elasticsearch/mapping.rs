@@ -28,6 +28,7 @@ fn native(flat: &str) -> Map<String, Value> {
         ("seq", json!({"type": "long"})),
         ("prev", keyword()),
         ("intentId", keyword()),
+        ("intentCount", json!({"type": "integer"})),
         (
             "meta",
             fields(

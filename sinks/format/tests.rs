@@ -6,8 +6,9 @@ use panoptes_config::Format;
 
 use super::*;
 
-const EVENTS: [(&str, &str); 5] = [
+const EVENTS: [(&str, &str); 6] = [
     ("statement", include_str!("golden/statement.native.json")),
+    ("intent", include_str!("golden/intent.native.json")),
     ("refused", include_str!("golden/refused.native.json")),
     ("login", include_str!("golden/login.native.json")),
     ("grant", include_str!("golden/grant.native.json")),
