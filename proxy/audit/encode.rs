@@ -136,7 +136,7 @@ pub(crate) fn write_intent(statement: &Statement, seq: u64, common: &Common, too
     let calendar = &mut tools.calendar;
     tools.out.event(statement.id, Kind::Intent, statement.unix_micros, |event| {
         common.begin(event, calendar, statement.unix_micros, None);
-        event.encoded("operation", &statement.what.operation().encoded);
+        event.inline(&statement.what.operation().encoded);
         let mut sql = event.object("sql");
         write_text(statement, &mut sql);
         sql.end();

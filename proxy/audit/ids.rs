@@ -23,9 +23,14 @@ impl Ids {
 
     /// The next id, of a time in microseconds since 1970.
     pub(crate) fn next(&self, unix_micros: i64) -> Uuid {
+        self.next_of(unix_micros, 1)
+    }
+
+    /// The first of so many ids, of one time: the others count up from it as 128-bit numbers.
+    pub(crate) fn next_of(&self, unix_micros: i64, count: u32) -> Uuid {
         let millis = u64::try_from(unix_micros.div_euclid(1_000)).unwrap_or(0);
         let number = self.number.get();
-        self.number.set(number.wrapping_add(1));
+        self.number.set(number.wrapping_add(count.into()));
         let ([i, j], [a, b, c, d, e, f, g, h]) = (self.head, number.to_be_bytes());
         Builder::from_unix_timestamp_millis(millis, &[i, j, a, b, c, d, e, f, g, h]).into_uuid()
     }
@@ -44,6 +49,8 @@ mod tests {
             assert_eq!(id.get_timestamp().unwrap().to_unix(), (1_795_338_843, 218_000_000));
         }
         assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
+        let (first, behind) = (one.next_of(0, 3), one.next(0));
+        assert_eq!(behind.as_u128() - first.as_u128(), 3, "those between are nobody's");
         assert_eq!(Ids::new().next(-1).get_timestamp().unwrap().to_unix(), (0, 0), "no time before 1970");
     }
 }

@@ -260,7 +260,7 @@ impl Session {
                 let prepared = self.meant(&numbered(name), intents);
                 let mut one = statement(self.intended_text(prepared.text.as_ref(), tools), tools);
                 self.intended_values(&mut one, run, &prepared, tools);
-                one.prepared = Some(prepared);
+                one.prepared = (name != LAST_PREPARED).then_some(prepared);
                 vec![one]
             }
             Ask::Command { name, object, argument } => {
@@ -322,10 +322,10 @@ impl Session {
             Ask::Parse { statement, text, length, types } => {
                 let cut = self.cut(length, text);
                 let text = tools.texts.read(self.encoding.decode(text).trim(), cut, self.dialect);
-                let postgres = self.dialect.is_postgres();
-                let name = if postgres { statement.into() } else { numbered(&LAST_PREPARED).into() };
+                let last = numbered(&LAST_PREPARED);
+                let name = if self.dialect.is_postgres() { statement } else { &last };
                 let types = type_oids(types).collect();
-                intents.names.prepare(Rc::new(Prepared { name, text: Some(text), types }))
+                intents.names.prepare(Rc::new(Prepared::new(name, Some(text), types)))
             }
             Ask::Bind { portal, statement, parameters, length } => {
                 let prepared = self.meant(statement, intents);
@@ -347,8 +347,8 @@ impl Session {
 
     /// Writes intents, one behind the other.
     fn tell_intents(&mut self, statements: Vec<Statement>, tools: &mut Tools) -> Option<Intent> {
-        let first = tools.event_id(statements.first()?.unix_micros);
         let count = u32::try_from(statements.len()).unwrap_or(u32::MAX);
+        let first = tools.event_ids(statements.first()?.unix_micros, count);
         let all = Intent { first, count };
         for (place, mut one) in (0..count).zip(statements) {
             one.id = all.skip(place).map_or(first, |intent| intent.first);

@@ -116,6 +116,11 @@ impl Tools {
     fn event_id(&self, unix_micros: i64) -> Uuid {
         self.ids.next(unix_micros)
     }
+
+    /// The first of so many, that count up from it.
+    fn event_ids(&self, unix_micros: i64, count: u32) -> Uuid {
+        self.ids.next_of(unix_micros, count)
+    }
 }
 
 /// One audit thread.
