@@ -190,7 +190,7 @@ fn is_certain(text: &str, dialect: Dialect) -> bool {
 
 fn encode(out: &mut Vec<u8>, line: usize, text: &Text, uncertain: bool) {
     let mut object = Object::begin(out);
-    object.member("line", &line).encoded("operation", &text.form.operation.encoded);
+    object.member("line", &line).inline(&text.form.operation.encoded);
     object.inline(&text.raw).inline(&text.form.normalized);
     if uncertain {
         object.plain("split", "uncertain");
