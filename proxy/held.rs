@@ -16,13 +16,22 @@ pub(crate) struct Held {
     bytes: Vec<u8>,
     /// What they wait for.
     batch: Option<u64>,
+    /// They begin with a message.
+    whole: bool,
 }
 
 impl Held {
-    /// Holds bytes until all that was captured so far is on disk. Nothing else waits.
-    pub(crate) fn hold(&mut self, bytes: &[u8], capture: &Capture) {
+    /// Holds bytes until all that was captured so far is on disk. Nothing else waits. `whole` if they begin with a message.
+    pub(crate) fn hold(&mut self, bytes: &[u8], whole: bool, capture: &Capture) {
         self.bytes.extend_from_slice(bytes);
-        self.batch = Some(capture.want());
+        (self.batch, self.whole) = (Some(capture.want()), whole);
+    }
+
+    /// What waits is never passed on; whether a message can stand in its place.
+    pub(crate) fn give_up(&mut self) -> bool {
+        self.bytes = Vec::new();
+        self.batch = None;
+        self.whole
     }
 
     /// Whether something waits.

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use panoptes_config::Protocol;
 use panoptes_event::Uuid;
 use panoptes_parser::wire::{Farewell, Rest, Violation, Wire};
 
@@ -190,7 +191,7 @@ impl<'a, W: Wire> Pump<'a, W> {
                 return Poll::Ready(());
             }
             let at = clock::now();
-            let mark = self.held.as_ref().map(|_| self.worker.capture.mark());
+            let before = self.held.as_ref().map(|_| (self.worker.capture.mark(), self.wire.at_boundary()));
             let pass = match self.wire.server(chunk, at, &mut self.recorder) {
                 Ok(()) => chunk.len(),
                 Err(Violation { pass, reason }) => {
@@ -207,10 +208,10 @@ impl<'a, W: Wire> Pump<'a, W> {
                 self.limit(self.worker.limits.drain_timeout);
             }
             let bytes = chunk.get(..pass).unwrap_or_default();
-            match &mut self.held {
+            match (&mut self.held, before) {
                 // It ends an answer: something was seen in it.
-                Some(held) if mark != Some(self.worker.capture.mark()) => {
-                    held.hold(bytes, &self.worker.capture);
+                (Some(held), Some((mark, whole))) if mark != self.worker.capture.mark() => {
+                    held.hold(bytes, whole, &self.worker.capture);
                 }
                 _ => self.client.write(cx, bytes),
             }
@@ -223,6 +224,13 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     fn is_holding(&self) -> bool {
         self.held.as_ref().is_some_and(Held::is_holding)
+    }
+
+    /// An answer that still waits for its event is never given; whether a message of ours can stand in its place.
+    fn give_up_answer(&mut self) -> bool {
+        let Some(held) = self.held.as_mut().filter(|held| held.is_holding()) else { return true };
+        // A client of MySQL awaits the number of that answer, which a message of ours does not have.
+        held.give_up() && self.route.upstream.protocol == Protocol::Postgres
     }
 
     /// Keeps statements from the server until their intents are on disk; `before` is what the session was at.
@@ -285,7 +293,9 @@ impl<'a, W: Wire> Pump<'a, W> {
                 _ => (Ending::Shutdown, Farewell::Shutdown),
             };
             self.end(ending);
-            self.say(cx, farewell);
+            if self.give_up_answer() {
+                self.say(cx, farewell);
+            }
             self.unsent = self.unsent();
             self.withheld = None;
             self.server.drop_gated();
@@ -308,7 +318,9 @@ impl<'a, W: Wire> Pump<'a, W> {
                     Rest::InTransaction => full,
                     Rest::Busy => false,
                 };
-                rested && self.client.pending.is_empty() && !self.is_holding()
+                // An answer that waits for room may wait for ever; it is the server's last word, and stays unsaid.
+                let stuck = full && self.is_holding() && self.wire.at_boundary();
+                stuck || rested && self.client.pending.is_empty() && !self.is_holding()
             }
             Drain::Gently | Drain::Full => self.wire.at_boundary(),
             Drain::Now => true,

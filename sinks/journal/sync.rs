@@ -205,7 +205,8 @@ impl Shared {
             }
         }
         drop(ledger);
-        if synced.is_ok() {
+        // Where nobody is to wait for a journal in trouble, what waits is let go; what is lost of it is told.
+        if synced.is_ok() || self.bounds.drop_when_full {
             self.durable.reached(last);
         }
         synced

@@ -9,6 +9,7 @@
 //! | `cancel.rs` | cancel requests, true and forged |
 //! | `violations.rs` | framing that a server refuses: nothing behind it runs |
 //! | `overload.rs` | a sink that takes nothing and a journal that is full |
+//! | `faults.rs` | a journal whose file system turns read-only, or whose disk does not sync |
 //! | `restart.rs` | kill -9 under load |
 //! | `trail.rs` | the chain over a crash; keys, verify, export, replay |
 //! | `durable.rs` | no answer before its event is on disk |
@@ -35,6 +36,7 @@ mod classify;
 mod cli;
 mod drain;
 mod durable;
+mod faults;
 mod gate;
 mod kills;
 mod overload;
@@ -67,7 +69,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 15] = [
+    let modules: [(&str, &[Named]); 16] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -77,6 +79,7 @@ fn main() {
         ("restart", restart::TESTS),
         ("trail", trail::TESTS),
         ("durable", durable::TESTS),
+        ("faults", faults::TESTS),
         ("strict", strict::TESTS),
         ("kills", kills::TESTS),
         ("secrets", secrets::TESTS),
@@ -88,6 +91,7 @@ fn main() {
     for (module, tests) in modules {
         for &(name, test) in tests {
             let rig = Arc::clone(&rig);
+            let missing = missing || module == "faults" && support::program("cc").is_none();
             trials.push(
                 Trial::test(format!("{module}::{name}"), move || test(&rig)).with_ignored_flag(missing),
             );
