@@ -163,9 +163,11 @@ pub(super) fn main_table(found: &[Named]) -> Option<String> {
 /// Each table once, with all that is done to it.
 pub(super) fn accesses(found: Vec<Named>, idle: bool) -> Vec<Access> {
     let mut places: HashMap<String, usize> = HashMap::new();
+    let mut folded = false;
     let mut tables: Vec<Access> = Vec::new();
     for Named { name, key, mode, .. } in found {
         let mode = if idle { Mode::Read } else { mode };
+        folded |= name != key;
         let place = *places.entry(key).or_insert(tables.len());
         match tables.get_mut(place) {
             Some(known) if known.mode != mode => known.mode = Mode::Both,
@@ -173,8 +175,22 @@ pub(super) fn accesses(found: Vec<Named>, idle: bool) -> Vec<Access> {
             None => tables.push(Access { table: name, mode }),
         }
     }
+    if folded {
+        tell_apart(&mut tables, places);
+    }
     tables.truncate(MAX_TABLES);
     tables
+}
+
+/// Two tables written the same, `Foo` and `"Foo"`, are shown as the server folds them.
+fn tell_apart(tables: &mut [Access], places: HashMap<String, usize>) {
+    let mut times: HashMap<String, u32> = HashMap::new();
+    tables.iter().for_each(|access| *times.entry(access.table.clone()).or_default() += 1);
+    for (key, place) in places {
+        if let Some(access) = tables.get_mut(place).filter(|access| times.get(&access.table) > Some(&1)) {
+            access.table = key;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +240,20 @@ mod tests {
     #[test]
     fn says_how_far_it_can_be_trusted() {
         for (sql, expected) in [
+            ("GRANT FOO", Parsed::Partial),
+            ("CREATE TABLE", Parsed::Partial),
+            ("CREATE TABLE t", Parsed::Partial),
+            ("GRANT a TO b", Parsed::Full),
+            ("CREATE TABLE t (a INT)", Parsed::Full),
+            ("CREATE TABLE t LIKE u", Parsed::Full),
+            ("CREATE FUNCTION", Parsed::Partial),
+            ("ALTER TABLE", Parsed::Partial),
+        ] {
+            assert_eq!(classify(sql, Dialect::MYSQL).parsed, expected, "{sql}");
+        }
+        for (sql, expected) in [
+            ("GRANT FOO", Parsed::Partial),
+            ("CREATE TABLE", Parsed::Partial),
             ("SELECT * FROM a", Parsed::Full),
             ("CREATE RULE r AS ON INSERT TO a DO NOTHING", Parsed::Partial),
             ("gibberish", Parsed::None),

@@ -64,6 +64,17 @@ impl<'a> Cursor<'a> {
         self.text.get(token.start..token.end).unwrap_or_default()
     }
 
+    /// Is it MySQL's `0x…`, which is a string?
+    pub(super) fn is_hex(&self, token: Token) -> bool {
+        token.kind == Kind::Number && !self.dialect.is_postgres() && is_hex(self.spelling(token))
+    }
+
+    /// What the token at hand, if it is a `U&'…'`, writes its escapes with: the UESCAPE that follows says.
+    pub(super) fn escape(&self) -> char {
+        let mark = self.peek_at(1).filter(|_| self.at("uescape"));
+        mark.and_then(|mark| self.spelling(mark).chars().nth(1)).unwrap_or('\\')
+    }
+
     /// Is the next token the word `word`, in any case?
     pub(super) fn at(&self, word: &str) -> bool {
         let next = self.word();
@@ -136,4 +147,9 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// Does a number begin as `0x…` does?
+pub(super) fn is_hex(number: &str) -> bool {
+    number.get(..2).is_some_and(|mark| mark.eq_ignore_ascii_case("0x"))
 }

@@ -11,17 +11,20 @@
 //! | `classify` | verb, category, object, tables; from tokens, and for PostgreSQL sqlparser as a second reader |
 //! | `redact` | takes passwords out before anything is stored |
 //! | `cursor`, `keyword`, `name` | tokens with look-ahead, the words we fold, identifiers as the server folds them |
+//! | `literal`, `constant` | what a literal says, and an expression of several |
 //! | `verb`, `target`, `tables`, `grammar` | the parts of `classify`, for PostgreSQL |
 //! | `mysql` | all of `classify`, and the blocks that `split` follows, for MySQL and MariaDB |
 //!
 //! Normalize the redacted text, never the raw one: a password written without quotes reads as an identifier.
 
 pub mod classify;
+mod constant;
 mod cursor;
 pub mod fingerprint;
 mod grammar;
 mod keyword;
 pub mod lexer;
+mod literal;
 mod mysql;
 mod name;
 pub mod redact;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Dialect;
+use super::constant::Constant;
 use super::cursor::Cursor;
 use super::lexer::{Kind, Token};
 use super::mysql;
@@ -27,9 +28,9 @@ pub enum Effect<'a> {
     Execute(Cow<'a, str>),
     /// `EXPLAIN EXECUTE name`, which runs nothing: but its arguments are those of what it explains.
     Explain(Cow<'a, str>),
-    /// MySQL's `EXECUTE IMMEDIATE 'body'`: prepared, run and forgotten.
+    /// MySQL's `EXECUTE IMMEDIATE 'body'`: prepared, run and forgotten. None where the text does not tell the body.
     ExecuteImmediate {
-        /// Where the literal or variable is, in bytes.
+        /// Where the literal is, or the expression of several, in bytes.
         body: Range<usize>,
     },
     /// `DEALLOCATE [PREPARE] name`, MySQL's `DROP PREPARE name`.
@@ -135,7 +136,8 @@ pub fn prepared(body: &str, dialect: Dialect) -> Option<Cow<'_, str>> {
     if dialect.is_postgres() {
         Some(Cow::Borrowed(body))
     } else {
-        mysql::value(body, dialect).map(Cow::Owned)
+        let body = Constant::read(Cursor::new(body, dialect));
+        body.is_known().then_some(Cow::Owned(body.text))
     }
 }
 
@@ -199,11 +201,11 @@ fn begins_transaction(cursor: &Cursor<'_>) -> bool {
         || cursor.peek().is_none_or(|next| next.kind == Kind::Semicolon)
 }
 
-/// `'text' [USING …]`: the text, where it is one literal.
+/// `'text' [USING …]`: the text, where it is of literals alone.
 fn immediate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
-    let body = cursor.take()?;
-    let alone = cursor.at("using") || cursor.peek().is_none_or(|next| next.kind == Kind::Semicolon);
-    (alone && body.kind == Kind::String).then_some(Effect::ExecuteImmediate { body: body.start..body.end })
+    let start = cursor.peek()?.start;
+    let body = Constant::read(cursor.clone());
+    body.is_known().then_some(Effect::ExecuteImmediate { body: start..body.end })
 }
 
 fn name<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
@@ -464,7 +466,9 @@ mod tests {
             ("EXECUTE IMMEDIATE 'x'", Effect::ExecuteImmediate { body: 18..21 }),
             ("execute immediate 'x' 'y' USING 1;", Effect::ExecuteImmediate { body: 18..25 }),
             ("EXECUTE IMMEDIATE @x", Effect::None),
-            ("EXECUTE IMMEDIATE CONCAT('x')", Effect::None),
+            ("EXECUTE IMMEDIATE CONCAT('x')", Effect::ExecuteImmediate { body: 18..29 }),
+            ("EXECUTE IMMEDIATE 0x53454c4543542031 USING @a", Effect::ExecuteImmediate { body: 18..36 }),
+            ("EXECUTE IMMEDIATE CONCAT('x', @y)", Effect::None),
             ("EXECUTE S USING @a", Effect::Execute("s".into())),
             ("BEGIN WORK", Effect::Begin),
             ("BEGIN;", Effect::Begin),
@@ -479,5 +483,20 @@ mod tests {
         ] {
             assert_eq!(effect(sql, Dialect::MYSQL), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn what_is_prepared_may_be_of_several_literals() {
+        for (body, expected) in [
+            ("'SELECT ''a'''", Some("SELECT 'a'")),
+            ("0x53454c4543542031", Some("SELECT 1")),
+            ("CONCAT('SELECT ', \"1\")", Some("SELECT 1")),
+            ("@x", None),
+            ("CONCAT('SELECT ', @x)", None),
+            ("REPLACE('SELECT 2', '2', '1')", None),
+        ] {
+            assert_eq!(prepared(body, Dialect::MYSQL).as_deref(), expected, "{body}");
+        }
+        assert_eq!(prepared("SELECT 'a'", Dialect::POSTGRES).as_deref(), Some("SELECT 'a'"));
     }
 }

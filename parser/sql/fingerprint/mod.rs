@@ -133,6 +133,12 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     fn word(&mut self, token: Token) {
         let spelling = self.text.as_bytes().get(token.start..token.end).unwrap_or_default();
         let Some(word) = keyword(spelling) else { return self.name(token, spelling) };
+        // Behind a dot any word is a name.
+        if self.last == Last::Other
+            && token.start.checked_sub(1).and_then(|dot| self.text.as_bytes().get(dot)) == Some(&b'.')
+        {
+            return self.write(token, Last::Operand);
+        }
         if matches!(word, "NULL" | "TRUE" | "FALSE") && self.wants_value(word) {
             return self.literal(token);
         }

@@ -53,10 +53,12 @@ pub(super) fn grant(reader: &mut Reader<'_>) -> Target {
                 reader.cursor.take();
                 return named(reader, "USER");
             }
-            _ if reader.cursor.at_any(&["to", "from"]) => break,
+            _ if reader.cursor.at_any(&["to", "from"]) => return role,
             _ => _ = reader.cursor.take(),
         }
     }
+    // No server takes it.
+    reader.doubt = true;
     role
 }
 

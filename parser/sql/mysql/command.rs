@@ -54,7 +54,7 @@ pub(super) fn is_set_statement(cursor: &Cursor<'_>) -> bool {
 
 /// `SET PASSWORD` and `SET DEFAULT ROLE` change an account, all else the session or the server.
 fn set(reader: &mut Reader<'_>) -> Target {
-    let password = reader.cursor.eat("password");
+    let password = eat_password(reader);
     if !password && !reader.cursor.at_words(&["default", "role"]) {
         return Target::default();
     }
@@ -66,6 +66,30 @@ fn set(reader: &mut Reader<'_>) -> Target {
         return named(reader, "USER");
     }
     Target { object: Some("USER"), ..Target::default() }
+}
+
+/// Moves behind PASSWORD, which MariaDB takes among assignments: `SET @a = 'x', PASSWORD = '…'`.
+fn eat_password(reader: &mut Reader<'_>) -> bool {
+    let mut ahead = reader.cursor.clone();
+    loop {
+        let sets = ahead.peek_at(1).is_some_and(|next| next.kind != Kind::Dot);
+        if sets && ahead.eat("password") {
+            reader.cursor = ahead;
+            return true;
+        }
+        loop {
+            match ahead.kind() {
+                None | Some(Kind::Semicolon) => return false,
+                Some(Kind::Open) => ahead.skip_parentheses(),
+                Some(kind) => {
+                    ahead.take();
+                    if kind == Kind::Comma {
+                        break;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Moves behind the TO (MySQL) or FOR (MariaDB) of SET DEFAULT ROLE, if there is one.

@@ -63,9 +63,11 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Target {
     let mut target = Target { object: Some(object), ..Target::default() };
     match object {
         "TABLE" | "VIEW" => {
-            reader.table(Mode::Write);
+            // A name alone is no definition.
+            reader.doubt |=
+                !reader.table(Mode::Write) || matches!(reader.cursor.kind(), None | Some(Kind::Semicolon));
             if reader.cursor.eat("like") {
-                reader.table(Mode::Read);
+                reader.doubt |= !reader.table(Mode::Read);
             }
             reader.defines = true;
             let frame = reader.frame();
@@ -81,7 +83,10 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Target {
         _ if is_account(reader, object) => return named(reader, object),
         "SPATIAL REFERENCE SYSTEM" => target.name = number(&mut reader.cursor),
         "SERVER" => target = server(reader),
-        _ => target.name = reader.name(),
+        _ => {
+            target.name = reader.name();
+            reader.doubt |= target.name.is_none();
+        }
     }
     body(reader, object);
     target
@@ -134,7 +139,7 @@ pub(super) fn change(reader: &mut Reader<'_>, verb: &str) -> Target {
     match object {
         "TABLE" | "VIEW" if verb == "DROP" => reader.table_list(Mode::Write),
         "TABLE" | "VIEW" => {
-            reader.table(Mode::Write);
+            reader.doubt |= !reader.table(Mode::Write);
             reader.defines = true;
             reader.frame().verb = if object == "TABLE" { Verb::Alter } else { Verb::Create };
         }

@@ -187,9 +187,14 @@ impl Reader<'_> {
     /// Finds the tables that are written in their lists.
     pub(super) fn resolve(&mut self) {
         let mut unsaid = 0;
-        for Aim { list, name } in std::mem::take(&mut self.aims) {
+        let aims = std::mem::take(&mut self.aims);
+        let index = if aims.is_empty() { Index::default() } else { Index::of(&self.tables) };
+        for Aim { list, name } in aims {
             match name {
-                Some(name) => self.aimed_at(list, &name),
+                Some(name) => match index.find(list, &name).and_then(|at| self.tables.get_mut(at)) {
+                    Some(table) => (table.mode, table.target) = (Mode::Write, true),
+                    None => self.doubt = true,
+                },
                 // Once for all such columns of a list: it finds the same each time.
                 None if list == unsaid => {}
                 None => {
@@ -197,18 +202,6 @@ impl Reader<'_> {
                     self.aimed_somewhere(list);
                 }
             }
-        }
-    }
-
-    fn aimed_at(&mut self, list: u32, name: &str) {
-        let mut own = self.tables.iter_mut().filter(|table| table.list == list);
-        let found = own.find(|table| match &table.alias {
-            Some(alias) => alias.eq_ignore_ascii_case(name),
-            None => same_table(&table.name, name),
-        });
-        match found {
-            Some(table) => (table.mode, table.target) = (Mode::Write, true),
-            None => self.doubt = true,
         }
     }
 
@@ -232,13 +225,45 @@ impl Reader<'_> {
     }
 }
 
-/// `db.t` is what `t` names where db is the current database, which the text does not tell.
-fn same_table(table: &str, name: &str) -> bool {
-    let last = |name: &str| name.rsplit_once('.').map_or(name.len(), |(_, last)| last.len());
-    let ends = |long: &str, short: &str| {
-        long.strip_suffix(short).is_some_and(|database| database.is_empty() || database.ends_with('.'))
-    };
-    last(table) == last(name) && (ends(table, name) || ends(name, table))
+/// Where the tables of each list are, by what a column may be qualified with: a list of 1,000 has as many columns.
+#[derive(Default)]
+struct Index {
+    /// By an alias, in lower case.
+    aliases: HashMap<(u32, String), usize>,
+    /// By the whole name, and by its last part.
+    names: HashMap<(u32, String), usize>,
+    last_parts: HashMap<(u32, String), usize>,
+}
+
+impl Index {
+    /// The first of two counts that are called the same.
+    fn of(tables: &[Table]) -> Self {
+        let mut index = Self::default();
+        for (at, table) in tables.iter().enumerate() {
+            if let Some(alias) = &table.alias {
+                index.aliases.entry((table.list, alias.to_ascii_lowercase())).or_insert(at);
+            } else {
+                index.names.entry((table.list, table.name.clone())).or_insert(at);
+                index.last_parts.entry((table.list, last_part(&table.name).to_owned())).or_insert(at);
+            }
+        }
+        index
+    }
+
+    /// `db.t` is what `t` names where db is the current database, which the text does not tell, and the other way round.
+    fn find(&self, list: u32, name: &str) -> Option<usize> {
+        let alias = self.aliases.get(&(list, name.to_ascii_lowercase()));
+        let last = || {
+            let last = last_part(name);
+            let of_database = if last.len() < name.len() { &self.names } else { &self.last_parts };
+            of_database.get(&(list, last.to_owned()))
+        };
+        alias.or_else(|| self.names.get(&(list, name.to_owned()))).or_else(last).copied()
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, last)| last)
 }
 
 /// What follows a table without an alias.

@@ -124,6 +124,10 @@ impl About {
         is_any(word(noun), &LOGINS).then_some(Self::Unknown)
     }
 
+    pub(super) fn is_rows(self) -> bool {
+        self == Self::Rows
+    }
+
     /// Is every literal a secret, unless something says that it is none?
     pub(super) fn is_secret(self) -> bool {
         matches!(self, Self::Role | Self::SetPassword | Self::Unknown | Self::Server)
@@ -176,6 +180,8 @@ impl Setting {
     pub(super) fn named(name: &str) -> Self {
         match () {
             () if name::is_secret(name) => Self::Secret,
+            // An application's own, which is no setting of the server's.
+            () if name.contains('.') && name::is_secret_variable(name) => Self::Secret,
             () if name::is_connection(name) => Self::Connection,
             () if name::is_command(name) => Self::Command,
             () => Self::Plain,

@@ -14,7 +14,7 @@ pub(super) enum Call {
     /// None of its arguments is secret, whatever they stand in: `gen_salt`.
     Neutral,
     /// A password or key at these places, one bit each.
-    Secret(u8),
+    Secret(u16),
     /// A connection string or a statement at each place: both may hold a secret.
     Remote,
     /// `set_config`: its first argument names what its second one is.
@@ -25,7 +25,7 @@ impl Call {
     /// What the function of this name does.
     pub(super) fn named(name: &str, dialect: Dialect) -> Self {
         // No name is longer or shorter.
-        if !(3..=48).contains(&name.len()) {
+        if !(3..=54).contains(&name.len()) {
             return Self::Other;
         }
         let known = if dialect.is_postgres() { POSTGRES } else { MYSQL };
@@ -34,20 +34,22 @@ impl Call {
     }
 
     /// May a name with these last two letters, in any case, be one of them? For a quick look at any text.
-    pub(super) fn may_end(first: u8, second: u8) -> bool {
-        ENDS.get(usize::from(second & 31)).is_some_and(|firsts| firsts >> (first & 31) & 1 == 1)
+    pub(super) fn may_end(first: u8, second: u8, dialect: Dialect) -> bool {
+        let ends = if dialect.is_postgres() { &POSTGRES_ENDS } else { &MYSQL_ENDS };
+        ends.get(usize::from(second & 31)).is_some_and(|firsts| firsts >> (first & 31) & 1 == 1)
     }
 }
 
 /// By the last letter of the names, the last but one: one bit each. Letters are told by their lower five bits.
-static ENDS: [u32; 32] = ends();
+static POSTGRES_ENDS: [u32; 32] = ends(POSTGRES);
+static MYSQL_ENDS: [u32; 32] = ends(MYSQL);
 
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler: out of bounds would not build
-const fn ends() -> [u32; 32] {
+const fn ends(known: &[(&str, Call)]) -> [u32; 32] {
     let mut ends = [0; 32];
     let mut at = 0;
-    while at < POSTGRES.len() + MYSQL.len() {
-        let (name, call) = if at < POSTGRES.len() { POSTGRES[at] } else { MYSQL[at - POSTGRES.len()] };
+    while at < known.len() {
+        let (name, call) = known[at];
         let name = name.as_bytes();
         if !matches!(call, Call::Neutral) {
             ends[(name[name.len() - 1] & 31) as usize] |= 1 << (name[name.len() - 2] & 31);
@@ -62,7 +64,7 @@ const SECOND: Call = Call::Secret(0b010);
 const THIRD: Call = Call::Secret(0b100);
 const FOURTH: Call = Call::Secret(0b1000);
 const FIRST_TWO: Call = Call::Secret(0b011);
-const ALL: Call = Call::Secret(0xff);
+const ALL: Call = Call::Secret(u16::MAX);
 
 const POSTGRES: &[(&str, Call)] = &[
     ("crypt", FIRST_TWO),
@@ -85,10 +87,39 @@ const POSTGRES: &[(&str, Call)] = &[
     ("dblink_open", Call::Remote),
     ("dblink_send_query", Call::Remote),
     ("set_config", Call::Setting),
-    // Of extensions: Supabase's vault, aws_s3.
+    // Of extensions: Supabase's vault, aws_s3 on RDS, pgsodium.
     ("create_secret", FIRST),
     ("update_secret", SECOND),
     ("create_aws_credentials", ALL),
+    ("table_import_from_s3", Call::Secret(0b1_1100_0000)),
+    ("crypto_aead_det_decrypt", ALL),
+    ("crypto_aead_det_encrypt", ALL),
+    ("crypto_aead_ietf_decrypt", ALL),
+    ("crypto_aead_ietf_encrypt", ALL),
+    ("crypto_auth", ALL),
+    ("crypto_auth_hmacsha256", ALL),
+    ("crypto_auth_hmacsha256_verify", ALL),
+    ("crypto_auth_hmacsha512", ALL),
+    ("crypto_auth_hmacsha512_verify", ALL),
+    ("crypto_auth_verify", ALL),
+    ("crypto_box", ALL),
+    ("crypto_box_open", ALL),
+    ("crypto_box_seal_open", ALL),
+    ("crypto_generichash", ALL),
+    ("crypto_kdf_derive_from_key", ALL),
+    ("crypto_pwhash", ALL),
+    ("crypto_pwhash_str", ALL),
+    ("crypto_pwhash_str_verify", ALL),
+    ("crypto_secretbox", ALL),
+    ("crypto_secretbox_open", ALL),
+    ("crypto_secretstream_open", ALL),
+    ("crypto_shorthash", ALL),
+    ("crypto_sign", ALL),
+    ("crypto_sign_detached", ALL),
+    ("crypto_signcrypt_sign_after", ALL),
+    ("crypto_signcrypt_sign_before", ALL),
+    ("crypto_stream_xchacha20", ALL),
+    ("crypto_stream_xchacha20_xor", ALL),
 ];
 
 const MYSQL: &[(&str, Call)] = &[
@@ -99,16 +130,26 @@ const MYSQL: &[(&str, Call)] = &[
     ("encode", SECOND),
     ("decode", SECOND),
     ("encrypt", FIRST),
-    ("password", FIRST),
-    ("old_password", FIRST),
+    ("password", ALL),
+    ("old_password", ALL),
     ("validate_password_strength", FIRST),
     ("kdf", FIRST),
     ("asymmetric_encrypt", THIRD),
     ("asymmetric_decrypt", THIRD),
     ("asymmetric_sign", THIRD),
+    ("asymmetric_derive", ALL),
+    ("create_asymmetric_priv_key", SECOND),
     ("create_asymmetric_pub_key", SECOND),
     ("keyring_key_store", THIRD),
-    // Amazon's procedures.
+    // Procedures of Amazon and Azure.
+    ("az_replication_change_master", THIRD),
+    ("az_replication_change_master_with_gtid", THIRD),
+    ("rds_import_binlog_ssl_material", ALL),
+    ("rds_set_external_master_with_delay", FOURTH),
+    ("rds_set_external_source_with_delay", FOURTH),
+    ("rds_set_external_source_for_channel", FOURTH),
+    ("rds_set_external_source_with_auto_position_for_channel", FOURTH),
+    ("rds_set_external_source_with_delay_for_channel", FOURTH),
     ("rds_set_external_master", FOURTH),
     ("rds_set_external_source", FOURTH),
     ("rds_set_external_master_with_auto_position", FOURTH),
@@ -121,15 +162,18 @@ mod tests {
 
     #[test]
     fn the_quick_look_knows_every_name_and_few_others() {
-        for (name, _) in POSTGRES.iter().chain(MYSQL).filter(|(_, call)| *call != Call::Neutral) {
-            for name in [name.to_string(), name.to_uppercase()] {
+        for (known, dialect) in [(POSTGRES, Dialect::POSTGRES), (MYSQL, Dialect::MYSQL)] {
+            for (name, _) in known.iter().filter(|(_, call)| *call != Call::Neutral) {
+                for name in [name.to_string(), name.to_uppercase()] {
+                    let [.., first, second] = name.as_bytes() else { panic!("{name}") };
+                    assert!(Call::may_end(*first, *second, dialect), "{name}");
+                }
+            }
+            for name in ["now", "count", "values", "in", "max", "exists", "and", "sum"] {
                 let [.., first, second] = name.as_bytes() else { panic!("{name}") };
-                assert!(Call::may_end(*first, *second), "{name}");
+                assert!(!Call::may_end(*first, *second, dialect), "{name}");
             }
         }
-        for name in ["now", "count", "values", "in", "max", "exists", "and", "sum", "nextval"] {
-            let [.., first, second] = name.as_bytes() else { panic!("{name}") };
-            assert!(!Call::may_end(*first, *second), "{name}");
-        }
+        assert!(!Call::may_end(b'a', b'l', Dialect::POSTGRES), "nextval");
     }
 }

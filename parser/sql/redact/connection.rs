@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2_iter};
 
 use super::name;
 
@@ -14,39 +14,70 @@ use super::name;
 pub(super) enum Form {
     /// Anything: only what names itself a password is one.
     Any,
-    /// A connection string: any secret's name counts, and an address goes on to the end of the text.
+    /// A text in a statement about who may log in: any secret's name counts.
+    Secret,
+    /// A connection string: the same, and an address goes on to the end of the text.
     Connection,
+    /// A routine in another language than SQL: the same, where the value is a string.
+    Code,
 }
 
 /// Calls `hide` for each secret of a text. True where the text ends just before one: `'… password=' || x`.
 pub(super) fn secrets(text: &str, form: Form, mut hide: impl FnMut(Range<usize>)) -> bool {
     let assigned = assigned(text, form, &mut hide);
     let labelled = labelled(text, &mut hide);
-    uri(text, form, &mut hide) || assigned || labelled
+    // Each literal of a routine is read by itself.
+    form != Form::Code && uri(text, form, &mut hide) || assigned || labelled
 }
 
-/// `password=…`, `sslpassword = …`, `PGPASSWORD=…`.
+/// `password=…`, `sslpassword = …`, `PGPASSWORD=…`, `password: …`, `{"password": "…"}`.
 fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
-    let is_secret = if form == Form::Connection { name::is_secret } else { name::is_password };
+    let is_secret = if form == Form::Any { name::is_password } else { name::is_secret };
     let (mut end, mut open) = (0, false);
-    for equals in memchr_iter(b'=', text.as_bytes()) {
-        if equals < end {
+    for sign in memchr2_iter(b'=', b':', text.as_bytes()) {
+        if sign < end || !is_assignment(text, sign) {
             continue;
         }
-        let before = text.get(..equals).unwrap_or_default().trim_ascii_end();
-        let start = before.len() - before.bytes().rev().take_while(|byte| is_name(*byte)).count();
-        let name = before.get(start..).unwrap_or_default();
+        let before = text.get(..sign).unwrap_or_default().trim_ascii_end();
+        // A member's name in JSON, which may be in a string of its own.
+        let name = before.trim_end_matches(['"', '\'', '\\', '(', ')', '[', ']', ':']);
+        let quoted = name.len() < before.len();
+        let start = name.len() - name.bytes().rev().take_while(|byte| is_name(*byte)).count();
+        let name = name.get(start..).unwrap_or_default();
         // An address may spell its names with escapes.
         let name = if name.contains('%') { Cow::Owned(unescaped(name)) } else { Cow::Borrowed(name) };
         if !is_secret(&name) {
             continue;
         }
         let separator = before.get(..start).unwrap_or_default().trim_ascii_end().bytes().next_back();
-        let from = skip(text, equals + 1, |byte| byte.is_ascii_whitespace());
-        end = value_end(text, from, separator);
+        let from = skip(text, sign + 1, |byte| byte.is_ascii_whitespace() || byte == b'>');
+        let string = skip(text, from, |byte| byte.is_ascii_alphabetic());
+        if form == Form::Code && !matches!(text.as_bytes().get(string), Some(b'"' | b'\'' | b'`')) {
+            continue;
+        }
+        let from = if form == Form::Code { string } else { from };
+        end = match text.as_bytes().get(from) {
+            Some(b'"' | b'\'' | b'{' | b'[' | b'\\') | None => value_end(text, from, separator),
+            _ if quoted => skip(text, from, |byte| !byte.is_ascii_whitespace() && !b",}]".contains(&byte)),
+            _ => value_end(text, from, separator),
+        };
         open |= hide_value(text, from..end, hide);
     }
     open
+}
+
+/// Does the `=` or `:` at `sign` assign, and is not a part of `==`, `::`, `://`?
+fn is_assignment(text: &str, sign: usize) -> bool {
+    let byte = |at: usize| text.as_bytes().get(at);
+    let after = byte(sign + 1);
+    match byte(sign) {
+        Some(b':') => {
+            !matches!(after, Some(b':' | b'='))
+                && slashes(text, sign).is_none()
+                && sign.checked_sub(1).and_then(byte) != Some(&b':')
+        }
+        _ => after != Some(&b'='),
+    }
 }
 
 /// Hides a value, less its quotes. True where another text brings it: it is missing, or a place for `format` to fill.
@@ -68,9 +99,8 @@ fn hide_value(text: &str, range: Range<usize>, hide: &mut impl FnMut(Range<usize
     unfinished || range.start >= text.len()
 }
 
-/// `password: …`, and the `password "…"` of a Spider table's comment.
+/// The `password "…"` of a Spider table's comment.
 fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
-    let bytes = text.as_bytes();
     let (mut end, mut open) = (0, false);
     for at in words(text, b"passw") {
         if at < end {
@@ -79,16 +109,11 @@ fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
         let name = skip(text, at + 5, is_name);
         // What else is in this name ends with it.
         end = name;
-        let mark = skip(text, name, |byte| byte.is_ascii_whitespace());
-        let from = match bytes.get(mark) {
-            Some(b':') if bytes.get(mark + 1) != Some(&b':') => {
-                skip(text, mark + 1, |byte| byte.is_ascii_whitespace())
-            }
-            Some(b'"') if mark > name => mark,
-            _ => continue,
-        };
-        end = value_end(text, from, None);
-        open |= hide_value(text, from..end, hide);
+        let from = skip(text, name, |byte| byte.is_ascii_whitespace());
+        if from > name && text.as_bytes().get(from) == Some(&b'"') {
+            end = value_end(text, from, None);
+            open |= hide_value(text, from..end, hide);
+        }
     }
     open
 }
@@ -96,10 +121,18 @@ fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
 /// Where a value ends that begins at `from`; `separator` is what stands before its name.
 fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
     let bytes = text.as_bytes();
+    // In a piece of a statement the quotes may still be doubled: `password=''…''`.
+    let rest = text.get(from..).unwrap_or_default();
+    if let Some(value) =
+        rest.strip_prefix("''").filter(|rest| rest.starts_with(|c: char| c.is_alphanumeric()))
+    {
+        return value.find("''").map_or(text.len(), |end| from + end + 4);
+    }
     let mut at = from;
     let close = match bytes.get(from) {
         Some(quote @ (b'\'' | b'"')) => Some(*quote),
         Some(b'{') => Some(b'}'),
+        Some(b'[') => Some(b']'),
         _ => None,
     };
     at += usize::from(close.is_some());
@@ -131,9 +164,11 @@ fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
     let (mut end, mut open) = (0, false);
     for colon in memchr_iter(b':', text.as_bytes()) {
         let Some(start) = slashes(text, colon).filter(|start| *start >= end) else { continue };
-        end = if form == Form::Any { address_end(text, start) } else { text.len() };
+        end = if form == Form::Connection { text.len() } else { address_end(text, start) };
         let run = text.get(start..end).unwrap_or_default();
-        match (run.find(':'), run.rfind('@')) {
+        // Behind the first `/` a `:` is part of a path.
+        let colon = run.find([':', '/']).filter(|at| run.as_bytes().get(*at) == Some(&b':'));
+        match (colon, run.rfind('@')) {
             (Some(colon), Some(at)) if colon + 1 < at => {
                 open |= hide_value(text, start + colon + 1..start + at, hide);
             }
@@ -167,55 +202,6 @@ fn address_end(text: &str, start: usize) -> usize {
         }
         end += 1;
     }
-}
-
-/// A command line that logs in somewhere: `-u user:password`, `-psecret`, a name or an address with a password.
-pub(super) fn logs_in(program: &str) -> bool {
-    const SIGNS: [&str; 12] = [
-        "-key",
-        "cookie",
-        "x-auth",
-        "passw",
-        "passphrase",
-        "secret",
-        "token",
-        "bearer",
-        "authorization",
-        "sshpass",
-        "api-key",
-        "openssl",
-    ];
-    let mut found = SIGNS.iter().any(|sign| name::contains(program, sign));
-    found |= secrets(program, Form::Connection, |_| found = true);
-    found || user_option(program) || attached_option(program) || spaced_option(program)
-}
-
-/// `-u a:b`, `-ua:b`, `-su a:b`, `--user=a:b`, `--proxy-user a:b`.
-fn user_option(program: &str) -> bool {
-    let mut option = false;
-    program.split_ascii_whitespace().any(|word| {
-        let before = option;
-        let short = word.starts_with('-') && !word.starts_with("--");
-        option = if short {
-            word.contains(['u', 'U'])
-        } else {
-            word.starts_with("--") && name::contains(word, "user")
-        };
-        (before || option) && word.contains([':', '%']) && !word.contains("://")
-    })
-}
-
-/// `mysql -psecret`
-fn attached_option(program: &str) -> bool {
-    let client = name::contains(program, "mysql") || name::contains(program, "mariadb");
-    client && program.split_ascii_whitespace().any(|word| word.starts_with("-p") && word.len() > 2)
-}
-
-/// `redis-cli -a secret`, `mongo -p secret`
-fn spaced_option(program: &str) -> bool {
-    let option =
-        [("redis", "-a"), ("mongo", "-p")].into_iter().find(|(client, _)| name::contains(program, client));
-    option.is_some_and(|(_, option)| program.split_ascii_whitespace().any(|word| word.starts_with(option)))
 }
 
 /// Where a word stands, in any case.
@@ -288,6 +274,13 @@ mod tests {
             ("jdbc:sqlserver://h;user=u;password=CANARY;x=y", "jdbc:sqlserver://h;user=u;password=*;x=y"),
             ("password_encryption=md5 a::b", "password_encryption=md5 a::b"),
             ("password=ž", "password=*"),
+            ("see https://example.org/a:b@c", "see https://example.org/a:b@c"),
+            (r#"{"password": "CAN\"ARY", "n": 1}"#, r#"{"password": "*", "n": 1}"#),
+            (r#"{"a": {"password":123},"b":1}"#, r#"{"a": {"password":*},"b":1}"#),
+            (r#"{"password": ["CANARY", "CANARY"], "n": 1}"#, r#"{"password": *, "n": 1}"#),
+            (r#"{'password' : 'CANARY'}"#, r#"{'password' : '*'}"#),
+            (r#"{\"password\":\"CANARY\"}"#, r#"{\"password\":*"#),
+            ("a::password::b", "a::password::b"),
         ] {
             assert_eq!(shown(text, Form::Any), (expected.to_owned(), false), "{text}");
         }
@@ -314,23 +307,6 @@ mod tests {
         assert_eq!(shown("password='CANARY", Form::Any), ("password=*".to_owned(), true));
         for text in ["host=h", "http://h:80", "http://h:80/a", "https://", "password"] {
             assert!(!shown(text, Form::Any).1, "{text}");
-        }
-    }
-
-    #[test]
-    fn programs_that_log_in() {
-        for program in [
-            "PGPASSWORD=x psql",
-            "curl -su a:b https://h",
-            "mysql -uroot -psecret",
-            "sshpass -p x ssh h",
-            "curl ftp://a:b@h",
-            "curl -H 'Authorization: Bearer x' h",
-        ] {
-            assert!(logs_in(program), "{program}");
-        }
-        for program in ["gzip -dc /a:b", "sort -u https://example.org", "cat /p", "mkdir -p a"] {
-            assert!(!logs_in(program), "{program}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a literal in a statement is, by the words and brackets around it.
 
+use super::super::lexer::Kind;
 use super::about::Setting;
 use super::call::Call;
 
@@ -28,6 +29,10 @@ pub(super) struct Frame {
     named: bool,
     /// What a literal would be if the bracket were not there.
     outer: Verdict,
+    /// It is a `[`.
+    square: bool,
+    /// The name of the argument at hand says that it is a secret.
+    secret: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +51,23 @@ impl Frame {
             Call::Setting => Bracket::Setting(Setting::Unread),
             other => Bracket::Call(other),
         };
-        Self { kind, argument: 0, named: false, outer }
+        Self { kind, argument: 0, named: false, outer, square: false, secret: false }
+    }
+
+    /// A `[`.
+    pub(super) fn square(outer: Verdict) -> Self {
+        Self { square: true, ..Self::call(Call::Other, outer) }
+    }
+
+    /// Does this bracket close it?
+    pub(super) fn is_closed_by(&self, kind: Kind) -> bool {
+        self.square == (kind == Kind::CloseBracket)
     }
 
     /// The bracket behind OPTIONS.
     pub(super) fn options() -> Self {
-        Self { kind: Bracket::Options(false), argument: 0, named: false, outer: Verdict::Stays }
+        let kind = Bracket::Options(false);
+        Self { kind, argument: 0, named: false, outer: Verdict::Stays, square: false, secret: false }
     }
 
     pub(super) fn is_options(&self) -> bool {
@@ -72,6 +88,7 @@ impl Frame {
     /// A literal here.
     pub(super) fn verdict(&self) -> Verdict {
         match self.kind {
+            _ if self.secret => Verdict::Goes("password"),
             Bracket::Options(true) | Bracket::Call(Call::Neutral) => Verdict::Stays,
             Bracket::Options(false) => Verdict::Goes("options"),
             Bracket::Call(Call::Secret(_)) if self.is_key() || self.named => Verdict::Goes("key"),
@@ -96,6 +113,7 @@ impl Frame {
 
     pub(super) fn comma(&mut self) {
         self.argument = self.argument.saturating_add(1);
+        self.secret = false;
         if let Bracket::Options(harmless) = &mut self.kind {
             *harmless = false;
         }
@@ -109,6 +127,11 @@ impl Frame {
             Bracket::Setting(_) => self.argument = 1,
             _ => self.named = true,
         }
+    }
+
+    /// `password => value`
+    pub(super) fn give_secret(&mut self) {
+        self.secret = true;
     }
 
     /// The name of an option.

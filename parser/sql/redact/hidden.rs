@@ -64,8 +64,10 @@ impl Hidden {
 
     /// The text without what is hidden. Where ranges meet, the first one's words stand for all of them.
     pub(super) fn shown(&mut self, text: &str) -> String {
-        // Of two that begin together the longer one: it holds the other.
-        self.ranges.sort_by_key(|(range, _)| (range.start, usize::MAX - range.end));
+        // Of two that begin together the longer one: it holds the other. Of two that are the same the one that shows nothing.
+        self.ranges.sort_by_key(|(range, instead)| {
+            (range.start, usize::MAX - range.end, matches!(instead, Cow::Owned(_)))
+        });
         let (mut out, mut end) = (String::with_capacity(text.len()), 0);
         for (range, instead) in &self.ranges {
             if range.start >= end {

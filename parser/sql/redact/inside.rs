@@ -2,25 +2,26 @@
 
 use super::super::Dialect;
 use super::super::lexer::{Kind, Lexer, Token};
+use super::super::literal::{self, Value};
 use super::about::{About, Setting, is_any};
 use super::connection::{self, Form};
 use super::frame::Verdict;
 use super::hidden::{Hidden, INSIDE, LITERAL};
-use super::literal::{self, Value};
 use super::name;
+use super::program;
 use super::scan::may_hold_secret;
 use super::walk::{Next, Walk};
 
 /// Statements in literals deeper than this are hidden whole, if they may hold a secret.
-const MAX_NESTING: usize = 4;
+pub(super) const MAX_NESTING: usize = 4;
 
 /// What a text in a literal left behind.
-struct Ending {
-    hidden: Hidden,
+pub(super) struct Ending {
+    pub(super) hidden: Hidden,
     /// A secret begins in it that another literal goes on with.
-    open: bool,
+    pub(super) open: bool,
     /// It is about secrets to its end.
-    about: bool,
+    pub(super) about: bool,
     /// Some of its parameters are secret.
     parameters: bool,
 }
@@ -36,7 +37,7 @@ pub(super) fn value(value: &str, dialect: Dialect) -> Option<String> {
 }
 
 /// Reads what a literal says.
-fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, form: Form) -> Ending {
+pub(super) fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, form: Form) -> Ending {
     let mut hidden = Hidden::default();
     let mut open = false;
     if !code {
@@ -71,7 +72,10 @@ impl Walk<'_, '_> {
             selected.push(token);
         }
         let range = token.start..token.end;
+        // The first literal of a text that runs may say what it is about. If it does not, it goes with the others.
+        let first = self.run_literal(token.start);
         match self.verdict() {
+            Verdict::Goes(_) if first => self.first_literal(token),
             Verdict::Goes(rule) => {
                 self.hidden.hide(range, LITERAL, rule);
                 if self.is_touched(token) {
@@ -79,7 +83,7 @@ impl Walk<'_, '_> {
                 }
             }
             Verdict::Setting(_) => self.hidden.hide(range, LITERAL, "password"),
-            Verdict::Program if connection::logs_in(&self.value(token).text) => {
+            Verdict::Program if program::may_log_in(&self.value(token).text) => {
                 self.hidden.hide(range, LITERAL, "connection");
             }
             Verdict::Connection if self.is_piece(token) => self.hidden.hide(range, LITERAL, "connection"),
@@ -117,13 +121,19 @@ impl Walk<'_, '_> {
     }
 
     fn value<'v>(&'v self, token: Token) -> Value<'v> {
-        let mut escape = '\\';
-        if self.cursor.at("uescape")
-            && let Some(mark) = self.cursor.peek_at(1)
-        {
-            escape = self.cursor.spelling(mark).chars().nth(1).unwrap_or(escape);
+        literal::value(self.cursor.spelling(token), self.cursor.dialect, self.cursor.escape())
+    }
+
+    /// The first piece of a text that runs: it stays if it says that a secret follows, and holds none.
+    fn first_literal(&mut self, token: Token) {
+        let value = self.value(token).text;
+        let plain = !value.contains(['\'', '"', '`', '$'])
+            && !["//", "/*", "--"].iter().any(|mark| value.contains(mark));
+        self.open = false;
+        self.inside(token, Form::Any);
+        if !(std::mem::replace(&mut self.open, true) && plain) {
+            self.hidden.hide(token.start..token.end, LITERAL, "nested");
         }
-        literal::value(self.cursor.spelling(token), self.cursor.dialect, escape)
     }
 
     /// A literal that is no secret as a whole.
@@ -131,6 +141,9 @@ impl Walk<'_, '_> {
         let dialect = self.cursor.dialect;
         let spelling = self.cursor.spelling(token);
         let value = self.value(token);
+        let form = if form == Form::Any && self.about.is_secret() { Form::Secret } else { form };
+        let body = self.is_executed();
+        let foreign = body && (self.foreign || self.is_foreign());
         if form == Form::Any && !may_hold_secret(&value.text, dialect) {
             return;
         }
@@ -142,13 +155,16 @@ impl Walk<'_, '_> {
         }
         let statement = (dollars || form == Form::Connection) && is_statement(&value.text, dialect);
         let form = if statement { Form::Any } else { form };
-        let code = statement || self.is_executed();
+        let code = statement || body;
         let (offset, said) = (value.offset, value.text.into_owned());
         let mut ending = if self.nesting < MAX_NESTING {
             read(&said, dialect, self.nesting + 1, code, form)
         } else {
             Ending { hidden: Hidden::default(), open: false, about: false, parameters: false }
         };
+        if foreign {
+            connection::secrets(&said, Form::Code, |range| ending.hidden.hide(range, INSIDE, "password"));
+        }
         if self.nesting == MAX_NESTING || ending.hidden.uncertain {
             self.hidden.hide(token.start..token.end, LITERAL, "nested");
             self.open = true;
@@ -167,7 +183,24 @@ impl Walk<'_, '_> {
             }
         }
         self.using |= ending.parameters;
-        self.open |= ending.open || ending.about && self.goes_on(&said);
+        self.open |= ending.open && self.is_continued() || ending.about && self.goes_on(&said);
+    }
+
+    /// Does anything follow this literal that may bring the secret it ends before?
+    fn is_continued(&self) -> bool {
+        let close = self.cursor.kind() == Some(Kind::Close);
+        let next = if close { self.cursor.peek_at(1) } else { self.cursor.peek() };
+        match next.map(|next| next.kind) {
+            None => self.nesting > 0,
+            Some(Kind::Operator | Kind::String) => true,
+            Some(Kind::Comma) => !self.frames.is_empty(),
+            Some(_) => false,
+        }
+    }
+
+    /// Is the routine, whose body this literal is, in another language than SQL's own? LANGUAGE may stand behind it.
+    fn is_foreign(&self) -> bool {
+        self.cursor.at("language") && is_foreign(self.cursor.word_at(1))
     }
 
     /// Do other literals complete the statement in this one: `'…' || x`, `format('…', x)`?
@@ -208,6 +241,11 @@ impl Walk<'_, '_> {
             self.hidden.take(ending.hidden, start + mark);
         }
     }
+}
+
+/// Is a language of routines none of SQL's own?
+pub(super) fn is_foreign(language: &str) -> bool {
+    !language.is_empty() && !is_any(language, &["sql", "plpgsql"])
 }
 
 /// Does the text begin with a statement's verb, as no connection string does?

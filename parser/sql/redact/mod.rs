@@ -10,7 +10,8 @@
 //! | `scan` | one cheap look: may there be a secret? |
 //! | `walk`, `word`, `about`, `frame` | which literals are secret, by the words and brackets around them |
 //! | `call`, `name` | functions that take secrets; names that announce them |
-//! | `inside`, `literal`, `connection` | what a literal says, and passwords within it |
+//! | `inside`, `connection`, `program` | what a literal says, and passwords within it |
+//! | `dynamic`, `variable` | statements put together from pieces; variables and columns that hold a secret |
 //! | `parameter` | bound values: of placeholders at secret places, arguments of EXECUTE |
 //! | `hidden`, `uncertain` | what is shown instead |
 //! | `message` | error messages that quote the statement back |
@@ -18,17 +19,19 @@
 mod about;
 mod call;
 mod connection;
+mod dynamic;
 mod frame;
 mod hidden;
 mod inside;
-mod literal;
 mod message;
 mod name;
 mod parameter;
+mod program;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod uncertain;
+mod variable;
 mod walk;
 mod word;
 

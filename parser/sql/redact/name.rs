@@ -38,28 +38,61 @@ const POLICIES: [&str; 13] = [
     "ssl_passphrase_command_supports_reload",
 ];
 
+/// What may stand directly behind such a word: `tokens`, `secretkey`, but not `tokenizer` and `secretary`.
+const TAILS: [&str; 7] = ["hash", "id", "key", "s", "str", "text", "val"];
+
+/// The last word of names that tell something of a secret, not the secret.
+#[rustfmt::skip]
+const FACTS: [&str; 22] = [
+    "age", "algorithm", "attempts", "count", "days", "enabled", "expires", "expiry", "file", "interval", "length", "lifetime",
+    "limit", "max", "min", "path", "policy", "required", "size", "timeout", "ttl", "version",
+];
+
+/// What a key is for that is kept secret, as names of variables say it.
+#[rustfmt::skip]
+const KEYS: [&str; 28] = [
+    "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
+    "encryption", "hmac", "jwt", "kek", "master", "my", "pgp", "priv", "private", "rsa", "secret", "sign", "signing", "sym",
+    "symmetric",
+];
+
 /// Options of servers, mappings and wrappers that may be read. Any other may hold a secret.
 #[rustfmt::skip]
-const HARMLESS_OPTIONS: [&str; 32] = [
+const HARMLESS_OPTIONS: [&str; 44] = [
     "analyze_sampling", "application_name", "async_capable", "batch_size", "column_name", "connect_timeout", "database",
-    "dbname", "extensions", "fdw_startup_cost", "fdw_tuple_cost", "fetch_size", "filename", "format", "host", "hostaddr",
-    "import_default", "keep_connections", "owner", "parallel_commit", "password_required", "port", "schema",
-    "schema_name", "socket", "sslmode", "table_name", "truncatable", "updatable", "use_remote_estimate", "user",
+    "dbname", "default", "delimiter", "encoding", "escape", "extensions", "fdw_startup_cost", "fdw_tuple_cost", "fetch_size",
+    "filename", "force_not_null", "force_null", "format", "header", "host", "hostaddr", "import_default", "keep_connections",
+    "log_verbosity", "null", "on_error", "owner", "parallel_commit", "password_required", "port", "quote", "reject_limit",
+    "schema", "schema_name", "socket", "sslmode", "table_name", "truncatable", "updatable", "use_remote_estimate", "user",
     "username",
 ];
 
 /// Does a setting, variable or option of this name hold a secret?
 pub(super) fn is_secret(name: &str) -> bool {
-    SECRET.iter().any(|word| contains(name, word)) && !is_policy(name)
+    SECRET.iter().any(|word| has_word(name, word)) && !is_policy(name)
 }
 
-/// Does a variable hold one, of a session or a routine? People call these shorter than settings; the manual of MySQL calls the
-/// key of its examples `@key_str`.
+/// Does a variable hold one, of a session or a routine? People call these shorter than settings, and keys by what they are for.
 pub(super) fn is_secret_variable(name: &str) -> bool {
+    let name = name.rsplit('.').next().unwrap_or(name);
     is_secret(name)
-        || ends(name, "key_str")
-        || ["pw", "pass", "key"].iter().any(|known| name.eq_ignore_ascii_case(known))
-        || ["_pw", "_pass", "crypt_key", "aes_key"].iter().any(|known| ends(name, known))
+        || is_key(name)
+        || ["pw", "pass"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        || ["_pw", "_pass"].iter().any(|known| ends(name, known))
+}
+
+/// Is an argument of this name a secret? What is called `key` alone is most often that of a map.
+pub(super) fn is_secret_argument(name: &str) -> bool {
+    is_secret_variable(name) && !name.eq_ignore_ascii_case("key")
+}
+
+/// `key`, `enc_key`, `mykey`, and the `key_str` of MySQL's manual; not `last_key`.
+fn is_key(name: &str) -> bool {
+    let known = ["key_str", "key"].into_iter().find(|known| ends(name, known));
+    let Some(use_of) = known.and_then(|known| name.get(..name.len() - known.len())) else { return false };
+    let use_of = use_of.trim_end_matches('_');
+    let word = use_of.rsplit(['_', '.']).next().unwrap_or_default();
+    word.is_empty() || KEYS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Does a setting of this name hold a connection string?
@@ -84,12 +117,29 @@ pub(super) fn is_password(name: &str) -> bool {
 
 fn is_policy(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
+    let word = last.rsplit('_').next().unwrap_or_default();
     POLICIES.iter().any(|known| last.eq_ignore_ascii_case(known))
         || ["validate_password", "simple_password_check", "cracklib_password_check", "password_reuse_check"]
             .iter()
             .any(|plugin| contains(name, plugin))
-        || ends(name, "_path")
-        || ends(name, "_file")
+        || word.len() < last.len() && FACTS.iter().any(|fact| word.eq_ignore_ascii_case(fact))
+}
+
+/// Has a name this word in it, and not only as the beginning of another one?
+fn has_word(name: &str, word: &str) -> bool {
+    let places = name.as_bytes().windows(word.len()).enumerate();
+    let mut places = places.filter(|(_, found)| found.eq_ignore_ascii_case(word.as_bytes()));
+    // In upper case alone a name does not show where its words begin.
+    let upper = !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    places.any(|(at, _)| {
+        let tail = name.as_bytes().get(at + word.len()..).unwrap_or_default();
+        let goes_on =
+            tail.first().is_some_and(|next| next.is_ascii_lowercase() || upper && next.is_ascii_uppercase());
+        let tails = |known: &&str| {
+            tail.get(..known.len()).is_some_and(|tail| tail.eq_ignore_ascii_case(known.as_bytes()))
+        };
+        word == "passw" || !goes_on || TAILS.iter().any(tails)
+    })
 }
 
 /// Has `text` this word in it, in any case?
@@ -100,4 +150,45 @@ pub(super) fn contains(text: &str, word: &str) -> bool {
 fn ends(name: &str, word: &str) -> bool {
     let start = name.len().saturating_sub(word.len());
     name.as_bytes().get(start..).is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_a_secret_from_what_is_like_one() {
+        for name in [
+            "app.token",
+            "access_tokens",
+            "authToken",
+            "API_TOKEN",
+            "my_secret",
+            "SECRETKEY",
+            "db_password",
+            "PWD",
+            "a.credentials",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in [
+            "app.tokenizer",
+            "TOKENIZER",
+            "secretary",
+            "my_token_count",
+            "password_length",
+            "secret_file",
+            "tokenBucket_max",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
+        for name in
+            ["key", "enc_key", "aeskey", "mykey", "app.master_key", "my_key_str", "pw", "db_pass", "app.pass"]
+        {
+            assert!(is_secret_variable(name), "{name}");
+        }
+        for name in ["last_key", "compass", "key_count", "primary_key", "monkey", "keys"] {
+            assert!(!is_secret_variable(name), "{name}");
+        }
+    }
 }

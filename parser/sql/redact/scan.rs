@@ -13,6 +13,8 @@ use super::name;
 
 /// A variable's name is no longer.
 const MAX_NAME: usize = 64;
+/// Within so many bytes a statement names the table that it writes.
+const MAX_HEAD: usize = 256;
 /// Hex digits without quotes that are looked into: fewer spell no word about secrets.
 pub(super) const SHORTEST_HEX: usize = 12;
 
@@ -146,7 +148,7 @@ fn is_distant_call(before: &[u8], dialect: Dialect) -> bool {
 
 fn is_name_of_call(before: &[u8], dialect: Dialect) -> bool {
     let [.., first, second] = before else { return false };
-    Call::may_end(*first, *second) && {
+    Call::may_end(*first, *second, dialect) && {
         let start = before.len() - before.iter().rev().take_while(|byte| is_name(byte)).count();
         let name = before.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
         !matches!(Call::named(name, dialect), Call::Other | Call::Neutral)
@@ -167,7 +169,7 @@ fn addresses_and_escapes(bytes: &[u8]) -> bool {
     memchr3_iter(b':', b'\\', b'&', bytes).any(|at| {
         let after = bytes.get(at + 1..).unwrap_or_default();
         match bytes.get(at) {
-            Some(b':') => is_address(after),
+            Some(b':') => is_address(after) || after.starts_with(b"=") && is_argument(bytes, at),
             Some(b'\\') => after.first().is_some_and(|byte| is_escape(*byte)),
             _ => {
                 let before = at.checked_sub(1).and_then(|at| bytes.get(at));
@@ -182,15 +184,42 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     if dialect.is_postgres() {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
-        return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified);
+        return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified)
+            || memchr_iter(b'>', bytes).any(|at| {
+                let sign = at.checked_sub(1).filter(|sign| bytes.get(*sign) == Some(&b'='));
+                sign.is_some_and(|sign| is_argument(bytes, sign))
+            });
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
     memchr2_iter(b'x', b'X', bytes).any(|at| is_hex_number(bytes, at))
         || !behind.is_empty()
             && (is_identified(behind)
+                || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
+}
+
+/// Does the name of an argument that is a secret end before `=>` or `:=`?
+fn is_argument(bytes: &[u8], sign: usize) -> bool {
+    let before = trim_end(bytes.get(..sign).unwrap_or_default());
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    // A comment may stand between them.
+    if before.ends_with(b"*/") || ends_with_comment(before, bytes.get(..sign).unwrap_or_default()) {
+        return true;
+    }
+    let length = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(byte)).count();
+    let name = before.get(before.len() - length..).and_then(|name| str::from_utf8(name).ok());
+    name.is_some_and(name::is_secret_argument)
+}
+
+/// Does the statement write a table of MySQL's own database? Its name stands near the begin.
+fn writes_catalog(bytes: &[u8]) -> bool {
+    let head = bytes.get(..MAX_HEAD).unwrap_or(bytes);
+    memchr2_iter(b'q', b'Q', head).any(|at| {
+        let name = at.checked_sub(3).and_then(|start| bytes.get(start..at + 2));
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"mysql"))
+    })
 }
 
 /// Does the name of a variable that holds a secret begin here?
@@ -246,10 +275,10 @@ fn is_escape(byte: u8) -> bool {
 
 /// What any announcement of a secret has in it, in a statement that is not about rows.
 #[rustfmt::skip]
-const ANNOUNCEMENTS: [&[u8]; 24] = [
-    b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"credent",
+const ANNOUNCEMENTS: [&[u8]; 26] = [
+    b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"crede",
     b"nnect", b"conni", b"phrase", b"link", b"login", b"key", b"_comm", b"dsn", b"pw", b"pass",
-    b"account", b"princip", b"subscr", b"t_auth",
+    b"accou", b"princ", b"subscr", b"t_auth", b"xecut", b"oncat",
 ];
 
 /// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.

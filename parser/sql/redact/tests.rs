@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::lexer::{Kind, Lexer};
+use super::super::literal;
 use super::*;
 
 /// What stands for a secret in the corpus, and two parts of it.
@@ -88,6 +89,50 @@ fn no_shape_leaks_however_it_is_written() {
     }
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
     assert!(count > 10_000, "{count} texts");
+}
+
+/// Every shape as a text that runs, cut anywhere: no piece need say what the whole does.
+#[test]
+fn no_cut_of_a_text_that_runs_leaks() {
+    let mut leaks = Vec::new();
+    let mut count = 0;
+    for (name, dialect) in DIALECTS {
+        for Shape { sql, .. } in shapes(name).iter().filter(|shape| shape.sql.contains(CANARY)) {
+            let begin = sql.find(CANARY).unwrap();
+            let cuts = (1..sql.len()).filter(|cut| sql.is_char_boundary(*cut));
+            let outside = |cut: &usize| *cut <= begin || *cut >= begin + CANARY.len();
+            for (place, cut) in cuts.filter(outside).enumerate() {
+                let (one, rest) = sql.split_at(cut);
+                let text = run(one, rest, place, dialect);
+                leaks.extend(leak(&text, dialect));
+                count += 1;
+            }
+        }
+    }
+    leaks.truncate(40);
+    assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+    assert!(count > 10_000, "{count} texts");
+}
+
+/// The ways in which a text runs that was put together from two pieces.
+fn run(one: &str, rest: &str, way: usize, dialect: Dialect) -> String {
+    let literal = |text: &str| literal::quoted(text, dialect);
+    let (one, rest) = (literal(one), literal(rest));
+    let body = match (dialect.is_postgres(), way % 4) {
+        (true, 0) => format!("BEGIN EXECUTE {one} || {rest}; END"),
+        (true, 1) => format!("BEGIN EXECUTE format('%s%s', {one}, {rest}) USING a; END"),
+        (true, 2) => format!("DECLARE q text := {one}; BEGIN q := q || {rest}; EXECUTE q; END"),
+        (true, _) => format!("BEGIN FOR r IN EXECUTE concat({one}, {rest}) LOOP END LOOP; END"),
+        (false, 0) => return format!("EXECUTE IMMEDIATE CONCAT({one}, {rest})"),
+        (false, 1) => return format!("PREPARE p FROM CONCAT_WS('', {one}, {rest})"),
+        (false, 2) => {
+            return format!(
+                "BEGIN NOT ATOMIC SET @q = {one}; SET @q = CONCAT(@q, {rest}); PREPARE p FROM @q; END"
+            );
+        }
+        (false, _) => return format!("SET @a = 5, @q = CONCAT({one}, {rest})"),
+    };
+    format!("DO {}", literal(&body))
 }
 
 #[test]

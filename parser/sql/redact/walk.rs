@@ -12,6 +12,7 @@ use super::hidden::Hidden;
 use super::name;
 use super::parameter::{SecretParameter, SecretPart};
 use super::scan::SHORTEST_HEX;
+use super::variable::Names;
 
 /// Brackets open at the same time that are told apart; within more of them nothing is certain.
 const MAX_FRAMES: usize = 1_024;
@@ -33,6 +34,45 @@ pub(super) enum Next {
     Program,
 }
 
+/// Whether a name is that of a table or its like, which brackets may follow that are no call's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Object {
+    No,
+    /// It comes next, or its next part; the statement writes it or does not.
+    Comes(bool),
+    /// It was the last token.
+    Name(bool),
+}
+
+impl Object {
+    /// Behind one more token.
+    fn behind(self, kind: Kind, spelling: &str) -> Self {
+        match kind {
+            Kind::Word if is_any(spelling, &["insert", "into", "replace", "update"]) => Self::Comes(true),
+            Kind::Word if is_any(spelling, &["exists", "index", "references", "table", "view"]) => {
+                Self::Comes(false)
+            }
+            Kind::Word
+                if is_any(
+                    spelling,
+                    &["delayed", "high_priority", "if", "ignore", "low_priority", "not", "only"],
+                ) =>
+            {
+                self
+            }
+            Kind::Word | Kind::Quoted => match self {
+                Self::Comes(written) => Self::Name(written),
+                _ => Self::No,
+            },
+            Kind::Dot => match self {
+                Self::Name(written) => Self::Comes(written),
+                _ => Self::No,
+            },
+            _ => Self::No,
+        }
+    }
+}
+
 /// A walk through one text: a statement or several, or what a literal of one says.
 pub(super) struct Walk<'a, 'h> {
     pub(super) cursor: Cursor<'a>,
@@ -41,6 +81,8 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) nesting: usize,
     /// It is run as a statement, so far as one can tell; not only data that reads like one.
     pub(super) code: bool,
+    /// It is a statement by itself, not one of a body.
+    pub(super) alone: bool,
     pub(super) about: About,
     pub(super) next: Next,
     pub(super) frames: Vec<Frame>,
@@ -60,6 +102,21 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) declares: bool,
     /// DO did.
     pub(super) does: bool,
+    /// MySQL's PREPARE did, whose FROM brings the text.
+    pub(super) prepares: bool,
+    /// Where the last text ends that runs, as far as it was looked at; and whether its literals are to go.
+    pub(super) run_end: usize,
+    pub(super) hides_run: bool,
+    /// Names that stand where a secret does, or a text that runs.
+    pub(super) names: Names,
+    /// What the next bracket belongs to.
+    object: Object,
+    /// The last name, of what comes next, is that of MySQL's own database.
+    of_system: bool,
+    /// The parameters of a routine are being declared.
+    pub(super) routine: bool,
+    /// The language of a routine, if it is not SQL's own.
+    pub(super) foreign: bool,
     /// The literals of a SELECT up to its INTO, which says what they are.
     pub(super) selected: Option<Vec<Token>>,
     /// Where the last password without quotes ends.
@@ -86,6 +143,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             hidden,
             nesting,
             code,
+            alone: nesting == 0,
             about,
             next: Next::Ordinary,
             frames: Vec::new(),
@@ -97,6 +155,14 @@ impl<'a, 'h> Walk<'a, 'h> {
             assigned: false,
             declares: false,
             does: false,
+            prepares: false,
+            run_end: 0,
+            hides_run: false,
+            names: Names::new(),
+            object: Object::No,
+            of_system: false,
+            routine: false,
+            foreign: false,
             selected: None,
             unquoted_end: 0,
             began: false,
@@ -115,6 +181,7 @@ impl<'a, 'h> Walk<'a, 'h> {
         }
         let end = self.last.map_or(0, |last| last.end);
         self.comment(end, self.cursor.text.len());
+        self.variables();
         let pending =
             self.next != Next::Ordinary && self.last.is_some_and(|last| last.kind != Kind::Semicolon);
         let inside = matches!(self.inherited(), Verdict::Goes(_));
@@ -126,7 +193,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         const VERBS: [&str; 10] =
             ["alter", "change", "create", "delete", "grant", "insert", "replace", "select", "set", "update"];
         if is_any(self.last_word(), &STARTERS)
-            && (self.cursor.at_any(&VERBS) || self.nesting > 0 && self.code)
+            && (self.cursor.at_any(&VERBS)
+                || self.nesting > 0 && self.code && !is_any(self.last_word(), &["for", "row"]))
         {
             self.about = About::read(&self.cursor, self.nesting > 0);
             self.assigned = false;
@@ -142,11 +210,13 @@ impl<'a, 'h> Walk<'a, 'h> {
 
     fn token(&mut self, token: Token) {
         match token.kind {
+            Kind::Close | Kind::CloseBracket if self.is_stray(token.kind) => {}
             Kind::Semicolon => self.statement(),
             Kind::Open => self.bracket(),
             Kind::Close | Kind::CloseBracket if self.deeper > 0 => self.deeper -= 1,
             Kind::Close | Kind::CloseBracket => {
                 self.frames.pop();
+                self.end_parameter();
                 self.reset_next();
             }
             Kind::Comma => self.comma(),
@@ -158,9 +228,30 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::Parameter => self.parameter(token),
             Kind::Operator | Kind::Colon => self.operator(token),
             Kind::Other => self.hidden.uncertain |= self.about.is_secret() || self.next != Next::Ordinary,
-            Kind::OpenBracket => self.push(Call::Other),
+            Kind::OpenBracket => self.push(Frame::square),
             Kind::Cast | Kind::Dot => {}
         }
+        self.object = self.object.behind(token.kind, self.cursor.spelling(token));
+        if token.kind != Kind::Dot {
+            let mysql = matches!(self.object, Object::Name(true)) && !self.cursor.dialect.is_postgres();
+            self.of_system = mysql && self.name_of(token).eq_ignore_ascii_case("mysql");
+        }
+    }
+
+    /// Rows of the server's own tables that hold secrets: no literal stays.
+    pub(super) fn writes_catalog(&mut self, name: &str) {
+        const MYSQL: [&str; 5] = ["global_priv", "password_history", "servers", "slave_master_info", "user"];
+        const POSTGRES: [&str; 4] = ["pg_authid", "pg_foreign_server", "pg_subscription", "pg_user_mapping"];
+        let known = match self.cursor.dialect.is_postgres() {
+            true => is_any(name, &POSTGRES),
+            false => self.of_system && is_any(name, &MYSQL),
+        };
+        self.open |= known && self.object == Object::Comes(true);
+    }
+
+    /// A bracket that closes another kind than is open closes nothing.
+    fn is_stray(&self, kind: Kind) -> bool {
+        self.deeper == 0 && self.frames.last().is_some_and(|frame| !frame.is_closed_by(kind))
     }
 
     /// MySQL's `0x…` is a string.
@@ -178,6 +269,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         (self.deeper, self.open, self.using) = (0, false, false);
         (self.identified, self.assigned) = (false, false);
         (self.declares, self.does, self.selected) = (false, false, None);
+        (self.prepares, self.hides_run) = (false, false);
+        (self.routine, self.foreign) = (false, false);
     }
 
     fn bracket(&mut self) {
@@ -186,14 +279,17 @@ impl<'a, 'h> Walk<'a, 'h> {
         {
             self.frames.push(Frame::options());
         } else {
-            self.push(Call::named(&name, self.cursor.dialect));
+            // A table may be called as a function is.
+            let object = matches!(self.object, Object::Name(_));
+            let call = if object { Call::Other } else { Call::named(&name, self.cursor.dialect) };
+            self.push(|outer| Frame::call(call, outer));
         }
     }
 
-    fn push(&mut self, call: Call) {
+    fn push(&mut self, frame: impl FnOnce(Verdict) -> Frame) {
         let outer = self.inherited();
         if self.frames.len() < MAX_FRAMES {
-            self.frames.push(Frame::call(call, outer));
+            self.frames.push(frame(outer));
         } else {
             self.deeper += 1;
             self.hidden.uncertain = true;
@@ -210,7 +306,15 @@ impl<'a, 'h> Walk<'a, 'h> {
             self.next = Next::Ordinary;
             self.assigned = false;
         }
+        self.end_parameter();
         self.reset_next();
+    }
+
+    /// The declaration of a routine's parameter ends, and with it what its name says.
+    fn end_parameter(&mut self) {
+        if self.routine && self.frames.len() < 2 {
+            self.next = Next::Ordinary;
+        }
     }
 
     fn parameter(&mut self, token: Token) {
@@ -250,9 +354,14 @@ impl<'a, 'h> Walk<'a, 'h> {
             frame.name_argument(&name);
         }
         let variable = spelling == ":=" && !self.cursor.dialect.is_postgres();
-        if matches!(spelling, "=>" | ":=") && name::is_password(&name)
-            || variable && name::is_secret_variable(&name)
+        let announced = matches!(spelling, "=>" | ":=") && name::is_secret_argument(&name)
+            || variable && name::is_secret_variable(&name);
+        if announced
+            && self.deeper == 0
+            && let Some(frame) = self.frames.last_mut()
         {
+            frame.give_secret();
+        } else if announced && self.next != Next::Assigned {
             self.next = Next::Password;
         }
     }
@@ -295,7 +404,12 @@ impl<'a, 'h> Walk<'a, 'h> {
     /// `'user'@'host'`, and the next one of a list.
     fn is_name(&self) -> bool {
         let comma = self.last.is_some_and(|last| last.kind == Kind::Comma) && self.frames.is_empty();
-        self.last_spelling() == "@" || comma && self.about == About::Role
+        // Behind a password another literal is an account only where something says so.
+        let account = || {
+            let next = self.cursor.peek().map_or("", |next| self.cursor.spelling(next));
+            !self.identified || next == "@" || is_any(next, &["account", "identified", "require", "with"])
+        };
+        self.last_spelling() == "@" || comma && self.about == About::Role && account()
     }
 
     pub(super) fn rule(&self) -> &'static str {
@@ -322,9 +436,11 @@ impl<'a, 'h> Walk<'a, 'h> {
 
     /// The name before a bracket.
     fn last_name(&self) -> Cow<'a, str> {
-        match self.last {
-            Some(last) if last.kind == Kind::Quoted => self.unquote(last),
-            _ => self.last_word().into(),
-        }
+        let last = self.last.filter(|last| matches!(last.kind, Kind::Word | Kind::Quoted));
+        last.map_or(Cow::Borrowed(""), |last| self.name_of(last))
+    }
+
+    fn name_of(&self, token: Token) -> Cow<'a, str> {
+        if token.kind == Kind::Quoted { self.unquote(token) } else { self.cursor.spelling(token).into() }
     }
 }

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
+use super::super::keyword::keyword;
 use super::super::lexer::{Kind, Token};
+use super::super::literal;
 use super::about::{About, Setting, is_any, is_clause};
 use super::connection::Form;
-use super::frame::Frame;
+use super::frame::{Frame, Verdict};
 use super::hidden::LITERAL;
+use super::inside::is_foreign;
+use super::variable::Role;
 use super::walk::{Next, Walk};
-use super::{connection, literal, name};
+use super::{connection, name};
 
 /// What may stand behind the password of a PostgreSQL role.
 #[rustfmt::skip]
@@ -45,7 +49,21 @@ impl<'a> Walk<'a, '_> {
         if self.is_unquoted_password(token, word) {
             return self.unquoted(token);
         }
+        self.writes_catalog(word);
+        // What FOR … IN EXECUTE '…' LOOP is about ends here.
+        self.open &= !(self.code && is("loop"));
         self.declares |= is("declare");
+        if is_any(self.last_word(), &["language"]) {
+            self.foreign = is_foreign(word);
+        }
+        let defines = self.about == About::Definition && self.frames.is_empty();
+        self.routine = (self.routine || defines && is_any(word, &["function", "procedure"]))
+            && !is_any(word, &["as", "begin", "return", "returns"]);
+        self.runs(word);
+        if is_any(word, &["concat", "concat_ws"]) {
+            self.last = Some(token);
+            self.concatenates();
+        }
         self.does |= self.last.is_none_or(|last| last.kind == Kind::Semicolon) && is("do");
         if is("select") && self.frames.is_empty() {
             self.selected = Some(Vec::new());
@@ -67,8 +85,9 @@ impl<'a> Walk<'a, '_> {
             self.assigned = false;
             return;
         }
+        self.note_name(token);
         self.open |= self.using && is("using");
-        self.assigned |= is("to");
+        self.assigned |= is("to") || is("default");
         let copies = || is_any(self.last_word(), &["to", "from"]);
         let literal = self.is_before_literal();
         self.next = match () {
@@ -76,6 +95,22 @@ impl<'a> Walk<'a, '_> {
             () if is("program") && literal && copies() => Next::Program,
             () => self.named(token, word),
         };
+    }
+
+    /// Notes a name where a secret would go: elsewhere something says what it holds.
+    fn note_name(&mut self, token: Token) {
+        let other = matches!(self.cursor.kind(), Some(Kind::Open | Kind::Dot))
+            || self.last.is_some_and(|last| last.kind == Kind::Cast);
+        let frame = self.frames.last().map(Frame::verdict);
+        let key = frame == Some(Verdict::Goes("key"));
+        let given = self.open
+            || frame == Some(Verdict::Goes("password"))
+            || self.next == Next::Password
+            || self.next == Next::Assigned && self.assigned;
+        let spelling = self.cursor.spelling(token);
+        if !other && (key || given && !self.about.is_secret()) && keyword(spelling.as_bytes()).is_none() {
+            self.mention([spelling], Role::Secret);
+        }
     }
 
     /// `… '…'`, `… = '…'`, `… = _utf8'…'`
@@ -97,7 +132,7 @@ impl<'a> Walk<'a, '_> {
         // In prose `the password's` has none.
         let spaced =
             self.cursor.peek().is_some_and(|next| next.kind == Kind::String && next.start > token.end);
-        if self.next == Next::Assigned || self.begins_assignment(name) {
+        if self.next == Next::Assigned || self.begins_assignment(name) || self.declares_parameter(name) {
             return Next::Assigned;
         }
         match self.about {
@@ -173,6 +208,13 @@ impl<'a> Walk<'a, '_> {
         routine && begins() && name::is_secret_variable(name) && !self.cursor.at("cursor")
     }
 
+    /// `CREATE FUNCTION f(a int, password text DEFAULT '…')`
+    fn declares_parameter(&self, name: &str) -> bool {
+        let begins = matches!(self.last.map(|last| last.kind), Some(Kind::Open | Kind::Comma))
+            || is_any(self.last_word(), &["in", "inout", "out", "variadic"]);
+        self.routine && self.frames.len() == 1 && begins && name::is_secret_variable(name)
+    }
+
     /// `SELECT '…' INTO @password`, `SELECT … INTO password` in a routine: hides what was selected so far, or else what follows.
     fn is_into_secret(&mut self) -> bool {
         let Some(selected) = self.selected.take() else { return false };
@@ -231,8 +273,12 @@ impl<'a> Walk<'a, '_> {
             return false;
         }
         let operator = self.last.is_some_and(|last| last.kind == Kind::Operator);
+        // `PASSWORD('a', $$b`
+        if self.about == About::SetPassword && !self.frames.is_empty() && !operator {
+            return true;
+        }
         match self.next {
-            Next::Password if self.about == About::Other => operator && self.nesting == 0,
+            Next::Password if self.about == About::Other => operator && self.alone,
             Next::Password => self.about.is_secret(),
             Next::Passwords => self.last.is_none_or(|last| last.kind != Kind::Dot),
             _ => false,
@@ -284,11 +330,19 @@ impl<'a> Walk<'a, '_> {
         // A string of a routine in another language.
         if self.nesting > 0
             && self.code
+            && self.about != About::Set
             && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         {
             self.inside(token, Form::Any);
             return self.reset_next();
         }
+        // A string of a routine in another language, whose names have no quotes.
+        if self.next == Next::Assigned && self.nesting > 0 && self.code {
+            self.hidden.hide(token.start..token.end, LITERAL, self.rule());
+            return;
+        }
+        self.writes_catalog(&name);
+        self.note_name(token);
         let named = self.next == Next::Password && self.about.is_secret();
         if named || self.next == Next::Passwords && self.assigned {
             return self.unquoted(token);

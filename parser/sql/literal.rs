@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::super::Dialect;
-use super::super::lexer::gap_between_pieces;
-use super::super::mysql::literal::escaped;
+use super::Dialect;
+use super::lexer::gap_between_pieces;
+use super::mysql::literal::escaped;
 
 /// The text that a literal stands for.
 pub(super) struct Value<'a> {
