@@ -3,13 +3,16 @@
 //! What is written is encoded by the same code as events are: a rule or a test that holds here holds there.
 
 use std::{
+    borrow::Cow,
+    collections::HashMap,
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    rc::Rc,
     thread,
 };
 
 use panoptes_event::json::Object;
 use panoptes_parser::{
-    sql::{self, Dialect},
+    sql::{self, Dialect, Effect},
     text::Encoding,
 };
 use serde::Deserialize;
@@ -24,6 +27,8 @@ const MAX_TEXT_BYTES: usize = 256 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// What is remembered of texts seen before.
 const CACHE_BYTES: usize = 16 << 20;
+/// Prepared statements that are remembered, and cursors.
+const MAX_NAMES: usize = 1_000;
 
 /// Why `classify` ended early.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +42,9 @@ pub enum ClassifyError {
         /// What is wrong with it, without quoting it.
         why: String,
     },
+    /// UTF-16, or no text at all.
+    #[error("it is not UTF-8; convert it, as by iconv -f UTF-16 -t UTF-8")]
+    Encoding,
     /// The text is too long.
     #[error("more than {} MiB of text; cut it, or give its statements as JSON lines", MAX_TEXT_BYTES >> 20)]
     Text,
@@ -51,20 +59,22 @@ pub enum ClassifyError {
     Start(#[source] io::Error),
 }
 
-/// Answers JSON lines `{"sql": "…"}` as they come; other members are let pass, empty lines too. Memory does not grow
-/// with their number.
+/// Answers JSON lines `{"sql": "…"}` as they come, as statements of one session; other members are let pass, empty lines
+/// too. A line that is no such object is told to `wrong`, and has no answer. Memory does not grow with their number.
 ///
 /// # Errors
-/// At the first line that is not such an object, naming it; what came before it is answered.
+/// If input or output fail, or the input is UTF-16.
 pub fn classify_lines(
     input: impl Read + Send,
     output: impl Write + Send,
     dialect: Dialect,
+    wrong: impl FnMut(ClassifyError) + Send,
 ) -> Result<(), ClassifyError> {
-    on_large_stack(|| lines(BufReader::new(input), Answers::new(output, dialect)))
+    on_large_stack(|| lines(BufReader::new(input), Answers::new(output, dialect), wrong))
 }
 
-/// Answers for one text, all statements of it. Bytes that are not UTF-8 are read as `\xNN`.
+/// Answers for one text, all statements of it. UTF-16 is read where a byte order mark says so; in UTF-8, bytes that are none
+/// are read as `\xNN`.
 ///
 /// # Errors
 /// If it is longer than 256 MiB, or input or output fail.
@@ -84,7 +94,11 @@ fn on_large_stack(work: impl FnOnce() -> Result<(), ClassifyError> + Send) -> Re
     })
 }
 
-fn lines(mut input: BufReader<impl Read>, mut answers: Answers<impl Write>) -> Result<(), ClassifyError> {
+fn lines(
+    mut input: BufReader<impl Read>,
+    mut answers: Answers<impl Write>,
+    mut wrong: impl FnMut(ClassifyError),
+) -> Result<(), ClassifyError> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -93,14 +107,20 @@ fn lines(mut input: BufReader<impl Read>, mut answers: Answers<impl Write>) -> R
         if length == 0 {
             break;
         }
-        let wrong = |why| ClassifyError::Line { line: number, why };
-        if length > MAX_LINE_BYTES {
-            return Err(wrong(format!("longer than {} MiB", MAX_LINE_BYTES >> 20)));
+        if number == 1 && is_utf16(&line) {
+            return Err(ClassifyError::Encoding);
         }
         let object = if number == 1 { unmarked(&line) } else { &line }.trim_ascii();
-        if !object.is_empty() {
-            let sql = text_of(object).map_err(wrong)?;
-            answers.text(&sql, |_| number)?;
+        let sql = if length > MAX_LINE_BYTES {
+            input.skip_until(b'\n').map_err(ClassifyError::Read)?;
+            Err(format!("longer than {} MiB", MAX_LINE_BYTES >> 20))
+        } else {
+            text_of(object)
+        };
+        match sql {
+            Ok(sql) => answers.text(&sql, |_| number)?,
+            Err(_) if object.is_empty() => {}
+            Err(why) => wrong(ClassifyError::Line { line: number, why }),
         }
         // Who asks line by line waits for the answer.
         if input.buffer().is_empty() {
@@ -116,7 +136,11 @@ fn whole(input: impl Read, mut answers: Answers<impl Write>) -> Result<(), Class
     if bytes.len() > MAX_TEXT_BYTES {
         return Err(ClassifyError::Text);
     }
-    let text = Encoding::UTF8.decode(unmarked(&bytes));
+    let utf16 = utf16(&bytes);
+    if utf16.is_none() && is_utf16(&bytes) {
+        return Err(ClassifyError::Encoding);
+    }
+    let text = utf16.map_or_else(|| Encoding::UTF8.decode(unmarked(&bytes)), Cow::Owned);
     let (mut line, mut counted) = (1, 0);
     answers.text(&text, |start| {
         let passed = text.as_bytes().get(counted..start).unwrap_or_default();
@@ -124,6 +148,22 @@ fn whole(input: impl Read, mut answers: Answers<impl Write>) -> Result<(), Class
         line
     })?;
     answers.flush()
+}
+
+/// No SQL and no JSON begins with a NUL, or has one behind its first letter.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, ..] | [_, 0, ..])
+}
+
+/// A text of UTF-16 whose byte order mark says so.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (unit, bytes): (fn([u8; 2]) -> u16, _) = match bytes {
+        [0xFF, 0xFE, bytes @ ..] => (u16::from_le_bytes, bytes),
+        [0xFE, 0xFF, bytes @ ..] => (u16::from_be_bytes, bytes),
+        _ => return None,
+    };
+    let units = bytes.as_chunks().0.iter().map(|bytes| unit(*bytes));
+    Some(char::decode_utf16(units).map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 fn unmarked(bytes: &[u8]) -> &[u8] {
@@ -153,13 +193,57 @@ struct Answers<W: Write> {
     output: BufWriter<W>,
     dialect: Dialect,
     texts: Texts,
+    known: Known,
     encoded: Vec<u8>,
+}
+
+/// What the statements so far prepared and declared, by name.
+#[derive(Default)]
+struct Known {
+    prepared: HashMap<String, Rc<Text>>,
+    cursors: HashMap<String, Rc<Text>>,
+}
+
+impl Known {
+    /// What a statement is, where it hangs on one before it; then what it leaves behind.
+    fn follow(&mut self, text: &Rc<Text>, dialect: Dialect) -> Option<Text> {
+        let resolved = match &text.effect {
+            Effect::Execute(name) => match self.prepared.get(&**name) {
+                Some(body) => Some(text.executing(body, dialect)),
+                None => text.without_arguments(None, dialect),
+            },
+            Effect::Explain(name) => match self.prepared.get(&**name) {
+                Some(body) => Some(text.explaining(body, dialect)),
+                None => text.without_arguments(None, dialect),
+            },
+            Effect::Fetch(name) => self.cursors.get(&**name).map(|declared| text.fetching(declared)),
+            _ => None,
+        };
+        match &text.effect {
+            Effect::Prepare { name, .. } => keep(&mut self.prepared, name, text.prepares.as_ref()),
+            Effect::Declare { name, .. } => keep(&mut self.cursors, name, Some(text)),
+            Effect::Deallocate(name) => _ = self.prepared.remove(&**name),
+            Effect::Close(name) => _ = self.cursors.remove(&**name),
+            Effect::DeallocateAll => self.prepared.clear(),
+            Effect::CloseAll => self.cursors.clear(),
+            Effect::DiscardAll => *self = Self::default(),
+            _ => {}
+        }
+        resolved
+    }
+}
+
+fn keep(names: &mut HashMap<String, Rc<Text>>, name: &str, text: Option<&Rc<Text>>) {
+    names.remove(name);
+    if let Some(text) = text.filter(|_| names.len() < MAX_NAMES) {
+        names.insert(name.to_owned(), Rc::clone(text));
+    }
 }
 
 impl<W: Write> Answers<W> {
     fn new(output: W, dialect: Dialect) -> Self {
         let output = BufWriter::new(output);
-        Self { output, dialect, texts: Texts::new(CACHE_BYTES), encoded: Vec::new() }
+        Self { output, dialect, texts: Texts::new(CACHE_BYTES), known: Known::default(), encoded: Vec::new() }
     }
 
     /// One answer for each statement of `text`; `line` is that of a place in it.
@@ -170,7 +254,8 @@ impl<W: Write> Answers<W> {
             let Some(statement) = text.get(place) else { continue };
             let read = self.texts.read(statement, None, self.dialect);
             self.encoded.clear();
-            encode(&mut self.encoded, line, &read, uncertain);
+            let resolved = self.known.follow(&read, self.dialect);
+            encode(&mut self.encoded, line, resolved.as_ref().unwrap_or(&read), uncertain);
             self.output.write_all(&self.encoded).map_err(ClassifyError::Write)?;
         }
         Ok(())
@@ -208,8 +293,11 @@ mod tests {
 
     fn lines(input: &str) -> Result<String, ClassifyError> {
         let mut out = Vec::new();
-        classify_lines(input.as_bytes(), &mut out, Dialect::POSTGRES)?;
-        Ok(String::from_utf8(out).unwrap())
+        let mut first = None;
+        classify_lines(input.as_bytes(), &mut out, Dialect::POSTGRES, |error| {
+            first = first.take().or(Some(error))
+        })?;
+        first.map_or(Ok(String::from_utf8(out).unwrap()), Err)
     }
 
     fn text(input: &str) -> String {
@@ -248,6 +336,34 @@ mod tests {
         assert!(lines("\u{feff}{\"sql\":\"SELECT 1\"}").unwrap().contains(r#""raw":"SELECT 1""#));
         let told = text("\u{feff}DELETE FROM t");
         assert!(told.contains(r#""type":"DELETE""#) && told.contains(r#""raw":"DELETE FROM t""#), "{told}");
+    }
+
+    #[test]
+    fn utf_16_is_read_or_told() {
+        let units = "\u{feff}DELETE FROM é".encode_utf16();
+        for bytes in [
+            units.clone().flat_map(u16::to_le_bytes).collect(),
+            units.flat_map(u16::to_be_bytes).collect::<Vec<u8>>(),
+        ] {
+            let mut out = Vec::new();
+            classify_text(&*bytes, &mut out, Dialect::POSTGRES).unwrap();
+            assert!(String::from_utf8(out).unwrap().contains(r#""raw":"DELETE FROM é""#));
+            let told = classify_text(&bytes[2..], Vec::new(), Dialect::POSTGRES);
+            assert!(matches!(told, Err(ClassifyError::Encoding)));
+            let told = classify_lines(&*bytes, Vec::new(), Dialect::POSTGRES, |_| {});
+            assert!(matches!(told, Err(ClassifyError::Encoding)));
+        }
+    }
+
+    #[test]
+    fn what_the_input_prepared_is_known() {
+        let told = text(
+            "PREPARE p AS SELECT crypt($1, 'x') FROM a; EXECUTE p('canary'); DEALLOCATE p; EXECUTE p('canary');
+             DECLARE c CURSOR FOR SELECT * FROM b; FETCH c",
+        );
+        let told: Vec<&str> = told.lines().collect();
+        assert!(told[1].contains(r#""mainTable":"a""#) && told[5].contains(r#""mainTable":"b""#), "{told:?}");
+        assert!(!told[3].contains("mainTable") && !told.concat().contains("canary"), "{told:?}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ use tracing::{error, info, warn};
 
 pub use classify::{ClassifyError, classify_lines, classify_text};
 pub use error::Error;
-pub use panoptes_parser::sql::Dialect;
+pub use panoptes_parser::sql::{Dialect, Server};
 
 use admin::Health;
 use audit::Auditor;

@@ -3,16 +3,13 @@
 mod command;
 
 use std::{
-    env,
-    fs::File,
-    io,
+    env, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand};
-use panoptes::{ClassifyError, Dialect};
 use panoptes_config::{Config, Flags, LogFormat, load};
 use panoptes_sinks::journal::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,7 +36,7 @@ enum Command {
     /// Say what is wrong in a configuration, and what to do about it.
     Check(Options),
     /// Say what the audit would say of SQL: one JSON line a statement.
-    Classify(Classify),
+    Classify(command::classify::Classify),
     /// Make the key pair that signs the chain of events, and checks it.
     Keys(command::keys::Keys),
     /// Say whether a trail is whole: a journal, or the files of a sink.
@@ -48,38 +45,6 @@ enum Command {
     Journal(command::journal::Journal),
     /// Print the DDL of the table that a database sink writes to.
     Schema(command::schema::Schema),
-}
-
-/// SQL, and whose rules it follows.
-#[derive(Args)]
-struct Classify {
-    /// Whose SQL it is.
-    #[arg(long, short, value_name = "DIALECT")]
-    dialect: Sql,
-    /// MySQL's sql_mode, which says whether "a" is a name (ANSI_QUOTES) and what a backslash is (NO_BACKSLASH_ESCAPES).
-    #[arg(long, value_name = "MODES", default_value = "", hide_default_value = true)]
-    sql_mode: String,
-    /// One text of SQL; without it, JSON lines {"sql": "…"} are read from standard input.
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Sql {
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL and MariaDB.
-    #[value(alias = "mariadb")]
-    Mysql,
-}
-
-impl From<Sql> for Dialect {
-    fn from(sql: Sql) -> Self {
-        match sql {
-            Sql::Postgres => Self::POSTGRES,
-            Sql::Mysql => Self::MYSQL,
-        }
-    }
 }
 
 /// Where the configuration comes from: file, then `PANOPTES_…` variables, then these flags.
@@ -132,7 +97,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(options) => run(options),
         Command::Check(options) => check(options),
-        Command::Classify(options) => classify(&options),
+        Command::Classify(classify) => classify.run(),
         Command::Keys(keys) => keys.run(),
         Command::Verify(verify) => verify.run(),
         Command::Journal(journal) => journal.run(),
@@ -177,30 +142,6 @@ fn check(options: Options) -> ExitCode {
     println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
     println!("ok");
     ExitCode::SUCCESS
-}
-
-fn classify(options: &Classify) -> ExitCode {
-    let dialect = Dialect::from(options.dialect).with_sql_mode(&options.sql_mode);
-    let done = match &options.file {
-        Some(file) => File::open(file)
-            .map_err(ClassifyError::Read)
-            .and_then(|input| panoptes::classify_text(input, io::stdout(), dialect)),
-        None => panoptes::classify_lines(io::stdin(), io::stdout(), dialect),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has enough.
-        Err(ClassifyError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let file = options.file.as_deref().unwrap_or(Path::new("standard input"));
-            eprintln!("panoptes: {}: {error}", file.display());
-            ExitCode::from(if matches!(error, ClassifyError::Line { .. }) {
-                EXIT_USAGE
-            } else {
-                EXIT_FAILURE
-            })
-        }
-    }
 }
 
 /// The configuration; what is wrong with it is told here.

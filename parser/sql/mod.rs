@@ -63,6 +63,18 @@ pub enum Dialect {
     },
 }
 
+/// <https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html>, <https://mariadb.com/kb/en/sql-mode/>
+#[rustfmt::skip]
+const SQL_MODES: [&str; 37] = [
+    "ALLOW_INVALID_DATES", "ANSI", "ANSI_QUOTES", "DB2", "DEFAULT", "EMPTY_STRING_IS_NULL", "ERROR_FOR_DIVISION_BY_ZERO",
+    "HIGH_NOT_PRECEDENCE", "IGNORE_BAD_TABLE_OPTIONS", "IGNORE_SPACE", "MAXDB", "MSSQL", "MYSQL323", "MYSQL40",
+    "NO_AUTO_CREATE_USER", "NO_AUTO_VALUE_ON_ZERO", "NO_BACKSLASH_ESCAPES", "NO_DIR_IN_CREATE", "NO_ENGINE_SUBSTITUTION",
+    "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS", "NO_UNSIGNED_SUBTRACTION", "NO_ZERO_DATE", "NO_ZERO_IN_DATE",
+    "ONLY_FULL_GROUP_BY", "ORACLE", "PAD_CHAR_TO_FULL_LENGTH", "PIPES_AS_CONCAT", "POSTGRESQL", "REAL_AS_FLOAT",
+    "SIMULTANEOUS_ASSIGNMENT", "STRICT_ALL_TABLES", "STRICT_TRANS_TABLES", "TIME_ROUND_FRACTIONAL",
+    "TIME_TRUNCATE_FRACTIONAL", "TRADITIONAL",
+];
+
 /// The server behind [`Dialect::Mysql`]. Versions as it numbers them itself: 8.4.3 is 80403, 10.11.6 is 101106.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
@@ -121,6 +133,13 @@ impl Dialect {
                 server,
             },
         }
+    }
+
+    /// The first of these modes that neither MySQL nor MariaDB knows, of any version.
+    #[must_use]
+    pub fn unknown_sql_mode(modes: &str) -> Option<&str> {
+        let known = |mode: &&str| SQL_MODES.iter().any(|known| mode.eq_ignore_ascii_case(known));
+        modes.split(',').map(str::trim).filter(|mode| !mode.is_empty()).find(|mode| !known(mode))
     }
 
     /// Whether it is PostgreSQL's.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use panoptes_parser::{
-    sql::{self, Class, Dialect, Effect, SecretParameter},
+    sql::{self, Class, Dialect, Effect, Mode, Parsed, SecretParameter},
     text::write_json_string,
     wire::Digest,
 };
@@ -84,12 +84,21 @@ impl Text {
         self.without_arguments(known, dialect).unwrap_or_else(|| self.with(self.form.class.clone()))
     }
 
-    /// `EXECUTE IMMEDIATE 'text'` has the tables of what it runs at once.
-    pub(super) fn immediate(mut self, dialect: Dialect) -> Self {
-        let immediate = matches!(self.effect, Effect::ExecuteImmediate { .. });
-        let Some(runs) = self.prepares.take_if(|_| immediate) else { return self };
-        let executing = self.executing(&runs, dialect);
-        executing.with(Class { parsed: runs.form.class.parsed, ..executing.form.class.clone() })
+    /// MySQL's texts in literals: `EXECUTE IMMEDIATE 'text'` has the tables of what it runs at once, `PREPARE name FROM 'text'`
+    /// names them.
+    pub(super) fn preparing(mut self, dialect: Dialect) -> Self {
+        let Some(runs) = self.prepares.take_if(|_| !dialect.is_postgres()) else { return self };
+        // What was hidden is no statement any more, nor is what nobody understands.
+        let parsed = if runs.form.class.parsed == Parsed::Full { Parsed::Full } else { Parsed::Partial };
+        if matches!(self.effect, Effect::ExecuteImmediate { .. }) {
+            let executing = self.executing(&runs, dialect);
+            return executing.with(Class { parsed, ..executing.form.class.clone() });
+        }
+        let mut named = self.fetching(&runs);
+        let mut class = Class { parsed, ..named.form.class.clone() };
+        class.tables.iter_mut().for_each(|access| access.mode = Mode::Read);
+        named = named.with(class);
+        Self { prepares: Some(runs), ..named }
     }
 
     /// Of a text whose verb is not in what was kept of it: what the server's tag says it was.

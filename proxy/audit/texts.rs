@@ -3,7 +3,7 @@
 //! A text that was seen before costs a look-up; one that differs from such only in its literals costs the lexer and
 //! a look-up; only a form never seen before goes to the grammar.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use panoptes_event::json;
 use panoptes_parser::sql::{self, Dialect, Effect, Server};
@@ -48,31 +48,51 @@ impl Texts {
         let redacted =
             if cut.is_some() { sql::redact_head(text, dialect) } else { sql::redact(text, dialect) };
         let shown = redacted.as_ref().map_or(text, |redacted| &redacted.text);
-        sql::normalize(shown, dialect, &mut self.normalized);
+        let effect = sql::effect(shown, dialect).into_owned();
+        let body = body(&effect, shown, dialect).filter(|_| prepares);
+        self.normalize(shown, dialect, &effect, body.as_deref());
         let form = self.form(shown, dialect);
         let raw = raw(shown);
         // A text with literals comes again less often than it pushes others out, and a secret is kept nowhere.
         let without_literals = self.normalized.len() == shown.len() || !self.normalized.contains('?');
-        let effect = sql::effect(shown, dialect).into_owned();
         let kept = prepares || !matches!(effect, Effect::Prepare { .. });
-        let prepares = match &effect {
-            Effect::Prepare { body, .. } | Effect::ExecuteImmediate { body } if prepares => shown
-                .get(body.clone())
-                .and_then(|body| sql::prepared(body, dialect))
-                .map(|body| self.read_nested(&body, cut, dialect, false)),
-            _ => None,
-        };
+        let prepares = body.map(|body| self.read_nested(&body, cut, dialect, false));
         let redaction = redacted.map(|redacted| Rc::new(Redaction::of(redacted, text)));
         let secret = redaction.as_ref().is_some_and(|redaction| !redaction.rules.is_empty());
         // By its digest a short secret could be guessed.
         let cut = cut.map(|cut| Cut { sha256: cut.sha256.filter(|_| !secret), ..cut });
         let text_read = Text { raw, cut, form, effect, prepares, dialect, redaction };
-        let text_read = Rc::new(text_read.immediate(dialect));
+        let text_read = Rc::new(text_read.preparing(dialect));
         if whole && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;
             self.texts.keep(text.into(), Rc::clone(&text_read), size);
         }
         text_read
+    }
+
+    /// Normalizes a text. What MySQL prepares is in literals: the text in them is normalized in its turn, so that not all
+    /// `PREPARE p FROM ?` look alike.
+    fn normalize(&mut self, text: &str, dialect: Dialect, effect: &Effect<'_>, body: Option<&str>) {
+        let (
+            Effect::Prepare { body: place, .. } | Effect::ExecuteImmediate { body: place },
+            Some(body),
+            false,
+        ) = (effect, body, dialect.is_postgres())
+        else {
+            return sql::normalize(text, dialect, &mut self.normalized);
+        };
+        let mut all = String::with_capacity(text.len());
+        let parts = [text.get(..place.start), Some(body), text.get(place.end..)];
+        for (number, part) in parts.into_iter().enumerate() {
+            sql::normalize(part.unwrap_or_default(), dialect, &mut self.normalized);
+            match (number, self.normalized.as_str()) {
+                (1, normalized) => all.extend([" '", normalized, "'"]),
+                (2, "" | ";") | (0, "") => {}
+                (2, normalized) => all.extend([" ", normalized]),
+                (_, normalized) => all.push_str(normalized),
+            }
+        }
+        self.normalized = all;
     }
 
     /// The form of the text that was just normalized. In another dialect the same form may be of another class, so the
@@ -104,6 +124,12 @@ impl Texts {
     }
 }
 
+/// The text that a statement prepares, where it tells.
+fn body<'a>(effect: &Effect<'_>, text: &'a str, dialect: Dialect) -> Option<Cow<'a, str>> {
+    let (Effect::Prepare { body, .. } | Effect::ExecuteImmediate { body }) = effect else { return None };
+    text.get(body.clone()).and_then(|body| sql::prepared(body, dialect))
+}
+
 /// Writes a dialect behind a form. No two forms and dialects become one key: the last byte tells how long the mark is.
 fn mark(key: &mut String, dialect: Dialect) {
     let settings = match dialect {
@@ -129,7 +155,7 @@ struct Normalized<'a> {
 
 #[cfg(test)]
 mod tests {
-    use panoptes_parser::sql::Parsed;
+    use panoptes_parser::sql::{Mode, Parsed};
 
     use super::*;
 
@@ -186,7 +212,11 @@ mod tests {
         for (text, verb, table) in [
             ("EXECUTE IMMEDIATE 'DELETE FROM a WHERE b = \\'x\\''", "EXECUTE", Some("a")),
             ("EXECUTE IMMEDIATE 'SELECT * FROM b'", "EXECUTE", Some("b")),
+            ("EXECUTE IMMEDIATE CONCAT('DELETE FROM ', 'c')", "EXECUTE", Some("c")),
+            ("EXECUTE IMMEDIATE 0x53454c454354202a2046524f4d2064", "EXECUTE", Some("d")),
+            ("PREPARE s FROM 'SELECT * FROM e'", "PREPARE", Some("e")),
             ("EXECUTE IMMEDIATE @x", "EXECUTE", None),
+            ("PREPARE s FROM CONCAT('SELECT * FROM ', @x)", "PREPARE", None),
         ] {
             let class = read(text);
             assert_eq!((class.verb, class.main_table.as_deref()), (verb, table), "{text}");
@@ -200,9 +230,32 @@ mod tests {
         for table in ["orders", "users"] {
             assert_eq!(read(&format!("SELECT \"id\" FROM \"{table}\"")).main_table.as_deref(), Some(table));
         }
-        let prepared =
-            texts.read("PREPARE s FROM 'UPDATE a SET b = ?'", None, Dialect::MYSQL).prepares.clone();
+        let preparing = texts.read("PREPARE s FROM 'UPDATE a SET b = ?'", None, Dialect::MYSQL);
+        let prepared = preparing.prepares.clone();
         assert_eq!(prepared.unwrap().form.class.main_table.as_deref(), Some("a"));
+        // It does nothing yet.
+        assert_eq!(preparing.form.class.tables.first().map(|access| access.mode), Some(Mode::Read));
+    }
+
+    #[test]
+    fn what_mysql_prepares_has_a_form_of_its_own() {
+        let mut texts = Texts::new(1 << 20);
+        let mut read = |text: &str| {
+            let normalized = texts.read(text, None, Dialect::MYSQL).form.normalized.clone();
+            let normalized = String::from_utf8(normalized).unwrap();
+            normalized.split("\",\"fingerprint").next().unwrap().replace("\"normalized\":\"", "")
+        };
+        for (text, expected) in [
+            (
+                "prepare p from 'select * from t where a = ''b'''",
+                "PREPARE p FROM 'SELECT * FROM t WHERE a = ?'",
+            ),
+            ("PREPARE p FROM @q", "PREPARE p FROM @q"),
+            ("EXECUTE IMMEDIATE 'SELECT ?' USING 5", "EXECUTE IMMEDIATE 'SELECT ?' USING ?"),
+            ("EXECUTE IMMEDIATE CONCAT('SELECT ', '5');", "EXECUTE IMMEDIATE 'SELECT ?'"),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
     }
 
     #[test]

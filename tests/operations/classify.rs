@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("of_a_file_with_the_lines_of_its_statements", file),
     ("answers_at_once", at_once),
     ("bad_lines_are_named", bad_lines),
+    ("servers_and_modes", servers),
     ("does_not_grow", does_not_grow),
 ];
 
@@ -87,12 +88,48 @@ fn bad_lines(_: &Rig) -> Result<(), Failed> {
     for bad in ["select 1", "{\"sql\": 1}", "{}", "\"x\"", "{\"sql\": \"\\ud800\"}", "{\"sql\": \"a\"} {"] {
         let (out, answers) = classify("postgres", &format!("{good}\n\n{bad}\n{good}\n"));
         let told = String::from_utf8_lossy(&out.stderr);
-        assert_eq!((out.status.code(), answers.len()), (Some(2), 1), "{bad}: {told}");
+        // It goes on behind it; the exit tells.
+        assert_eq!((out.status.code(), answers.len()), (Some(2), 2), "{bad}: {told}");
         assert!(told.contains("line 3: ") && told.contains(r#"{"sql": "#), "{bad}: {told}");
     }
     let out = Command::new(env!("CARGO_BIN_EXE_panoptes")).arg("classify").output()?;
     let told = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.code() == Some(2) && told.contains("--dialect"), "{told}");
+    Ok(())
+}
+
+/// What a version runs, and options that no server knows.
+fn servers(_: &Rig) -> Result<(), Failed> {
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(&file, "/*!99999 DROP TABLE a */; SELECT \"a\" FROM b")?;
+    let run = |dialect: &str, options: &[&str]| {
+        panoptes(dialect)
+            .args(options)
+            .arg(file.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the built binary")
+    };
+    for (dialect, options, verbs) in [
+        ("mysql", &[][..], &["DROP", "SELECT"][..]),
+        ("mysql", &["--server", "8.4.3", "--sql-mode", "ansi_quotes, NO_ZERO_DATE"], &["SELECT"]),
+        ("mariadb", &["--server", "10.11.6"], &["SELECT"]),
+    ] {
+        let out = run(dialect, options);
+        let seen: Vec<Value> =
+            answers(&out).into_iter().map(|mut answer| answer["operation"]["type"].take()).collect();
+        assert_eq!((out.status.code(), seen), (Some(0), verbs.iter().map(|verb| json!(verb)).collect()));
+    }
+    for (dialect, options, told) in [
+        ("mysql", ["--sql-mode", "ANSI_QUOTES,NO_BACKSLASHES"], "\"NO_BACKSLASHES\""),
+        ("mysql", ["--server", "latest"], "\"latest\""),
+        ("postgres", ["--sql-mode", "ANSI"], "--sql-mode"),
+        ("postgres", ["--server", "16.2"], "--server"),
+    ] {
+        let out = run(dialect, &options);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && said.contains(told) && out.stdout.is_empty(), "{said}");
+    }
     Ok(())
 }
 
