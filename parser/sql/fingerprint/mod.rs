@@ -133,18 +133,14 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     fn word(&mut self, token: Token) {
         let spelling = self.text.as_bytes().get(token.start..token.end).unwrap_or_default();
         let Some(word) = keyword(spelling) else { return self.name(token, spelling) };
-        // Behind a dot any word is a name.
-        if self.last == Last::Other
-            && token.start.checked_sub(1).and_then(|dot| self.text.as_bytes().get(dot)) == Some(&b'.')
-        {
-            return self.write(token, Last::Operand);
-        }
-        if matches!(word, "NULL" | "TRUE" | "FALSE") && self.wants_value(word) {
+        if matches!(word, "NULL" | "TRUE" | "FALSE") && !self.is_behind_dot(token) && self.wants_value(word) {
             return self.literal(token);
         }
         let last = if ends_value(word) { Last::Operand } else { Last::Keyword(word) };
         match spelling == word.as_bytes() {
             true => self.write(token, last),
+            // A name.
+            false if self.is_behind_dot(token) => return self.write(token, Last::Operand),
             false => self.write_as(token, word, last),
         }
         if word == "VALUES" {
@@ -164,6 +160,12 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             return;
         }
         self.write(token, Last::Operand);
+    }
+
+    /// Whatever it spells, it is a name there.
+    fn is_behind_dot(&self, token: Token) -> bool {
+        let before = token.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
+        before == Some(&b'.')
     }
 
     /// Where MySQL has a keyword, it becomes upper case, but for the names behind a dot or an `@`; `\N` is another spelling of NULL.

@@ -8,7 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `scan` | one cheap look: may there be a secret? |
-//! | `walk`, `word`, `about`, `frame` | which literals are secret, by the words and brackets around them |
+//! | `walk`, `word`, `unquoted`, `about`, `object`, `frame` | which literals are secret, by the words and brackets around them |
 //! | `call`, `name` | functions that take secrets; names that announce them |
 //! | `inside`, `connection`, `program` | what a literal says, and passwords within it |
 //! | `dynamic`, `variable` | statements put together from pieces; variables and columns that hold a secret |
@@ -25,12 +25,14 @@ mod hidden;
 mod inside;
 mod message;
 mod name;
+mod object;
 mod parameter;
 mod program;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod uncertain;
+mod unquoted;
 mod variable;
 mod walk;
 mod word;

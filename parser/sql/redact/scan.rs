@@ -185,10 +185,7 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
         return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified)
-            || memchr_iter(b'>', bytes).any(|at| {
-                let sign = at.checked_sub(1).filter(|sign| bytes.get(*sign) == Some(&b'='));
-                sign.is_some_and(|sign| is_argument(bytes, sign))
-            });
+            || has_arrow(bytes) && memmem::find_iter(bytes, b"=>").any(|sign| is_argument(bytes, sign));
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
@@ -198,6 +195,13 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
                 || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
+}
+
+/// Is there a `=>`? Without a way out of the loop the compiler looks at many bytes at once.
+fn has_arrow(bytes: &[u8]) -> bool {
+    let signs = bytes.get(..bytes.len().saturating_sub(1)).unwrap_or_default();
+    let pairs = signs.iter().zip(bytes.get(1..).unwrap_or_default());
+    pairs.fold(0, |found, (sign, next)| found | (u8::from(*sign == b'=') & u8::from(*next == b'>'))) != 0
 }
 
 /// Does the name of an argument that is a secret end before `=>` or `:=`?
@@ -215,6 +219,9 @@ fn is_argument(bytes: &[u8], sign: usize) -> bool {
 
 /// Does the statement write a table of MySQL's own database? Its name stands near the begin.
 fn writes_catalog(bytes: &[u8]) -> bool {
+    if matches!(bytes.first(), Some(b's' | b'S')) {
+        return false; // SELECT
+    }
     let head = bytes.get(..MAX_HEAD).unwrap_or(bytes);
     memchr2_iter(b'q', b'Q', head).any(|at| {
         let name = at.checked_sub(3).and_then(|start| bytes.get(start..at + 2));

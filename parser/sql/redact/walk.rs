@@ -10,6 +10,7 @@ use super::call::Call;
 use super::frame::{Frame, Verdict};
 use super::hidden::Hidden;
 use super::name;
+use super::object::Object;
 use super::parameter::{SecretParameter, SecretPart};
 use super::scan::SHORTEST_HEX;
 use super::variable::Names;
@@ -32,45 +33,6 @@ pub(super) enum Next {
     Connection,
     /// A command line.
     Program,
-}
-
-/// Whether a name is that of a table or its like, which brackets may follow that are no call's.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Object {
-    No,
-    /// It comes next, or its next part; the statement writes it or does not.
-    Comes(bool),
-    /// It was the last token.
-    Name(bool),
-}
-
-impl Object {
-    /// Behind one more token.
-    fn behind(self, kind: Kind, spelling: &str) -> Self {
-        match kind {
-            Kind::Word if is_any(spelling, &["insert", "into", "replace", "update"]) => Self::Comes(true),
-            Kind::Word if is_any(spelling, &["exists", "index", "references", "table", "view"]) => {
-                Self::Comes(false)
-            }
-            Kind::Word
-                if is_any(
-                    spelling,
-                    &["delayed", "high_priority", "if", "ignore", "low_priority", "not", "only"],
-                ) =>
-            {
-                self
-            }
-            Kind::Word | Kind::Quoted => match self {
-                Self::Comes(written) => Self::Name(written),
-                _ => Self::No,
-            },
-            Kind::Dot => match self {
-                Self::Name(written) => Self::Comes(written),
-                _ => Self::No,
-            },
-            _ => Self::No,
-        }
-    }
 }
 
 /// A walk through one text: a statement or several, or what a literal of one says.
@@ -110,9 +72,9 @@ pub(super) struct Walk<'a, 'h> {
     /// Names that stand where a secret does, or a text that runs.
     pub(super) names: Names,
     /// What the next bracket belongs to.
-    object: Object,
+    pub(super) object: Object,
     /// The last name, of what comes next, is that of MySQL's own database.
-    of_system: bool,
+    pub(super) of_system: bool,
     /// The parameters of a routine are being declared.
     pub(super) routine: bool,
     /// The language of a routine, if it is not SQL's own.
@@ -231,22 +193,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::OpenBracket => self.push(Frame::square),
             Kind::Cast | Kind::Dot => {}
         }
-        self.object = self.object.behind(token.kind, self.cursor.spelling(token));
-        if token.kind != Kind::Dot {
-            let mysql = matches!(self.object, Object::Name(true)) && !self.cursor.dialect.is_postgres();
-            self.of_system = mysql && self.name_of(token).eq_ignore_ascii_case("mysql");
-        }
-    }
-
-    /// Rows of the server's own tables that hold secrets: no literal stays.
-    pub(super) fn writes_catalog(&mut self, name: &str) {
-        const MYSQL: [&str; 5] = ["global_priv", "password_history", "servers", "slave_master_info", "user"];
-        const POSTGRES: [&str; 4] = ["pg_authid", "pg_foreign_server", "pg_subscription", "pg_user_mapping"];
-        let known = match self.cursor.dialect.is_postgres() {
-            true => is_any(name, &POSTGRES),
-            false => self.of_system && is_any(name, &MYSQL),
-        };
-        self.open |= known && self.object == Object::Comes(true);
+        self.passes_object(token);
     }
 
     /// A bracket that closes another kind than is open closes nothing.
@@ -440,7 +387,7 @@ impl<'a, 'h> Walk<'a, 'h> {
         last.map_or(Cow::Borrowed(""), |last| self.name_of(last))
     }
 
-    fn name_of(&self, token: Token) -> Cow<'a, str> {
+    pub(super) fn name_of(&self, token: Token) -> Cow<'a, str> {
         if token.kind == Kind::Quoted { self.unquote(token) } else { self.cursor.spelling(token).into() }
     }
 }
