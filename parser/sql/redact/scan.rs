@@ -4,7 +4,12 @@
 //! could spell these: three searches for rare bytes. Any other statement is searched for the words that announce one, all
 //! at once.
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem};
+use std::sync::LazyLock;
+
+use memchr::{
+    memchr, memchr_iter, memchr2_iter, memchr3_iter,
+    memmem::{self, Finder},
+};
 
 use super::super::Dialect;
 use super::super::lexer::{Kind, Lexer};
@@ -15,6 +20,8 @@ use super::name;
 const MAX_NAME: usize = 64;
 /// Within so many bytes a statement names the table that it writes.
 const MAX_HEAD: usize = 256;
+/// Behind the name of an argument. Made once: to make it costs as much as to look through a short text.
+static ARROW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("=>"));
 /// Hex digits without quotes that are looked into: fewer spell no word about secrets.
 pub(super) const SHORTEST_HEX: usize = 12;
 
@@ -185,7 +192,7 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
         return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified)
-            || has_arrow(bytes) && memmem::find_iter(bytes, b"=>").any(|sign| is_argument(bytes, sign));
+            || ARROW.find_iter(bytes).any(|sign| is_argument(bytes, sign));
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
@@ -195,13 +202,6 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
                 || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
-}
-
-/// Is there a `=>`? Without a way out of the loop the compiler looks at many bytes at once.
-fn has_arrow(bytes: &[u8]) -> bool {
-    let signs = bytes.get(..bytes.len().saturating_sub(1)).unwrap_or_default();
-    let pairs = signs.iter().zip(bytes.get(1..).unwrap_or_default());
-    pairs.fold(0, |found, (sign, next)| found | (u8::from(*sign == b'=') & u8::from(*next == b'>'))) != 0
 }
 
 /// Does the name of an argument that is a secret end before `=>` or `:=`?
