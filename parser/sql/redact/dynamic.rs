@@ -91,10 +91,10 @@ fn is_harmless(run: &Constant<'_>, dialect: Dialect, nesting: usize) -> bool {
 /// Is it a statement that holds no secret, whatever stands for [`UNKNOWN`] in it?
 pub(super) fn is_harmless_text(text: &str, dialect: Dialect, nesting: usize) -> bool {
     #[rustfmt::skip]
-    const ROWS: [&str; 25] = [
-        "analyze", "begin", "checkpoint", "close", "cluster", "commit", "delete", "discard", "fetch", "insert", "listen",
-        "lock", "merge", "notify", "refresh", "reindex", "replace", "reset", "rollback", "savepoint", "select", "truncate",
-        "update", "vacuum", "with",
+    const ROWS: [&str; 32] = [
+        "analyze", "begin", "call", "checkpoint", "close", "cluster", "commit", "copy", "delete", "discard", "explain", "fetch",
+        "flush", "insert", "listen", "lock", "merge", "notify", "optimize", "refresh", "reindex", "replace", "reset", "rollback",
+        "savepoint", "select", "show", "table", "truncate", "update", "vacuum", "with",
     ];
     const RIGHTS: [&str; 5] = ["comment", "drop", "grant", "reassign", "revoke"];
     let mut cursor = Cursor::new(text, dialect);
@@ -105,7 +105,7 @@ pub(super) fn is_harmless_text(text: &str, dialect: Dialect, nesting: usize) -> 
         _ if is_any(verb, &ROWS) => !calls_unknown(text, dialect),
         _ if is_any(verb, &RIGHTS) => true,
         _ if is_any(verb, &["alter", "create"]) => defines_rows(&mut cursor),
-        _ if is_any(verb, &["set"]) => !text.split('=').next().unwrap_or_default().contains(UNKNOWN),
+        _ if is_any(verb, &["set"]) => sets_known(&mut cursor),
         _ => false,
     };
     known && !holds_secret(text, dialect, nesting)
@@ -125,16 +125,22 @@ fn holds_secret(text: &str, dialect: Dialect, nesting: usize) -> bool {
     open || hidden.uncertain || !hidden.is_empty()
 }
 
-/// Is a function called of whose name the text tells only a part, or nothing? `INSERT INTO ¿ (a)` calls none.
+/// Is a function called with literals of whose name the text tells only a part, or nothing? `INSERT INTO ¿ (a)` calls none.
 fn calls_unknown(text: &str, dialect: Dialect) -> bool {
-    let (mut unknown, mut last) = (false, "");
+    let (mut unknown, mut last, mut called) = (false, "", false);
     Lexer::new(text.as_bytes(), dialect).any(|token| {
         let spelling = text.get(token.start..token.end).unwrap_or_default();
-        let called = token.kind == Kind::Open && unknown;
+        called |= token.kind == Kind::Open && unknown;
         unknown = token.kind == Kind::Word && spelling.contains(UNKNOWN) && !is_any(last, &["into", "."]);
         last = spelling;
-        called
+        called && token.kind == Kind::String
     })
+}
+
+/// Does SET name its setting?
+fn sets_known(cursor: &mut Cursor<'_>) -> bool {
+    cursor.skip(&["global", "local", "session"]);
+    cursor.peek().is_some_and(|name| !cursor.spelling(name).contains(UNKNOWN))
 }
 
 /// Does CREATE or ALTER name something that has no secret, and all of its name?

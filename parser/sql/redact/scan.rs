@@ -28,9 +28,11 @@ pub(super) const SHORTEST_HEX: usize = 12;
 /// May a secret be in `text`?
 pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
     let bytes = text.as_bytes();
-    passwords_and_calls(bytes, dialect)
+    let mut brackets = false;
+    passwords_and_calls(bytes, dialect, &mut brackets)
         || addresses_and_escapes(bytes)
         || in_quotes(bytes, dialect)
+        || brackets && dialect.is_postgres() && names_argument(bytes)
         || !is_about_rows(text, dialect) && has_announcement(bytes)
 }
 
@@ -82,10 +84,12 @@ fn is_about_rows(text: &str, dialect: Dialect) -> bool {
     ROWS.contains(&letters(first)) && memchr(b';', one.as_bytes()).is_none()
 }
 
-fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
+fn passwords_and_calls(bytes: &[u8], dialect: Dialect, brackets: &mut bool) -> bool {
     memchr3_iter(b'w', b'W', b'(', bytes).any(|at| {
         let (before, from) = bytes.split_at_checked(at).unwrap_or_default();
-        if from.first() == Some(&b'(') { is_call(before, dialect) } else { is_password(before, from) }
+        let bracket = from.first() == Some(&b'(');
+        *brackets |= bracket;
+        if bracket { is_call(before, dialect) } else { is_password(before, from) }
     })
 }
 
@@ -191,8 +195,7 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     if dialect.is_postgres() {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
-        return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified)
-            || ARROW.find_iter(bytes).any(|sign| is_argument(bytes, sign));
+        return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified);
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
@@ -202,6 +205,11 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
                 || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
+}
+
+/// Is an argument of a call a secret by its name?
+fn names_argument(bytes: &[u8]) -> bool {
+    ARROW.find_iter(bytes).any(|sign| is_argument(bytes, sign))
 }
 
 /// Does the name of an argument that is a secret end before `=>` or `:=`?
@@ -350,6 +358,10 @@ mod tests {
             "/* a */ create ROLE b",
             "select 1; create user a identified by 'b'",
             "alter system set archive_command = 'a'",
+            "select f(b => 'c', api_key => 'a')",
+            "select f(my_secret /* a */ => $1)",
+            "select f(\"token\":='a')",
+            "do $$ begin execute 'al' || 'ter'; end $$",
         ] {
             assert!(held(text), "{text}");
         }
@@ -360,6 +372,7 @@ mod tests {
             "update t set connection = 'x' where extract(year from a) = 1",
             "create table t (a int)",
             "set search_path to a",
+            "select f(key => 'a', b => 'c') from t where d <= e",
             "",
         ] {
             assert!(!held(text), "{text}");
