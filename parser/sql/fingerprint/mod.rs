@@ -163,6 +163,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     }
 
     /// Whatever it spells, it is a name there.
+    #[inline(never)] // hardly ever asked
     fn is_behind_dot(&self, token: Token) -> bool {
         let before = token.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
         before == Some(&b'.')
