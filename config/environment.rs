@@ -3,14 +3,18 @@
 //! A name is the path of an option, its levels joined by two underscores: `PANOPTES_JOURNAL__MAX_SIZE`. A value is
 //! taken as it is, never guessed to be a number; only for a whole table or array it is TOML:
 //! `PANOPTES_LISTEN='[{address = "0.0.0.0:6432", upstream = "postgres://db"}]'`. An empty value counts as not set.
-//! Short forms: `PANOPTES_LISTEN` and `PANOPTES_UPSTREAM` for the only listener, `PANOPTES_LOG` for `log.level`.
+//! Short forms: `PANOPTES_LISTEN` and `PANOPTES_UPSTREAM` for the only listener, `PANOPTES_LOG` for `log.level`. Those of the
+//! Panoptes SDK: `sdk.rs`.
 
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Value};
 use rustix::fs::{Access, access};
 
-use crate::layers::{nest, parse_toml};
+use crate::{
+    layers::{nest, parse_toml},
+    sdk,
+};
 
 pub(crate) const PREFIX: &str = "PANOPTES_";
 const SYSTEM_DIR: &str = "/var/lib/panoptes";
@@ -32,7 +36,7 @@ impl Variable {
     /// None for a variable that is not ours or not set.
     pub(crate) fn read(name: &str, value: &str) -> Result<Option<Self>, String> {
         let Some(path) = name.strip_prefix(PREFIX) else { return Ok(None) };
-        if value.is_empty() || is_of_kubernetes(path, value) {
+        if value.is_empty() || is_of_kubernetes(path, value) || sdk::has(path) {
             return Ok(None);
         }
         let path = path.to_ascii_lowercase();

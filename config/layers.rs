@@ -20,6 +20,7 @@ use crate::{
     errors::{Problem, Problems},
     flags::Flags,
     operate::LogFormat,
+    sdk,
 };
 
 /// No configuration that a person writes is larger.
@@ -48,6 +49,12 @@ impl Layers {
             match read_file(path) {
                 Ok(values) => layers.add(Place::Config, &origin, values),
                 Err(what) => problems.push(Problem::new(Some(origin), None, what)),
+            }
+        }
+        for (name, values) in sdk::said(env) {
+            match values {
+                Ok(values) => layers.add(Place::Config, &name, values),
+                Err(what) => problems.push(Problem::new(Some(name), None, what)),
             }
         }
         for (name, value) in env {

@@ -24,6 +24,7 @@ mod listen;
 mod load;
 mod operate;
 mod remedy;
+mod sdk;
 mod sections;
 mod sink;
 mod size;

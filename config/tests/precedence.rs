@@ -5,7 +5,8 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use panoptes_config::{
-    ByteSize, Config, ConsoleFormat, Flags, LogFormat, OnFull, Protocol, SinkOptions, Upstream, load,
+    ByteSize, Config, ConsoleFormat, Flags, HttpBody, LogFormat, Mode, OnFull, Protocol, Secret, SinkOptions,
+    Upstream, load,
 };
 
 const LISTEN: &str = "[[listen]]\naddress = \"127.0.0.1:6432\"\nupstream = \"postgres://db\"\n";
@@ -198,4 +199,45 @@ fn environments_are_folded() {
 fn listeners_on_any_free_port_are_not_the_same() {
     let toml = LISTEN.replace("6432", "0").repeat(2);
     assert_eq!(loaded(&toml, &[], &Flags::default()).listen.len(), 2);
+}
+
+/// Who used the library brings its environment along.
+#[test]
+fn variables_of_the_sdk_are_understood() {
+    let listen = [("PANOPTES_LISTEN", "127.0.0.1:1"), ("PANOPTES_UPSTREAM", "postgres://db")];
+    let of_sdk = [
+        ("PANOPTES_APP_NAME", "shop"),
+        ("PANOPTES_ENVIRONMENT", "production"),
+        ("PANOPTES_VERSION", "1.2.3"),
+        ("PANOPTES_ENABLED", "true"),
+        ("PANOPTES_ASYNC_MODE", "false"),
+        ("PANOPTES_BUFFER_SIZE", "250"),
+        ("PANOPTES_TRANSPORTS", "console, http,database"),
+        ("PANOPTES_FILE_PATH", "/tmp/of-no-transport.log"),
+        ("PANOPTES_HTTP_ENDPOINT", "https://collector/audit"),
+        ("PANOPTES_HTTP_TOKEN", "open sesame"),
+        ("PANOPTES_AUDIT_DB_HOST", "audit.internal"),
+        ("PANOPTES_AUDIT_DB_PORT", "6000"),
+        ("PANOPTES_AUDIT_DB_NAME", "trail"),
+        ("PANOPTES_AUDIT_DB_USER", "panoptes"),
+        ("PANOPTES_AUDIT_DB_PASSWORD", "secret"),
+        ("PANOPTES_AUDIT_TABLE_NAME", "audit_trail"),
+        ("PANOPTES_AUTO_CREATE_TABLE", "true"),
+        // Our own forms go before.
+        ("PANOPTES_SINKS__DATABASE__USERNAME", "other"),
+    ];
+    let config = from_env(&[&listen[..], &of_sdk].concat());
+    assert_eq!((config.app_name.as_str(), config.journal.mode), ("shop", Mode::Durable));
+    assert_eq!(config.sinks.keys().collect::<Vec<_>>(), ["console", "database", "http"]);
+    assert!(config.sinks.values().all(|sink| sink.batch.max_events == 250));
+    let SinkOptions::Http(http) = &config.sinks["http"].options else { panic!() };
+    assert_eq!((http.url.as_str(), http.body), ("https://collector/audit", HttpBody::Event));
+    assert_eq!(http.auth.bearer.as_ref().map(Secret::reveal), Some("open sesame"));
+    let SinkOptions::Database(database) = &config.sinks["database"].options else { panic!() };
+    assert_eq!(database.url.to_string(), "audit.internal:6000/trail");
+    assert_eq!((database.username.as_deref(), database.table.as_str()), (Some("other"), "audit_trail"));
+    assert!(database.auto_create_table && database.url.tls);
+    // Without TRANSPORTS the sinks are those that are spoken of.
+    let config = from_env(&[&listen[..], &[("PANOPTES_FILE_PATH", "/tmp/a.log")]].concat());
+    assert_eq!(config.sinks.keys().collect::<Vec<_>>(), ["file"]);
 }
