@@ -39,6 +39,12 @@ impl Status {
     pub(super) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
     }
+
+    /// What it is after an error, which tells no status: class 40 says that the transaction is rolled back, as of a
+    /// deadlock.
+    pub(super) fn after(self, failure: &Failure<&[u8]>) -> Self {
+        if failure.sql_state.starts_with(b"40") { Self(self.0 & !Self::IN_TRANSACTION.0) } else { self }
+    }
 }
 
 /// An OK or an EOF.
@@ -210,6 +216,13 @@ mod tests {
             is_progress(b"\xff\xff\xff\x01", Capabilities::PROGRESS)
                 && !is_progress(b"\xff\xff\xff\x01", NONE)
         );
+    }
+
+    #[test]
+    fn a_deadlock_ends_the_transaction() {
+        let after = |packet| Status(3).after(&failure(packet));
+        assert_eq!(after(b"\xff\xbd\x04#40001Deadlock found"), Status(2));
+        assert_eq!(after(b"\xff\xb5\x04#HY000Lock wait timeout exceeded"), Status(3));
     }
 
     #[test]

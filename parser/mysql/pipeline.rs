@@ -325,6 +325,7 @@ impl Pipeline {
         }
         self.end_upload();
         let failure = answer::failure(packet.body);
+        self.status = self.status.after(&failure);
         if self.is_streaming() {
             // It was told when it began; why it ended is the session's end, most often.
             out.observe(Observation::Ended(failure));

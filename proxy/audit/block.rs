@@ -13,6 +13,8 @@ pub(crate) struct Block {
     /// Nobody began it: it ends when the server is ready.
     pub(crate) implicit: bool,
     pub(crate) failed: bool,
+    /// The server may have rolled back all of it with the statement that failed (MySQL).
+    pub(crate) perhaps_over: bool,
     /// Something was rolled back to a savepoint that was not followed: not all of the block shares its verdict.
     astray: bool,
     /// Written without a verdict: the first `session.seq`, and the last.
@@ -36,8 +38,17 @@ pub(crate) enum Mark {
 impl Block {
     /// Without statements yet.
     pub(crate) fn new(id: Uuid, implicit: bool) -> Self {
-        let (failed, astray, overflowed, commits) = (false, false, false, false);
-        Self { id, implicit, failed, astray, written: None, savepoints: Vec::new(), overflowed, commits }
+        Self {
+            id,
+            implicit,
+            failed: false,
+            perhaps_over: false,
+            astray: false,
+            written: None,
+            savepoints: Vec::new(),
+            overflowed: false,
+            commits: false,
+        }
     }
 
     /// As the server would call it.
@@ -97,7 +108,7 @@ impl Block {
     /// Whether a verdict may not be that of all that was written.
     pub(crate) fn doubts(&self, verdict: Verdict) -> bool {
         match verdict {
-            Verdict::Committed => self.astray,
+            Verdict::Committed => self.astray || self.perhaps_over,
             Verdict::RolledBack => self.commits,
             Verdict::Unknown => false,
         }

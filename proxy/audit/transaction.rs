@@ -23,6 +23,9 @@ pub(crate) const MAX_HELD: usize = 1_000;
 /// So many bytes of texts and parameters, likewise.
 const MAX_HELD_BYTES: usize = 2 << 20;
 
+/// ER_LOCK_WAIT_TIMEOUT: with `innodb_rollback_on_timeout` all of the transaction is rolled back. The next status tells.
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+
 /// What is held, and the block it stands in.
 #[derive(Debug)]
 pub(crate) struct Transactions {
@@ -55,7 +58,7 @@ pub(crate) struct Told {
     pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) savepoint: Option<String>,
-    /// The error that undid them when they were to be committed.
+    /// The error that undid them: when they were to be committed, or with all of their transaction.
     pub(crate) undone_by: Option<Rc<Error>>,
     /// When it was decided, in microseconds since 1970: by the answer to the statement that did.
     pub(crate) unix_micros: Option<i64>,
@@ -94,6 +97,9 @@ impl Transactions {
         let outcome = statement.end.outcome;
         let success = statement.end.is_success();
         let uncertain = statement.split_uncertain || outcome == Some(Outcome::Lost);
+        // The only warnings of a ROLLBACK are that not all was: rows of tables without transactions stay (1196).
+        let in_part = self.each_alone && statement.end.warnings > 0;
+        let undone = if in_part { Verdict::Unknown } else { Verdict::RolledBack };
         if self.each_alone && success && effect == Effect::Begin && self.block.is_some() {
             // It commits what came before it.
             self.end(Verdict::Committed, None);
@@ -108,16 +114,14 @@ impl Transactions {
             Effect::Begin => self.begin(id),
             Effect::Savepoint(name) => self.set_savepoint(name.into_owned()),
             Effect::Release(name) => self.release(&name),
-            Effect::RollbackTo(name) => self.roll_back_to(&name),
+            Effect::RollbackTo(name) => self.roll_back_to(&name, undone),
             // COMMIT of a failed transaction rolls it back, as does PREPARE TRANSACTION, and the tag says so.
             Effect::Commit { chain: false } | Effect::PrepareTransaction if rolled_back => {
                 self.end(Verdict::RolledBack, None);
             }
             Effect::PrepareTransaction => self.end(Verdict::Unknown, None),
             Effect::Commit { chain } if !rolled_back => self.end_chained(Verdict::Committed, chain, id),
-            Effect::Commit { chain } | Effect::Rollback { chain } => {
-                self.end_chained(Verdict::RolledBack, chain, id);
-            }
+            Effect::Commit { chain } | Effect::Rollback { chain } => self.end_chained(undone, chain, id),
             _ => {}
         }
     }
@@ -130,11 +134,15 @@ impl Transactions {
     /// The server is ready: what is held can be written. `id` makes the id of a transaction that was begun unseen.
     pub(crate) fn ready(&mut self, status: TransactionStatus, id: impl FnOnce() -> Uuid) {
         let undone_by = self.commit_failed.take();
+        // An error tells no status.
+        let answered = self.last().is_some_and(|last| last.end.is_success());
         let verdict = if undone_by.is_some() { Verdict::RolledBack } else { Verdict::Committed };
         match (status, &mut self.block) {
             (TransactionStatus::Idle, Some(block)) if !block.implicit && self.each_alone => {
                 let verdict = self.ended_by_last();
-                self.end(verdict, None);
+                let last = self.last().filter(|_| verdict == Verdict::RolledBack);
+                let undone_by = last.and_then(|last| last.end.error.clone());
+                self.end(verdict, undone_by);
             }
             (TransactionStatus::Idle, Some(block)) if !block.implicit => {
                 // What ended it was not seen (a statement that was left out), or was a COMMIT that failed.
@@ -144,6 +152,7 @@ impl Transactions {
             (TransactionStatus::Idle, _) => self.end(verdict, undone_by),
             (_, Some(block)) => {
                 block.implicit = false;
+                block.perhaps_over &= !answered;
                 block.failed = status == TransactionStatus::Failed;
             }
             (_, None) => self.open(Block::new(id(), false)),
@@ -293,9 +302,15 @@ impl Transactions {
     /// A block is over without a COMMIT or a ROLLBACK: the last statement has committed it, as DDL does even where it
     /// fails; or the server rolled it back for the sake of its error, as for a deadlock.
     fn ended_by_last(&mut self) -> Verdict {
+        let perhaps_over = self.block.as_ref().is_some_and(|block| block.perhaps_over);
         let Some(last) = self.last() else { return Verdict::Unknown };
         let operation = last.what.operation();
         let by_what_it_runs = last.commits || operation.executes;
+        if perhaps_over {
+            // It was: what only reads and writes ends no block.
+            let ends_none = operation.category == Category::Dml && !by_what_it_runs;
+            return if ends_none { Verdict::RolledBack } else { Verdict::Unknown };
+        }
         if last.split_uncertain || by_what_it_runs || last.end.outcome == Some(Outcome::Lost) {
             Verdict::Unknown
         } else if last.end.is_success() || matches!(operation.category, Category::Ddl | Category::Dcl) {
@@ -308,15 +323,23 @@ impl Transactions {
     /// After an error: outside of a block everything since the last commit is undone; in one, its end will tell.
     fn fail(&mut self) {
         match &mut self.block {
-            _ if self.each_alone => {
-                let commits = self.last().is_some_and(|last| last.commits);
-                self.judge_last(if commits { Verdict::Unknown } else { Verdict::RolledBack });
-            }
+            _ if self.each_alone => self.fail_alone(),
             Some(block) if !block.implicit => {
                 block.failed = true;
                 self.mark_last(TransactionStatus::Failed);
             }
             _ => self.end(Verdict::RolledBack, None),
+        }
+    }
+
+    /// The statement's own work is undone, less what a procedure committed; perhaps all of the block with it.
+    fn fail_alone(&mut self) {
+        let Some(last) = self.last() else { return };
+        let verdict = if last.commits { Verdict::Unknown } else { Verdict::RolledBack };
+        let timed_out = last.end.error.as_ref().is_some_and(|error| error.code == LOCK_WAIT_TIMEOUT);
+        last.verdict = Some(verdict);
+        if let Some(block) = &mut self.block {
+            block.perhaps_over |= timed_out;
         }
     }
 
@@ -333,7 +356,7 @@ impl Transactions {
         }
     }
 
-    fn roll_back_to(&mut self, name: &str) {
+    fn roll_back_to(&mut self, name: &str, undone: Verdict) {
         let Some(block) = &mut self.block else { return };
         let mark = block.roll_back_to(name);
         let (transaction, written) = (block.id, block.written);
@@ -348,13 +371,13 @@ impl Transactions {
             if let Item::Statement(statement) = item
                 && statement.is_open()
             {
-                statement.verdict = Some(Verdict::RolledBack);
+                statement.verdict = Some(undone);
             }
         }
         if let (Some(Mark::Written(seq)), Some((_, to))) = (mark, written)
             && seq < to
         {
-            let (from, verdict, savepoint) = (seq + 1, Verdict::RolledBack, Some(name.to_owned()));
+            let (from, verdict, savepoint) = (seq + 1, undone, Some(name.to_owned()));
             let unix_micros = self.last().map(|last| last.answered());
             let told = Told { transaction, verdict, from, to, savepoint, undone_by: None, unix_micros };
             self.held.push(Item::Verdict(Box::new(told)));

@@ -2,7 +2,7 @@
 //! session, texts that are read in other ways.
 
 use panoptes_config::Protocol;
-use panoptes_parser::wire::{Answer, Ask, Failure, Observation, Observer, TransactionStatus};
+use panoptes_parser::wire::{Answer, Ask, Failure, Observation, Observer, Settled, TransactionStatus};
 
 use super::Stage;
 
@@ -29,6 +29,14 @@ const SEVEN: &[u8] = &[7, 0, 0, 0];
 impl Stage {
     fn done(&mut self, text: &str) -> &mut Self {
         self.query(text, affected(0))
+    }
+
+    /// A text that is done, but for so many warnings.
+    fn warned(&mut self, text: &str, warnings: u32) -> &mut Self {
+        let ask = Ask::Query { text: Some(text.as_bytes()), length: text.len() as u64 };
+        let settled = Settled { ask, answer: affected(0), asked: 1_000, answered: 2_500_000, warnings };
+        self.observe(Observation::Settled(settled));
+        self
     }
 
     fn parameter(&mut self, name: &str, value: &str) -> &mut Self {
@@ -99,7 +107,6 @@ fn the_status_tells_how_a_block_ended() {
         ("create table u (a int)", affected(0), "committed"),
         ("create table u (a int)", refused(1050, "42S01"), "committed"),
         ("set autocommit = 1", affected(0), "committed"),
-        ("update t set a = 2", refused(1213, "40001"), "rolledBack"),
         ("call p()", affected(0), "unknown"),
         ("execute s", affected(0), "unknown"),
     ] {
@@ -107,6 +114,51 @@ fn the_status_tells_how_a_block_ended() {
         stage.done("begin").active().query(text, answer).idle();
         let told = stage.told();
         assert!(told.ends_with(&format!("verdict  | #1 {verdict} 1-1\n")), "{text}: {told}");
+    }
+}
+
+/// Tables without transactions keep their rows, and which these are is not said.
+#[test]
+fn a_rollback_with_a_warning_is_not_of_all() {
+    let mut stage = stage();
+    stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+    stage.warned("rollback", 1).idle();
+    let told = stage.told();
+    assert!(
+        told.ends_with("rows 0 warnings 1 warning | #1 idle unknown\n4 verdict  | #1 unknown 1-2\n"),
+        "{told}"
+    );
+    stage.done("begin").active().done("savepoint s").active().done("insert into t values (2)").active();
+    stage.warned("rollback to s", 1).active().done("commit").idle();
+    let told = stage.told();
+    assert!(told.contains("| #2 unknown 7-7 to s\n") && told.contains("| #2 committed 5-"), "{told}");
+}
+
+#[test]
+fn a_deadlock_undoes_its_transaction() {
+    let mut stage = stage();
+    stage.done("begin").active().query("update t set a = 2", refused(1213, "40001")).idle();
+    let told = stage.told();
+    assert!(told.ends_with("verdict  | #1 rolledBack 1-1 by 40001\n"), "{told}");
+}
+
+/// It undoes its statement, or all of the transaction, as the server is configured: the next status tells.
+#[test]
+fn a_lock_that_was_waited_for_in_vain_leaves_a_doubt() {
+    for (then, status, verdict) in [
+        ("select 1", TransactionStatus::Active, "committed"),
+        ("select 1", TransactionStatus::Idle, "rolledBack"),
+        ("create table u (a int)", TransactionStatus::Idle, "unknown"),
+        ("", TransactionStatus::Idle, "unknown"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query("update t set a = 2", refused(1205, "HY000")).active();
+        if !then.is_empty() {
+            stage.done(then).ready(status);
+        }
+        stage.done("commit").idle();
+        let told = stage.told();
+        assert!(told.contains(&format!("verdict  | #1 {verdict} 1-")), "{then}: {told}");
     }
 }
 
