@@ -8,6 +8,9 @@
 //! | `strict.rs` | no statement before its intent, over all mixes and kill -9 |
 //! | `operations.rs` | shutdown, limits, servers and clients that vanish, KILL, secrets, readiness |
 //! | `raw.rs` | a client that writes packets by hand |
+//! | `verdicts.rs` | what became of statements where that is told in a roundabout way |
+//! | `replication.rs` | binary logs that are read through the proxy |
+//! | `durable.rs` | no answer before its event is on disk, over kill -9 |
 //! | `memory.rs` | huge rows, results and parameters |
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 
@@ -19,11 +22,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 mod support;
 
 mod completeness;
+mod durable;
 mod memory;
 mod operations;
 mod raw;
+mod replication;
 mod strict;
 mod transparency;
+mod verdicts;
 
 use support::{
     mysql::{Client, Server, Version},
@@ -47,7 +53,12 @@ struct Rig {
 
 impl Rig {
     fn new(version: Version) -> Self {
-        let start: Box<dyn FnOnce() -> Server + Send> = Box::new(move || Server::start(version, &[]));
+        let mut options = vec!["--log-bin=binary", "--server-id=1", "--sync-binlog=0"];
+        if version == Version::My9 {
+            // Else tables without transactions may not be written in one.
+            options.extend(["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]);
+        }
+        let start: Box<dyn FnOnce() -> Server + Send> = Box::new(move || Server::start(version, &options));
         Self { version, server: LazyLock::new(start), proxy: OnceLock::new(), turn: Mutex::new(()) }
     }
 
@@ -82,6 +93,9 @@ fn main() {
         add("bytes", true, Box::new(transparency::same_bytes));
         add("logins", true, Box::new(transparency::same_logins));
         add("one_event_per_statement", true, Box::new(completeness::one_event_per_statement));
+        for &(name, test) in verdicts::TESTS.iter().chain(replication::TESTS).chain(durable::TESTS) {
+            add(name, true, Box::new(test));
+        }
         for &(name, test) in operations::TESTS.iter().chain(memory::TESTS).chain(strict::TESTS) {
             // What does not hang on the server is tried once.
             if rig.version == Version::Maria {

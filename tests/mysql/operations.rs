@@ -199,11 +199,11 @@ fn probes(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
-fn of_kind<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn of_kind<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
     events.iter().filter(move |event| event["kind"] == kind)
 }
 
-fn statement<'a>(events: &'a [Value], words: &str) -> &'a Value {
+pub(crate) fn statement<'a>(events: &'a [Value], words: &str) -> &'a Value {
     let has = |event: &&Value| event["sql"]["raw"].as_str().is_some_and(|raw| raw.contains(words));
     let mut found = events.iter().filter(has);
     match (found.next(), found.next()) {

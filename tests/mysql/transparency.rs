@@ -10,6 +10,7 @@ use crate::{
         clients::same_lines,
         mysql::{Client, USER, Version},
         panoptes::Panoptes,
+        root,
         tap::{Streams, Tap},
     },
 };
@@ -75,18 +76,28 @@ fn recorded(tap: &Tap) -> BTreeMap<u32, (Vec<u8>, Vec<u8>)> {
 
 /// Every method of authentication passes: the right password lets in, a wrong one is refused in the same words.
 pub(crate) fn same_logins(rig: &Rig) -> Result<(), Failed> {
+    const MARIADB: [(&str, &str); 3] = [
+        ("native", "identified via mysql_native_password using password('pass word')"),
+        ("ed", "identified via ed25519 using password('pass word')"),
+        ("nobody", "identified via mysql_native_password using 'invalid'"),
+    ];
     let methods: &[(&str, &str)] = match rig.version {
-        Version::Maria => &[
-            ("native", "identified via mysql_native_password using password('pass word')"),
-            ("ed", "identified via ed25519 using password('pass word')"),
-            ("nobody", "identified via mysql_native_password using 'invalid'"),
+        Version::Maria => &MARIADB,
+        Version::Maria11 => &[
+            MARIADB[0],
+            MARIADB[1],
+            MARIADB[2],
+            ("parsec", "identified via parsec using password('pass word')"),
         ],
         Version::My9 => &[
             ("sha2", "identified with caching_sha2_password by 'pass word'"),
             ("sha256", "identified with sha256_password by 'pass word'"),
         ],
     };
-    if rig.version == Version::Maria {
+    if rig.version == Version::Maria11 {
+        rig.server().sql("install soname 'auth_parsec'");
+    }
+    if rig.version.is_mariadb() {
         // Debian has it in a package of its own, but some builds do not.
         rig.server().sql("install soname 'auth_ed25519'");
     }
@@ -94,18 +105,24 @@ pub(crate) fn same_logins(rig: &Rig) -> Result<(), Failed> {
         rig.server().sql(&format!("create user {name}_login@'%' {how}"));
         for password in ["pass word", "wrong", "pass word"] {
             let [direct, through] =
-                [rig.server().port, rig.proxy().port].map(|port| log_in(port, name, password));
+                [rig.server().port, rig.proxy().port].map(|port| log_in(rig, port, name, password));
             let lets_in = password != "wrong" && *name != "nobody";
             assert_eq!(direct.contains("let in"), lets_in, "{name}: {direct}");
             same_lines(&direct, &through)?;
         }
     }
-    let [direct, through] = [rig.server().port, rig.proxy().port].map(|port| log_in(port, USER, "x"));
+    let [direct, through] = [rig.server().port, rig.proxy().port].map(|port| log_in(rig, port, USER, "x"));
     same_lines(&direct, &through)
 }
 
-fn log_in(port: u16, user: &str, password: &str) -> String {
-    let out = Command::new("mariadb")
+fn log_in(rig: &Rig, port: u16, user: &str, password: &str) -> String {
+    let mut client = Command::new("mariadb");
+    if rig.version == Version::Maria11 {
+        // Debian's own is too old for what this one can.
+        client = Command::new(root().join("scripts/mariadb11"));
+        client.arg("mariadb");
+    }
+    let out = client
         .args(["--no-defaults", "-N", "-h127.0.0.1", &format!("-P{port}"), &format!("-u{user}_login")])
         .args([&format!("-p{password}"), "-e", "select 'let in', current_user()"])
         .output()

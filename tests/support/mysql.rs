@@ -25,18 +25,21 @@ const ATTEMPTS: usize = 5;
 pub enum Version {
     /// Debian 12's MariaDB 10.11.
     Maria,
+    /// Debian sid's MariaDB 11.8, of `scripts/mariadb11`.
+    Maria11,
     /// MySQL 9.7 of `scripts/mysql9`.
     My9,
 }
 
 impl Version {
     /// Every version.
-    pub const ALL: [Self; 2] = [Self::Maria, Self::My9];
+    pub const ALL: [Self; 3] = [Self::Maria, Self::Maria11, Self::My9];
 
     /// As test names have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Maria => "mariadb10_11",
+            Self::Maria11 => "mariadb11_8",
             Self::My9 => "mysql9_7",
         }
     }
@@ -47,15 +50,21 @@ impl Version {
             Self::Maria => {
                 Path::new("/usr/sbin/mariadbd").exists() && program("mariadb-install-db").is_some()
             }
+            Self::Maria11 => cache().join("mariadb11/usr/sbin/mariadbd").exists(),
             Self::My9 => cache().join("mysql9/usr/sbin/mysqld").exists(),
         };
         server && program("mariadb").is_some()
     }
 
+    /// Whether it is a MariaDB.
+    pub fn is_mariadb(self) -> bool {
+        self != Self::My9
+    }
+
     /// Of [`USER`]: a MySQL of today has no method by which a password goes over plain TCP without its server's key.
     pub fn password(self) -> &'static str {
         match self {
-            Self::Maria => PASSWORD,
+            Self::Maria | Self::Maria11 => PASSWORD,
             Self::My9 => "",
         }
     }
@@ -217,12 +226,15 @@ fn command(version: Version, dir: &Path) -> Command {
                 .arg(format!("--socket={}", dir.join("s").display()));
             command
         }
-        Version::My9 => {
-            let mut command = Command::new(root().join("scripts/mysql9"));
-            command.arg("start").arg(dir);
-            command
-        }
+        Version::Maria11 => started_by("scripts/mariadb11", dir),
+        Version::My9 => started_by("scripts/mysql9", dir),
     }
+}
+
+fn started_by(script: &str, dir: &Path) -> Command {
+    let mut command = Command::new(root().join(script));
+    command.arg("start").arg(dir);
+    command
 }
 
 fn supervise(server: &Command, dir: &Path) -> Child {

@@ -1,0 +1,166 @@
+//! What became of statements, where the wire says it in a roundabout way: tables without transactions, deadlocks, locks
+//! that were waited for in vain; and how a text is read where the server begins with another sql_mode.
+
+use std::{process::Command, thread};
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::{
+    Named, Rig,
+    operations::{of_kind, statement},
+    raw::{Answer, Raw},
+    support::{free_port, mysql::Version, panoptes::Panoptes},
+};
+
+pub(crate) const TESTS: &[Named] = &[
+    ("rows_without_transactions_stay", rows_stay),
+    ("deadlock_undoes_its_transaction", deadlock),
+    ("lock_timeout_leaves_a_doubt", timed_out),
+    ("sql_mode_of_the_server", sql_mode),
+];
+
+/// Runs statements that all succeed.
+fn run(client: &mut Raw, texts: &[&str]) {
+    for text in texts {
+        assert_eq!(client.query(text).error, None, "{text}");
+    }
+}
+
+/// The events of sessions that have all ended.
+fn ended(proxy: &Panoptes, sessions: usize) -> Vec<Value> {
+    proxy.wait_for("the logouts", |events| of_kind(events, "logout").count() == sessions)
+}
+
+/// The verdict of the statement with these words: its own, or that of the first event which tells it later.
+fn verdict(events: &[Value], words: &str) -> String {
+    let one = statement(events, words);
+    let (transaction, seq) = (&one["transaction"], one["session"]["seq"].as_u64());
+    let told = of_kind(events, "verdict").map(|event| &event["transaction"]).find(|told| {
+        told["id"] == transaction["id"] && told["fromSeq"].as_u64() <= seq && seq <= told["toSeq"].as_u64()
+    });
+    let own = transaction["verdict"].as_str();
+    own.or(told.and_then(|told| told["verdict"].as_str())).expect("a verdict").to_owned()
+}
+
+fn rows_stay(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql(
+        "create table work.plain (a int primary key) engine=MyISAM; \
+         create table work.safe (a int primary key) engine=InnoDB",
+    );
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port);
+    run(&mut client, &["use work", "begin", "insert into plain values (1)", "insert into safe values (1)"]);
+    run(&mut client, &["rollback /* of both */", "begin", "insert into safe values (2)", "savepoint s"]);
+    run(&mut client, &["insert into plain values (3)", "rollback to s", "commit"]);
+    run(&mut client, &["begin", "insert into safe values (4)", "rollback /* of one */"]);
+    drop(client);
+    let events = ended(&proxy, 1);
+    let there = rig.server().sql(
+        "select group_concat(a order by a) from work.plain union all select group_concat(a) from work.safe",
+    );
+    assert_eq!(there, "1,3\n2\n", "what is there");
+    let both = statement(&events, "of both");
+    assert_eq!((&both["sql"]["outcome"], &both["sql"]["warnings"]), (&"warning".into(), &1.into()));
+    for (words, expected) in [
+        ("plain values (1)", "unknown"),
+        ("safe values (1)", "unknown"),
+        ("safe values (2)", "committed"),
+        ("plain values (3)", "unknown"),
+        ("safe values (4)", "rolledBack"),
+    ] {
+        assert_eq!(verdict(&events, words), expected, "{words}");
+    }
+    Ok(())
+}
+
+fn deadlock(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql("create table work.pair (a int primary key, b int) engine=InnoDB; insert into work.pair values (1, 0), (2, 0)");
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let (mut one, mut other) = (Raw::connect(proxy.port), Raw::connect(proxy.port));
+    run(&mut one, &["begin", "update work.pair set b = 1 where a = 1 /* one's first */"]);
+    run(&mut other, &["begin", "update work.pair set b = 1 where a = 2 /* other's first */"]);
+    let id = one.id;
+    let waiting = thread::spawn(move || {
+        let answer = one.query("update work.pair set b = 1 where a = 2 /* one's second */");
+        (one, answer)
+    });
+    rig.server().wait_until(&format!(
+        "exists (select * from information_schema.innodb_trx where trx_mysql_thread_id = {id} and trx_state = 'LOCK WAIT')"
+    ));
+    let second = other.query("update work.pair set b = 1 where a = 1 /* other's second */");
+    let (mut one, first) = waiting.join().expect("no panic");
+    let refused = |answer: &Answer| answer.error.as_ref().is_some_and(|(code, _)| *code == 1213);
+    assert!(refused(&first) != refused(&second), "one of both: {first:?} {second:?}");
+    for client in [&mut one, &mut other] {
+        let id = client.id;
+        run(client, &[&format!("select 'after {id}'"), "commit"]);
+    }
+    let (victim, survivor) = if refused(&first) { ("one's", "other's") } else { ("other's", "one's") };
+    let after = if refused(&first) { one.id } else { other.id };
+    drop((one, other));
+    let events = ended(&proxy, 2);
+    assert_eq!(verdict(&events, &format!("{victim} first")), "rolledBack");
+    assert_eq!(verdict(&events, &format!("{victim} second")), "rolledBack");
+    assert_eq!(verdict(&events, &format!("{survivor} first")), "committed");
+    let told = of_kind(&events, "verdict").find(|event| event["transaction"]["sqlState"] == "40001");
+    assert!(told.is_some(), "the verdict says why: {events:#?}");
+    let after = statement(&events, &format!("after {after}"));
+    assert_eq!(after["transaction"]["id"], Value::Null, "{after}");
+    Ok(())
+}
+
+fn timed_out(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql("create table work.lone (a int primary key, b int) engine=InnoDB; insert into work.lone values (1, 0), (2, 0), (3, 0)");
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let (mut holder, mut client) = (Raw::connect(proxy.port), Raw::connect(proxy.port));
+    run(&mut holder, &["begin", "update work.lone set b = 1 where a = 1 /* holds */"]);
+    run(&mut client, &["set innodb_lock_wait_timeout = 1"]);
+    for (looks, row) in [(true, 2), (false, 3)] {
+        run(
+            &mut client,
+            &["begin", &format!("update work.lone set b = 2 where a = {row} /* before {row} */")],
+        );
+        let waited = client.query(&format!("update work.lone set b = 2 where a = 1 /* waits {row} */"));
+        assert_eq!(waited.error.map(|(code, _)| code), Some(1205));
+        if looks {
+            run(&mut client, &["select 'still there'"]);
+        }
+        run(&mut client, &["commit"]);
+    }
+    drop((holder, client));
+    let events = ended(&proxy, 2);
+    assert_eq!(verdict(&events, "before 2"), "committed", "a status was told in between");
+    assert_eq!(verdict(&events, "before 3"), "unknown");
+    assert_eq!(verdict(&events, "holds"), "rolledBack", "its session ended");
+    Ok(())
+}
+
+/// The operator says it; or a server that was told to track it, to clients that listen to that.
+fn sql_mode(rig: &Rig) -> Result<(), Failed> {
+    let (server, port) = (rig.server(), free_port());
+    let listener = format!(
+        "[[listen]]\naddress = \"127.0.0.1:{port}\"\nupstream = \"mysql://127.0.0.1:{}\"\nsql_mode = \"ANSI_QUOTES\"",
+        server.port
+    );
+    let proxy = Panoptes::start_mysql(server.port, &listener);
+    let tracked = "set global session_track_system_variables = 'autocommit,character_set_client,sql_mode'";
+    server.sql(&format!("set global sql_mode = 'ANSI_QUOTES'; {tracked}"));
+    for (port, name) in [(proxy.port, "tracked"), (port, "configured")] {
+        let text = format!("select user as {name} from \"mysql\".\"user\"");
+        let mut client = Command::new("mariadb");
+        client.args(["--no-defaults", "-h127.0.0.1", &format!("-P{port}"), "-uraw", "-e", &text]);
+        let done = client.output().expect("mariadb");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    server.sql("set global sql_mode = default; set global session_track_system_variables = default");
+    let events = ended(&proxy, 2);
+    let quoted = |name| {
+        let normalized = &statement(&events, name)["sql"]["normalized"];
+        normalized.as_str().expect("it").contains("\"mysql\".\"user\"")
+    };
+    assert!(quoted("configured"));
+    // MariaDB 11 tells at the login what it tracks; older ones, and MySQL, only what changes.
+    assert_eq!(quoted("tracked"), rig.version == Version::Maria11);
+    Ok(())
+}
