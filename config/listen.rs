@@ -18,6 +18,8 @@ pub struct Listen {
     pub upstream: Upstream,
     /// What statements and answers wait for. Default: `journal.mode`.
     pub mode: Option<Mode>,
+    /// The `sql_mode` that sessions of the server begin with, MySQL's alone: no server tells it.
+    pub sql_mode: Option<String>,
 }
 
 /// A database protocol.
@@ -53,13 +55,15 @@ struct ListenTable {
     upstream: Upstream,
     #[serde(default, deserialize_with = "value::optional_choice")]
     mode: Option<Mode>,
+    #[serde(default, deserialize_with = "value::optional_text")]
+    sql_mode: Option<String>,
 }
 
 impl TryFrom<ListenTable> for Listen {
     type Error = String;
 
     fn try_from(table: ListenTable) -> Result<Self, String> {
-        let ListenTable { protocol, address, upstream, mode } = table;
+        let ListenTable { protocol, address, upstream, mode, sql_mode } = table;
         let protocol = protocol.unwrap_or(upstream.protocol);
         if protocol != upstream.protocol {
             return Err(format!(
@@ -67,7 +71,17 @@ impl TryFrom<ListenTable> for Listen {
                 upstream.protocol
             ));
         }
-        Ok(Self { protocol, address, upstream, mode })
+        let is_mode = |mode: &str| mode.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        match &sql_mode {
+            Some(_) if protocol != Protocol::Mysql => {
+                return Err("sql_mode is MySQL's; remove it".to_owned());
+            }
+            Some(modes) if !modes.split(',').all(is_mode) => {
+                return Err(format!("sql_mode {modes:?} has no modes; write e.g. \"ANSI_QUOTES\""));
+            }
+            _ => {}
+        }
+        Ok(Self { protocol, address, upstream, mode, sql_mode })
     }
 }
 

@@ -125,6 +125,7 @@ mod tests {
             host: "db".into(),
             port: 5432,
             mode: Mode::Async,
+            ansi_quotes: false,
         });
         let key = |secret: u8| CancelKey { pid: 7, secret: vec![secret; 4] };
         let pair = |secret, real: u8| KeyPair { ours: key(secret), real: vec![real; 4] };
@@ -143,7 +144,7 @@ mod tests {
         let keys = Arc::new(Keys::default());
         let server = || {
             let (protocol, mode) = (Protocol::Mysql, Mode::Async);
-            Arc::new(Upstream { protocol, host: "db".into(), port: 3306, mode })
+            Arc::new(Upstream { protocol, host: "db".into(), port: 3306, mode, ansi_quotes: false })
         };
         let (one, other) = (server(), server());
         let key = CancelKey { pid: 7, secret: vec![] };

@@ -7,6 +7,7 @@ use std::{
 };
 
 use panoptes_config::{Listen, Mode};
+use panoptes_parser::sql::Dialect;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::{session::Upstream, stream::tune};
@@ -44,7 +45,13 @@ impl Listener {
             host: listen.upstream.host.clone(),
             port: listen.upstream.port,
             mode: listen.mode.unwrap_or(mode),
+            ansi_quotes: listen.sql_mode.as_deref().is_some_and(quotes_names),
         });
         Ok(Self { address: socket.local_addr()?, upstream, socket })
     }
+}
+
+/// Whether `"…"` is a name in sessions of this `sql_mode`.
+fn quotes_names(modes: &str) -> bool {
+    matches!(Dialect::MYSQL.with_sql_mode(modes), Dialect::Mysql { ansi_quotes: true, .. })
 }

@@ -29,6 +29,8 @@ pub(crate) struct Upstream {
     pub(crate) port: u16,
     /// What statements and answers wait for.
     pub(crate) mode: Mode,
+    /// Sessions begin with sql_mode `ANSI_QUOTES` (MySQL).
+    pub(crate) ansi_quotes: bool,
 }
 
 /// A session that began.

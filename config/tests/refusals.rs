@@ -243,6 +243,14 @@ fn listeners_must_make_sense() {
             "panoptes.toml: listen[0]: protocol is mysql, but upstream is a postgres URL; make them agree, or leave protocol out"
         ]
     );
+    assert_eq!(
+        refused_file(&format!("{LISTEN}sql_mode = \"ANSI\"\n")),
+        ["panoptes.toml: listen[0]: sql_mode is MySQL's; remove it"]
+    );
+    assert_eq!(
+        refused_file(&format!("{}sql_mode = \"a-b\"\n", LISTEN.replace("postgres:", "mysql:"))),
+        ["panoptes.toml: listen[0]: sql_mode \"a-b\" has no modes; write e.g. \"ANSI_QUOTES\""]
+    );
     let two = format!("{LISTEN}{}", LISTEN.replace("6432", "6433"));
     let flags = Flags { upstream: Some("postgres://x".to_owned()), ..Flags::default() };
     assert_eq!(
@@ -529,5 +537,34 @@ proptest! {
         if let Err(errors) = load(Some(&file), [(format!("PANOPTES_{name}"), value)], &flags) {
             prop_assert_eq!(errors.to_string().lines().count(), errors.problems().len());
         }
+    }
+}
+
+#[test]
+fn variables_of_the_sdk_are_refused_in_their_own_names() {
+    for (name, value, line) in [
+        (
+            "PANOPTES_ENABLED",
+            "false",
+            "PANOPTES_ENABLED: would audit nothing; let applications connect to the database itself",
+        ),
+        ("PANOPTES_ASYNC_MODE", "maybe", "PANOPTES_ASYNC_MODE: \"maybe\" is neither true nor false"),
+        (
+            "PANOPTES_BUFFER_SIZE",
+            "5",
+            "PANOPTES_BUFFER_SIZE: is of the sinks of PANOPTES_TRANSPORTS; give that as well",
+        ),
+        (
+            "PANOPTES_TRANSPORTS",
+            "pigeon",
+            "PANOPTES_TRANSPORTS: \"pigeon\" is no sink; known are console, file, http, splunk, elasticsearch, syslog, database, kafka",
+        ),
+        (
+            "PANOPTES_AUDIT_DB_PORT",
+            "1",
+            "PANOPTES_AUDIT_DB_HOST: is one of several; give PANOPTES_AUDIT_DB_NAME as well",
+        ),
+    ] {
+        assert!(refused(LISTEN, &[(name, value)], &Flags::default()).contains(&line.to_owned()), "{name}");
     }
 }

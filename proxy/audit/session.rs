@@ -68,10 +68,14 @@ impl Session {
         let protocol = opened.upstream.protocol;
         let postgres = protocol == Protocol::Postgres;
         let strict = opened.upstream.mode.withholds_statements();
+        let mut dialect = if postgres { Dialect::POSTGRES } else { Dialect::MYSQL };
+        if let Dialect::Mysql { ansi_quotes, .. } = &mut dialect {
+            *ansi_quotes = opened.upstream.ansi_quotes;
+        }
         Self {
             identity: Identity::new(opened),
             encoding: Encoding::UTF8,
-            dialect: if postgres { Dialect::POSTGRES } else { Dialect::MYSQL },
+            dialect,
             several: postgres,
             replication: false,
             names: Names::new(limits),
@@ -230,7 +234,7 @@ impl Session {
         self.names.deallocate_all();
         self.encoding = encoding;
         if let Dialect::Mysql { ansi_quotes, .. } = &mut self.dialect {
-            *ansi_quotes = false;
+            *ansi_quotes = self.identity.upstream().ansi_quotes;
         }
     }
 

@@ -180,7 +180,7 @@ fn opened() -> Opened {
 }
 
 fn opened_by(protocol: Protocol, mode: Mode) -> Opened {
-    let upstream = Upstream { protocol, host: "db".into(), port: 5432, mode };
+    let upstream = Upstream { protocol, host: "db".into(), port: 5432, mode, ansi_quotes: false };
     let client = "192.0.2.1:5000".parse().unwrap();
     Opened { id: Uuid::now_v7(), client, upstream: Arc::new(upstream), at: 0 }
 }
