@@ -57,6 +57,9 @@ impl Rig {
         if version == Version::My9 {
             // Else tables without transactions may not be written in one.
             options.extend(["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]);
+            // A second factor.
+            options.push("--plugin-load-add=authentication_webauthn.so");
+            options.push("--loose-authentication-webauthn-rp-id=panoptes.test");
         }
         let start: Box<dyn FnOnce() -> Server + Send> = Box::new(move || Server::start(version, &options));
         Self { version, server: LazyLock::new(start), proxy: OnceLock::new(), turn: Mutex::new(()) }
@@ -92,6 +95,9 @@ fn main() {
         }
         add("bytes", true, Box::new(transparency::same_bytes));
         add("logins", true, Box::new(transparency::same_logins));
+        if rig.version == Version::My9 {
+            add("a_second_factor", true, Box::new(transparency::second_factor));
+        }
         add("one_event_per_statement", true, Box::new(completeness::one_event_per_statement));
         for &(name, test) in verdicts::TESTS.iter().chain(replication::TESTS).chain(durable::TESTS) {
             add(name, true, Box::new(test));

@@ -6,6 +6,8 @@ use libtest_mimic::Failed;
 
 use crate::{
     Rig,
+    operations::{of_kind, statement},
+    raw::Raw,
     support::{
         clients::same_lines,
         mysql::{Client, USER, Version},
@@ -115,6 +117,32 @@ pub(crate) fn same_logins(rig: &Rig) -> Result<(), Failed> {
     same_lines(&direct, &through)
 }
 
+/// An account whose second factor is still to be registered: the server asks for it, takes none, and lets its owner do
+/// nothing but register. No device that could answer can be had here.
+pub(crate) fn second_factor(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql(
+        "create user factors@'%' identified with caching_sha2_password by '' \
+         and identified with authentication_webauthn",
+    );
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let [direct, through] = [rig.server().port, proxy.port].map(|port| {
+        let (mut client, said) = Raw::connect_by_factors(port, "factors");
+        (said, client.query("select 'registered'").error)
+    });
+    assert_eq!(direct, through);
+    let (said, refused) = through;
+    assert_eq!(said[0], b"\x02authentication_webauthn_client\0", "the next factor");
+    assert_eq!((said[1][0], said.len()), (0, 2), "{said:?}");
+    assert!(refused.is_some(), "to be registered first");
+    let events = proxy.wait_for("the logout", |events| of_kind(events, "logout").count() == 1);
+    let login = of_kind(&events, "login").next().expect("it");
+    assert_eq!((&login["db"]["user"], &login["sql"]["success"]), (&"factors".into(), &true.into()));
+    assert_eq!(login["session"]["authMethod"], "authentication_webauthn_client");
+    let refused = refused.map(|(code, _)| code.to_string());
+    assert_eq!(statement(&events, "registered")["sql"]["errorCode"].as_str(), refused.as_deref());
+    Ok(())
+}
+
 fn log_in(rig: &Rig, port: u16, user: &str, password: &str) -> String {
     let mut client = Command::new("mariadb");
     if rig.version == Version::Maria11 {
@@ -122,8 +150,12 @@ fn log_in(rig: &Rig, port: u16, user: &str, password: &str) -> String {
         client = Command::new(root().join("scripts/mariadb11"));
         client.arg("mariadb");
     }
+    // MariaDB 11's expects TLS, which is not offered through the proxy.
+    let plain = (rig.version == Version::Maria11).then_some("--skip-ssl");
     let out = client
-        .args(["--no-defaults", "-N", "-h127.0.0.1", &format!("-P{port}"), &format!("-u{user}_login")])
+        .arg("--no-defaults")
+        .args(plain)
+        .args(["-N", "-h127.0.0.1", &format!("-P{port}"), &format!("-u{user}_login")])
         .args([&format!("-p{password}"), "-e", "select 'let in', current_user()"])
         .output()
         .expect("mariadb");
