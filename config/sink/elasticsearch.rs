@@ -14,7 +14,8 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Elasticsearch {
-    /// The nodes: `["https://es-1.internal:9200", …]`. At least one must be given; where one fails, the next takes over.
+    /// The nodes: `["https://es-1.internal:9200", …]`. At least one must be given; each has its turn, and one that
+    /// fails is set aside for a while.
     pub urls: Vec<Url>,
     /// The index, or the data stream. `%Y`, `%m`, `%d` and `%H` are those of the event's own time, in UTC. Default
     /// `panoptes-audit-%Y.%m.%d`.

@@ -167,3 +167,47 @@ async fn put(sink: &mut Elasticsearch, path: &str, body: &Value) -> Result<Answe
         .await
         .map_err(Failure::retry)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn install() -> Install {
+        Install { delete_after: Some(Duration::from_secs(30 * 86_400)), ..Install::default() }
+    }
+
+    /// <https://www.elastic.co/guide/en/elasticsearch/reference/current/ilm-put-lifecycle.html>
+    #[test]
+    fn elasticsearch_deletes_by_age_and_rolls_a_data_stream_over() {
+        let delete = json!({"min_age": "2592000s", "actions": {"delete": {}}});
+        assert_eq!(
+            ilm(&install(), false)["policy"]["phases"],
+            json!({"hot": {"actions": {}}, "delete": delete})
+        );
+        let rollover = json!({"max_age": "86400s", "max_primary_shard_size": "53687091200b"});
+        assert_eq!(
+            ilm(&install(), true)["policy"]["phases"],
+            json!({"hot": {"actions": {"rollover": rollover}}, "delete": delete})
+        );
+    }
+
+    /// <https://docs.opensearch.org/latest/im-plugin/ism/policies/>
+    #[test]
+    fn opensearch_finds_its_indices_by_their_names() {
+        let policy = ism(&install(), true, "audit-*");
+        let policy = &policy["policy"];
+        assert_eq!(policy["ism_template"][0]["index_patterns"], json!(["audit-*"]));
+        assert_eq!(policy["default_state"], policy["states"][0]["name"]);
+        let [hot, gone] = [0, 1].map(|place| &policy["states"][place]);
+        let rollover = json!({"min_index_age": "86400s", "min_primary_shard_size": "53687091200b"});
+        assert_eq!(hot["actions"], json!([{"rollover": rollover}]));
+        assert_eq!(
+            hot["transitions"],
+            json!([{"state_name": gone["name"], "conditions": {"min_index_age": "2592000s"}}])
+        );
+        assert_eq!(gone["actions"], json!([{"delete": {}}]));
+        assert_eq!(ism(&install(), false, "audit-*")["policy"]["states"][0]["actions"], json!([]));
+    }
+}

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `bulk.rs` | the body of a bulk request, and what its answer says of each event |
 //! | `index.rs` | the index of an event, by its own time |
+//! | `nodes.rs` | the nodes of the cluster, each in its turn |
 //! | `install.rs` `mapping.rs` | the template and the lifecycle policy, installed on request |
 
 mod bulk;
 mod index;
 mod install;
 mod mapping;
+mod nodes;
 
 use http_body_util::Full;
 use hyper::{
@@ -21,9 +23,10 @@ use hyper::{
     body::Bytes,
     header::{self, HeaderValue},
 };
-use panoptes_config::{self as config, Compression, Url};
+use panoptes_config::{self as config, Compression};
+use tokio::time::Instant;
 
-use self::index::Index;
+use self::{index::Index, nodes::Nodes};
 use crate::{
     http::{Answer, Client, Credentials, Later, Reply, Trust, below, compress, deliver},
     sink::{Failure, OptionError, Records, Sink},
@@ -37,9 +40,7 @@ const BULK: &str = "_bulk?filter_path=errors,items.*.status,items.*.error.type,i
 /// The Elasticsearch sink.
 pub(crate) struct Elasticsearch {
     client: Client,
-    nodes: Vec<Url>,
-    /// The node in use.
-    node: usize,
+    nodes: Nodes,
     index: Index,
     /// Path and query of a bulk request.
     bulk: String,
@@ -58,8 +59,7 @@ impl Elasticsearch {
         }
         Ok(Self {
             client: Client::new(&options.tls, https, credentials, options.timeout, MAX_ANSWER)?,
-            nodes: options.urls.clone(),
-            node: 0,
+            nodes: Nodes::new(&options.urls),
             index: Index::new(&options.index),
             bulk,
             options: options.clone(),
@@ -80,7 +80,8 @@ impl Elasticsearch {
         }
     }
 
-    /// Asks the node in use; one that does not answer, or cannot serve, makes room for the next.
+    /// Asks a node; where it does not answer, or cannot serve, the next one, each once. What one of them may have done and
+    /// not told is no harm: an event that is there already is not created again.
     async fn ask(
         &mut self,
         method: Method,
@@ -88,23 +89,29 @@ impl Elasticsearch {
         content_type: &'static str,
         body: Vec<u8>,
     ) -> Result<Answer, String> {
-        let Some(url) = self.nodes.get(self.node) else { return Err("no node".to_owned()) };
-        let uri: Uri = below(url, path, "urls").map_err(|error| error.what)?;
-        let node = url.as_str().to_owned();
         let compression = if body.is_empty() { Compression::None } else { self.options.compression };
         let (body, encoding) = compress(compression, body);
-        let mut request = Request::new(Full::<Bytes>::new(body.into()));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Some(encoding) = encoding {
-            request.headers_mut().insert(header::CONTENT_ENCODING, encoding);
+        let body = Bytes::from(body);
+        let mut last = Err("no node".to_owned());
+        for _ in 0..self.nodes.len() {
+            let Some((place, url)) = self.nodes.next(Instant::now()) else { break };
+            let uri: Uri = below(url, path, "urls").map_err(|error| error.what)?;
+            let node = url.as_str().to_owned();
+            let mut request = Request::new(Full::new(body.clone()));
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri;
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            if let Some(encoding) = encoding.clone() {
+                request.headers_mut().insert(header::CONTENT_ENCODING, encoding);
+            }
+            last = self.client.send(request).await.map_err(|reason| format!("{node}: {reason}"));
+            if last.as_ref().is_ok_and(|answer| !answer.status.is_server_error()) {
+                self.nodes.answered(place);
+                break;
+            }
+            self.nodes.failed(place, Instant::now());
         }
-        let answer = self.client.send(request).await;
-        if answer.as_ref().map_or(true, |answer| answer.status.is_server_error()) {
-            self.node = (self.node + 1) % self.nodes.len().max(1);
-        }
-        answer.map_err(|reason| format!("{node}: {reason}"))
+        last
     }
 }
 

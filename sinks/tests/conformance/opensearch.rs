@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     named, program, rate,
-    relay::Relay,
+    relay::{Relay, Weather},
     scenarios::{self, Destination, Refusal},
     trial::{Got, Poison, Run, wait_for},
 };
@@ -46,6 +46,12 @@ pub fn trials() -> Vec<Trial> {
         })
         .collect();
     trials.push(named("elasticsearch to OpenSearch: the template and what it maps".into(), there, template));
+    trials.push(named(
+        "elasticsearch to OpenSearch: no plugin for lifecycles".into(),
+        there,
+        without_lifecycle,
+    ));
+    trials.push(named("elasticsearch to OpenSearch: several nodes".into(), there, several_nodes));
     trials.push(named("elasticsearch to OpenSearch: a data stream".into(), there, data_stream));
     trials.extend(rate("elasticsearch to OpenSearch", there, OpenSearch::new));
     trials
@@ -68,6 +74,40 @@ fn template() {
     let found =
         server.ask("GET", "/trial-*/_search", Some(&json!({"query": {"match": {"sql.raw": "select"}}})));
     assert_eq!(found["hits"]["total"]["value"], 50);
+}
+
+/// The plugin for lifecycle policies cannot be had here: a cluster without it says so, and gets the events all the same.
+fn without_lifecycle() {
+    let mut server = OpenSearch::new();
+    let SinkOptions::Elasticsearch(mut options) = server.options() else { panic!() };
+    options.install.delete_after = Some(std::time::Duration::from_secs(86_400));
+    let mut run = Run::new(SinkOptions::Elasticsearch(options));
+    run.start();
+    run.send(30);
+    run.finish();
+    run.check(&server.received(), false);
+    let template = server.ask("GET", "/_index_template/trial", None);
+    assert_eq!(template["index_templates"][0]["index_template"]["index_patterns"], json!(["trial-*"]));
+}
+
+/// Two ways to it stand for two nodes: while one fails, deliveries do not.
+fn several_nodes() {
+    let mut server = OpenSearch::new();
+    let SinkOptions::Elasticsearch(options) = server.options() else { panic!() };
+    let other = Relay::to(server.port);
+    let url = Url::try_from(format!("http://127.0.0.1:{}", other.port).as_str()).unwrap();
+    let urls = [options.urls.clone(), vec![url]].concat();
+    let mut run = Run::new(SinkOptions::Elasticsearch(Elasticsearch { urls, ..options }));
+    run.start();
+    for weather in [Weather::Fair, Weather::Down, Weather::Deaf, Weather::Fair] {
+        other.set(weather);
+        run.send(60);
+        let sent = run.sent();
+        wait_for("deliveries", || run.delivered() == sent);
+    }
+    assert_eq!(run.failures(), 0);
+    run.finish();
+    run.check(&server.received(), false);
 }
 
 fn data_stream() {

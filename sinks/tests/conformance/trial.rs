@@ -191,6 +191,11 @@ impl Run {
         });
     }
 
+    /// Events that went in.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Deliveries that failed.
     pub fn failures(&self) -> u64 {
         self.journal().stats().sinks[0].failures
