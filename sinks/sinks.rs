@@ -11,6 +11,8 @@ use std::{
 use panoptes_config::{self as config, DatabaseEngine, SinkOptions};
 use tokio::{runtime, sync::watch};
 
+#[cfg(feature = "sqlserver")]
+use crate::database::Sqlserver;
 #[cfg(feature = "kafka")]
 use crate::kafka::Kafka;
 use crate::{
@@ -115,6 +117,16 @@ impl Sinks {
             DatabaseEngine::Sqlite => {
                 self.start_one(name, sink, journal, || Database::<Sqlite>::new(options))
             }
+            #[cfg(feature = "sqlserver")]
+            DatabaseEngine::Sqlserver => {
+                self.start_one(name, sink, journal, || Database::<Sqlserver>::new(options))
+            }
+            #[cfg(not(feature = "sqlserver"))]
+            DatabaseEngine::Sqlserver => Err(StartError::Option {
+                option: format!("sinks.{name}.url"),
+                what: "is of SQL Server, which this build is without; build it with --features sqlserver"
+                    .to_owned(),
+            }),
         }
     }
 

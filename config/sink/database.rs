@@ -11,7 +11,8 @@ use crate::{upstream, value};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `postgres://host:port/database`, `mysql://…`, `mariadb://…`, or `sqlite:///path`. Must be given.
+    /// `postgres://host:port/database`, `mysql://…`, `mariadb://…`, `sqlserver://…`, or `sqlite:///path`. Must be
+    /// given.
     pub url: DatabaseUrl,
     /// The login. Not for SQLite.
     #[serde(deserialize_with = "value::optional_text")]
@@ -78,6 +79,8 @@ pub enum DatabaseEngine {
     Mysql,
     /// SQLite.
     Sqlite,
+    /// SQL Server.
+    Sqlserver,
 }
 
 const EXAMPLE: &str = "write e.g. \"postgres://audit.internal:5432/audit\"";
@@ -103,10 +106,11 @@ impl TryFrom<&str> for DatabaseUrl {
         let engine = match scheme.to_ascii_lowercase().as_str() {
             "postgres" | "postgresql" => DatabaseEngine::Postgres,
             "mysql" | "mariadb" => DatabaseEngine::Mysql,
+            "sqlserver" | "mssql" => DatabaseEngine::Sqlserver,
             "sqlite" => return of_file(rest),
             _ => {
                 return Err(format!(
-                    "{scheme:?} is no scheme known here; use postgres://, mysql://, mariadb:// or sqlite://"
+                    "{scheme:?} is no scheme known here; use postgres://, mysql://, mariadb://, sqlserver:// or sqlite://"
                 ));
             }
         };
@@ -131,6 +135,7 @@ impl DatabaseEngine {
         match self {
             Self::Postgres => 5432,
             Self::Mysql => 3306,
+            Self::Sqlserver => 1433,
             Self::Sqlite => 0,
         }
     }

@@ -8,13 +8,15 @@
 //! |---|---|
 //! | `layout.rs` | the table as it is: which columns there are, and what goes into them |
 //! | `dial.rs` | the way to a server, which must not be through our own listeners; passwords |
-//! | `postgres/` `mysql.rs` `sqlite.rs` | a [`Store`] each |
+//! | `postgres/` `mysql.rs` `sqlite.rs` `sqlserver.rs` | a [`Store`] each |
 
 mod dial;
 mod layout;
 mod mysql;
 mod postgres;
 mod sqlite;
+#[cfg(feature = "sqlserver")]
+mod sqlserver;
 
 use std::future::Future;
 
@@ -22,6 +24,8 @@ use panoptes_config as config;
 use panoptes_event::table::Row;
 use tokio::time::timeout;
 
+#[cfg(feature = "sqlserver")]
+pub(crate) use self::sqlserver::Sqlserver;
 pub(crate) use self::{mysql::Mysql, postgres::Postgres, sqlite::Sqlite};
 use crate::{
     http::{Later, Reply, Trust, deliver},

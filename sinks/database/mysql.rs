@@ -234,12 +234,13 @@ fn is_duplicate(error: &Error) -> bool {
     matches!(error, Error::Server(error) if error.code == DUPLICATE)
 }
 
-/// What an error means to the rows that it is for. SQLSTATE's classes 22 and 23 are about them, and these that have no
-/// class: 1118 and 1153 too large, 1265 and 1366 values that do not fit, 3819 a rule of the table.
+/// What an error means to the rows that it is for. SQLSTATE's classes 22, 23 and 44 are about them, 09, 27 and 45 are what a
+/// trigger says of them (`SIGNAL SQLSTATE '45000'`), and these have no class: 1118 and 1153 too large, 1265 and 1366 values
+/// that do not fit, 3819 a rule of the table.
 fn fault(error: &Error) -> Fault {
     let about_rows = match error {
         Error::Server(error) => {
-            matches!(error.state.get(..2), Some("22" | "23"))
+            matches!(error.state.get(..2), Some("09" | "22" | "23" | "27" | "44" | "45"))
                 || [1118, 1153, 1265, 1366, 3819].contains(&error.code)
         }
         Error::Driver(DriverError::PacketTooLarge) => true,

@@ -1,7 +1,9 @@
 //! What an error of PostgreSQL means to the rows that it is for.
 //!
-//! SQLSTATE's class tells (Appendix A of the manual): 22 data exception, 23 integrity constraint and 54 limit of the
-//! program are about the rows. All else is tried again until someone has mended it: nothing is lost meanwhile.
+//! SQLSTATE's class tells (Appendix A of the manual): 22 data exception, 23 integrity constraint, 44 rule of a view and 54
+//! limit of the program are about the rows; so is what a trigger of the table says of them: 09, 27, 45 as the SQL standard
+//! has it, and what PL/pgSQL raises where its author names no SQLSTATE. All else is tried again until someone has mended
+//! it: nothing is lost meanwhile. A trigger that wants this, too, raises e.g. 53000.
 
 use tokio_postgres::{
     Error,
@@ -40,5 +42,6 @@ fn is_about_rows(error: &DbError) -> bool {
     // A partition that is missing is a check without a name.
     let no_partition = *error.code() == SqlState::CHECK_VIOLATION && error.constraint().is_none();
     let class = error.code().code().get(..2).unwrap_or_default();
-    matches!(class, "22" | "23" | "54") && !no_partition
+    let raised = [SqlState::RAISE_EXCEPTION, SqlState::ASSERT_FAILURE].contains(error.code());
+    (matches!(class, "09" | "22" | "23" | "27" | "44" | "45" | "54") || raised) && !no_partition
 }

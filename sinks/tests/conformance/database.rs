@@ -29,6 +29,8 @@ pub trait Server: Send {
     fn grant(&self, table: &str);
     /// What makes a table refuse rows.
     fn refuse(&self, table: &str, refusal: Refusal);
+    /// Gives a table a trigger that takes no reason of a hundred characters, and says so.
+    fn object_to(&self, table: &str);
     /// An event that it cannot store.
     fn poison(&self) -> Poison;
 }
@@ -227,6 +229,23 @@ pub fn older_table<S: Server>(mut table: Table<S>, create: &str) {
         "{rows:?}"
     );
     assert!(rows[1].starts_with("shop|||2"), "{rows:?}");
+}
+
+/// What a rule of the table's owner says of a row holds for ever: it is a dead letter, and the rest goes on.
+pub fn objections<S: Server>(mut table: Table<S>) {
+    let schema = Schema { engine: S::ENGINE, table: &table.name, monthly: false };
+    table.server.sql(&schema.script());
+    table.server.grant(&table.name);
+    table.server.object_to(&table.name);
+    let mut run = table.run();
+    run.send(30);
+    run.send_poison(Poison::LargeReason(200));
+    run.send(30);
+    run.start();
+    run.finish();
+    let letters = run.dead_letters();
+    assert!(letters.values().all(|reason| reason.contains("too much reason")), "{letters:?}");
+    run.check(&table.received(), true);
 }
 
 /// Two sinks with the same events: the second finds them there.

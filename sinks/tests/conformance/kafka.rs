@@ -10,7 +10,7 @@ use std::{
 };
 
 use libtest_mimic::Trial;
-use panoptes_config::{ByteSize, Kafka, Secret, SinkOptions};
+use panoptes_config::{ByteSize, Kafka, Secret, SecurityProtocol, SinkOptions, Tls};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -21,6 +21,7 @@ use rdkafka::{
 };
 
 use crate::{
+    certificates::Certificates,
     free_port, named, program, rate,
     relay::{Relay, Weather},
     scenarios::{self, Destination, Refusal},
@@ -44,6 +45,7 @@ pub fn trials() -> Vec<Trial> {
         }
     }
     trials.extend(rate("Apache Kafka", real, Broker::new));
+    trials.push(named("kafka to Apache Kafka: logins and TLS".into(), real, secured));
     let trial =
         |name: &str, run: fn()| named(format!("kafka to librdkafka's mock cluster: {name}"), true, run);
     trials.push(trial("large events are cut, none is lost", large));
@@ -71,10 +73,17 @@ fn options(brokers: String) -> Kafka {
 
 /// All that is in the topic, partition by partition.
 fn consume(brokers: &str) -> Vec<Got> {
-    messages(brokers).iter().map(|payload| Got::of(&serde_json::from_slice(payload).unwrap())).collect()
+    consume_topic(brokers, TOPIC)
 }
 
-fn messages(brokers: &str) -> Vec<Vec<u8>> {
+fn consume_topic(brokers: &str, topic: &str) -> Vec<Got> {
+    messages(brokers, topic)
+        .iter()
+        .map(|payload| Got::of(&serde_json::from_slice(payload).unwrap()))
+        .collect()
+}
+
+fn messages(brokers: &str, topic: &str) -> Vec<Vec<u8>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "trial")
@@ -83,9 +92,9 @@ fn messages(brokers: &str) -> Vec<Vec<u8>> {
         .unwrap();
     let mut found = Vec::new();
     for partition in 0..PARTITIONS {
-        let (_, end) = consumer.fetch_watermarks(TOPIC, partition, crate::support::PATIENCE).unwrap();
+        let (_, end) = consumer.fetch_watermarks(topic, partition, crate::support::PATIENCE).unwrap();
         let mut one = TopicPartitionList::new();
-        one.add_partition_offset(TOPIC, partition, Offset::Beginning).unwrap();
+        one.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         consumer.assign(&one).unwrap();
         let mut next = 0;
         while next < end {
@@ -187,7 +196,7 @@ fn large() {
     run.send(20);
     run.finish();
     run.check(&mock.received(), true);
-    let all = messages(&mock.cluster.bootstrap_servers());
+    let all = messages(&mock.cluster.bootstrap_servers(), TOPIC);
     let cut: Vec<&Vec<u8>> = all.iter().filter(|payload| payload.len() > 10_000).collect();
     assert!(cut.len() == 1 && cut[0].len() <= 16 << 10);
     let event: serde_json::Value = serde_json::from_slice(cut[0]).unwrap();
@@ -229,13 +238,18 @@ fn java(class: &str, memory: &str) -> Command {
 
 impl Broker {
     fn new() -> Self {
+        Self::with(tempfile::tempdir().unwrap(), "", "", &[])
+    }
+
+    /// With more listeners, their configuration, and accounts.
+    fn with(dir: tempfile::TempDir, listeners: &str, more: &str, accounts: &[&str]) -> Self {
         let (port, controller) = (free_port(), free_port());
-        let dir = tempfile::tempdir().unwrap();
         let mut broker = Self { dir, port, controller, relay: Relay::to(port), process: None };
-        fs::write(broker.file(), broker.configuration()).unwrap();
+        fs::write(broker.file(), broker.configuration(listeners) + more).unwrap();
         let format = java("kafka.tools.StorageTool", "-Xmx128m")
             .args(["format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c"])
             .arg(broker.file())
+            .args(accounts.iter().flat_map(|account| ["--add-scram", account]))
             .output();
         let format = format.unwrap();
         assert!(format.status.success(), "{}", String::from_utf8_lossy(&format.stderr));
@@ -248,16 +262,89 @@ impl Broker {
     }
 
     /// It tells clients the relay's address as its own.
-    fn configuration(&self) -> String {
+    fn configuration(&self, listeners: &str) -> String {
         let (port, controller, relay, dir) =
             (self.port, self.controller, self.relay.port, self.dir.path().display());
         format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{relay}\ncontroller.listener.names=CONTROLLER\nlog.dirs={dir}/data\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{relay}{listeners}\ncontroller.listener.names=CONTROLLER\nlog.dirs={dir}/data\n\
              num.partitions={PARTITIONS}\noffsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n\
              transaction.state.log.min.isr=1\nmin.insync.replicas=1\nmessage.max.bytes=20000\n"
         )
+    }
+}
+
+/// Each way to prove who one is, and to be sure of the broker: the right one delivers, a wrong one is told in words.
+fn secured() {
+    const PASSWORD: &str = "open-sesame";
+    let (dir, certificates) = (tempfile::tempdir().unwrap(), Certificates::new());
+    certificates.copy_to(dir.path());
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    fs::write(dir.path().join("keystore.pem"), read("server.key") + &read("server.crt")).unwrap();
+    let [login, tls, both] = [free_port(), free_port(), free_port()];
+    let listeners = format!(",LOGIN://127.0.0.1:{login},TLS://127.0.0.1:{tls},BOTH://127.0.0.1:{both}");
+    let path = dir.path().display();
+    let mut more = format!(
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL,BOTH:SASL_SSL\n\
+         inter.broker.listener.name=PLAINTEXT\nsasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+         listener.name.tls.ssl.client.auth=required\nssl.keystore.type=PEM\nssl.keystore.location={path}/keystore.pem\n\
+         ssl.truststore.type=PEM\nssl.truststore.location={path}/ca.crt\n"
+    );
+    for listener in ["login", "both"] {
+        let module = "org.apache.kafka.common.security";
+        more += &format!(
+            "listener.name.{listener}.plain.sasl.jaas.config={module}.plain.PlainLoginModule required user_panoptes=\"{PASSWORD}\";\n"
+        );
+        for bits in [256, 512] {
+            more += &format!(
+                "listener.name.{listener}.scram-sha-{bits}.sasl.jaas.config={module}.scram.ScramLoginModule required;\n"
+            );
+        }
+    }
+    let accounts = [256, 512].map(|bits| format!("SCRAM-SHA-{bits}=[name=panoptes,password={PASSWORD}]"));
+    let broker = Broker::with(dir, &listeners, &more, &accounts.each_ref().map(String::as_str));
+    let (with_tls, wrong) = (certificates.client(), Certificates::new());
+    let authority = Tls { cert_file: None, key_file: None, ..with_tls.clone() };
+    let other = Tls { ca_file: Some(wrong.certificate("ca")), ..with_tls.clone() };
+    let ways = [
+        ("plain", SecurityProtocol::SaslPlaintext, login, "PLAIN", Tls::default()),
+        ("scram", SecurityProtocol::SaslPlaintext, login, "SCRAM-SHA-256", Tls::default()),
+        ("certificate", SecurityProtocol::Ssl, tls, "", with_tls),
+        ("plain-tls", SecurityProtocol::SaslSsl, both, "PLAIN", authority.clone()),
+        ("scram-tls", SecurityProtocol::SaslSsl, both, "SCRAM-SHA-512", authority.clone()),
+    ];
+    for (topic, security_protocol, port, mechanism, tls) in ways {
+        let with_password = |password| Kafka {
+            topic: topic.into(),
+            security_protocol,
+            sasl_mechanism: mechanism.into(),
+            username: security_protocol.has_login().then(|| "panoptes".into()),
+            password: security_protocol.has_login().then(|| Secret::new(password)),
+            tls: tls.clone(),
+            ..options(format!("127.0.0.1:{port}"))
+        };
+        let needs_openssl = security_protocol.is_tls() || mechanism.starts_with("SCRAM");
+        if needs_openssl && !cfg!(feature = "kafka-tls") {
+            println!("{topic}: only with --features kafka-tls");
+            continue;
+        }
+        let mut run = Run::new(SinkOptions::Kafka(with_password(PASSWORD)));
+        run.start();
+        run.send(60);
+        run.finish();
+        run.check(&consume_topic(&format!("127.0.0.1:{}", broker.port), topic), true);
+        let (wrong, words) = match security_protocol.has_login() {
+            true => (with_password("wrong"), "uthentication failed"),
+            false => (Kafka { tls: other.clone(), ..with_password("") }, "certificate"),
+        };
+        let mut run = Run::new(SinkOptions::Kafka(wrong));
+        run.send(1);
+        run.start();
+        let told = || run.journal().stats().sinks[0].last_error.clone().unwrap_or_default();
+        wait_for("its complaint", || told().contains(words));
+        assert!(!told().contains(PASSWORD) && run.delivered() == 0, "{}", told());
+        println!("{topic}: delivered; refused: {}", told());
     }
 }
 

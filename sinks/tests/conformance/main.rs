@@ -11,7 +11,7 @@
 //! | `nginx.rs` `opensearch.rs` `rsyslog.rs` | real servers |
 //! | `database.rs` `postgres.rs` `mysql.rs` `sqlite.rs` | databases: what holds of each, and real ones |
 //! | `kafka.rs` | librdkafka's own cluster of brokers, and a real one |
-//! | `splunk_stub.rs` | no Splunk can be had here: a stub, named so |
+//! | `splunk_stub.rs` `sqlserver_stub.rs` | neither Splunk nor SQL Server can be had here: stubs, named so |
 //!
 //! A server that is not there makes its trials `ignored` under their names. OpenSearch is looked for at
 //! `PANOPTES_OPENSEARCH_LIB`, which `scripts/opensearch` fetches, and Kafka's broker at `PANOPTES_KAFKA_LIB`, by `scripts/kafka`.
@@ -40,6 +40,8 @@ mod rsyslog;
 mod scenarios;
 mod splunk_stub;
 mod sqlite;
+#[cfg(feature = "sqlserver")]
+mod sqlserver_stub;
 mod trial;
 
 use std::{env, path::PathBuf};
@@ -59,6 +61,8 @@ fn main() {
     #[cfg(feature = "kafka")]
     trials.extend(kafka::trials());
     trials.extend(splunk_stub::trials());
+    #[cfg(feature = "sqlserver")]
+    trials.extend(sqlserver_stub::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
 

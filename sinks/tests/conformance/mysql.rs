@@ -64,6 +64,7 @@ fn of_flavour(flavour: Flavour) -> Vec<Trial> {
     trials.extend(rate(to, there, move || table(flavour, "rate")));
     trials.extend([
         trial("verdicts", |flavour| database::verdicts(&table(flavour, "verdicts"))),
+        trial("a trigger that objects to rows", |flavour| database::objections(table(flavour, "objections"))),
         trial("an older table", |flavour| database::older_table(table(flavour, "older"), OLDER)),
         trial("complaints, then repeats", |flavour| {
             database::complaints(table(flavour, "complaints"), "Access denied");
@@ -265,7 +266,13 @@ impl Server for Mysql {
             Refusal::All => "TRUE",
         };
         self.sql(&format!(
-            "DELIMITER //\nCREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW IF {when} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no room'; END IF//"
+            "DELIMITER //\nCREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW IF {when} THEN SIGNAL SQLSTATE '53100' SET MESSAGE_TEXT = 'no room'; END IF//"
+        ));
+    }
+
+    fn object_to(&self, table: &str) {
+        self.sql(&format!(
+            "DELIMITER //\nCREATE TRIGGER object BEFORE INSERT ON {table} FOR EACH ROW IF CHAR_LENGTH(NEW.reason) > 99 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'too much reason'; END IF//"
         ));
     }
 

@@ -59,6 +59,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(rate("PostgreSQL", there, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
+        trial("a trigger that objects to rows", || database::objections(table("objections"))),
         trial("an older table", || database::older_table(table("older"), OLDER)),
         trial("complaints, then repeats", || {
             database::complaints(table("complaints"), "password authentication failed");
@@ -180,6 +181,7 @@ impl Postgres {
         ));
         server.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF TG_ARGV[0] = 'All' OR random() < 0.03 THEN RAISE 'no room' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$");
+        server.sql("CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'too much reason'; END $$");
         server
     }
 
@@ -242,6 +244,10 @@ impl Server for Postgres {
         if refusal != Refusal::None {
             self.sql(&format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse('{refusal:?}')"));
         }
+    }
+
+    fn object_to(&self, table: &str) {
+        self.sql(&format!("CREATE TRIGGER object BEFORE INSERT ON {table} FOR EACH ROW WHEN (length(NEW.reason) > 99) EXECUTE FUNCTION object()"));
     }
 
     fn poison(&self) -> Poison {

@@ -42,6 +42,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(rate("SQLite", true, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
+        trial("a trigger that objects to rows", || database::objections(table("objections"))),
         trial("an older table", || database::older_table(table("older"), OLDER)),
         trial("repeats", || database::repeats(table("repeats"))),
     ]);
@@ -118,6 +119,12 @@ impl Server for Sqlite {
         // A rule of the table would be about the row.
         self.sql(&format!(
             "CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {when} BEGIN INSERT INTO nowhere VALUES (1); END"
+        ));
+    }
+
+    fn object_to(&self, table: &str) {
+        self.sql(&format!(
+            "CREATE TRIGGER object BEFORE INSERT ON {table} WHEN length(NEW.reason) > 99 BEGIN SELECT RAISE(ABORT, 'too much reason'); END"
         ));
     }
 
