@@ -44,8 +44,14 @@ impl ClientContext for Listener {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code().map(|code| format!("{code:?}: ")).unwrap_or_default();
-        *lock(&self.0) = Some(format!("{code}{reason}"));
+        let code = error.rdkafka_error_code();
+        let mut trouble = lock(&self.0);
+        // That all brokers are down is said after each trouble, and would hide what it was.
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) && trouble.is_some() {
+            return;
+        }
+        let code = code.map(|code| format!("{code:?}: ")).unwrap_or_default();
+        *trouble = Some(format!("{code}{reason}"));
     }
 }
 
