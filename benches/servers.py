@@ -128,7 +128,7 @@ def forwarder(folder, server, core, wrapper=()):
     return Target("forwarder", server, Process(command, port, folder / "log", core, answers=server.answers))
 
 
-def panoptes(folder, server, core, wrapper=()):
+def panoptes(folder, server, core, wrapper=(), mode="async"):
     """Ours with full audit: each event through the journal into a file."""
     port = free_port()
     file, trail = folder / "panoptes.toml", folder / "audit.ndjson"
@@ -137,7 +137,7 @@ def panoptes(folder, server, core, wrapper=()):
         'app_name = "bench"\n\n'
         f'[[listen]]\naddress = "127.0.0.1:{port}"\n'
         f'upstream = "{scheme}://127.0.0.1:{server.port}"\n\n'
-        f'[journal]\ndir = "{folder}/journal"\n\n'
+        f'[journal]\ndir = "{folder}/journal"\nmode = "{mode}"\n\n'
         f'[sinks.file]\npath = "{trail}"\n'
     )
     command = [*wrapper, programs.PANOPTES, "run", "--config", file]
