@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod listeners;
+mod sinks;
+
 use std::fs;
 
 use panoptes_config::{Flags, load};
@@ -213,141 +216,6 @@ fn every_problem_is_found_at_once() {
 }
 
 #[test]
-fn listeners_must_make_sense() {
-    assert_eq!(
-        refused_file(""),
-        ["nothing to listen on: give --listen and --upstream, or a [[listen]] in the configuration"]
-    );
-    assert_eq!(refused_file("listen = []"), refused_file(""));
-    assert_eq!(
-        refused_file("[listen]\naddress = \"127.0.0.1:1\"\n"),
-        [
-            "panoptes.toml: listen: is not a list; write [[listen]] with two brackets in the file, or set PANOPTES_LISTEN and PANOPTES_UPSTREAM"
-        ]
-    );
-    assert_eq!(
-        refused_file("[[listen]]\nupstream = \"postgres://db\"\n"),
-        [
-            "panoptes.toml: listen[0].address: is missing; give the IP and port that clients connect to, e.g. --listen 127.0.0.1:6432"
-        ]
-    );
-    assert_eq!(
-        refused("", &[("PANOPTES_LISTEN", "127.0.0.1:1")], &Flags::default()),
-        [
-            "PANOPTES_LISTEN: listen[0].upstream: is missing; give the database behind it, e.g. --upstream postgres://db.internal:5432"
-        ]
-    );
-    assert_eq!(
-        refused_file(&format!("{LISTEN}protocol = \"mysql\"\n")),
-        [
-            "panoptes.toml: listen[0]: protocol is mysql, but upstream is a postgres URL; make them agree, or leave protocol out"
-        ]
-    );
-    assert_eq!(
-        refused_file(&format!("{LISTEN}sql_mode = \"ANSI\"\n")),
-        ["panoptes.toml: listen[0]: sql_mode is MySQL's; remove it"]
-    );
-    assert_eq!(
-        refused_file(&format!("{}sql_mode = \"a-b\"\n", LISTEN.replace("postgres:", "mysql:"))),
-        ["panoptes.toml: listen[0]: sql_mode \"a-b\" has no modes; write e.g. \"ANSI_QUOTES\""]
-    );
-    let two = format!("{LISTEN}{}", LISTEN.replace("6432", "6433"));
-    let flags = Flags { upstream: Some("postgres://x".to_owned()), ..Flags::default() };
-    assert_eq!(
-        refused(two, &[], &flags),
-        [
-            "--upstream: upstream: is given for one listener, but 2 are configured; give --listen and --upstream both, or neither"
-        ]
-    );
-}
-
-#[test]
-fn addresses_must_not_collide() {
-    for other in ["127.0.0.1:6432", "0.0.0.0:6432", "[::]:6432"] {
-        assert_eq!(
-            refused_file(&format!("{LISTEN}{}", LISTEN.replace("127.0.0.1:6432", other))),
-            [format!(
-                "panoptes.toml: listen[1].address: {other} is already taken by listen[0].address; use another port"
-            )]
-        );
-        assert_eq!(
-            refused_options(&format!("[admin]\naddress = \"{other}\"")),
-            format!(
-                "panoptes.toml: admin.address: {other} is already taken by listen[0].address; use another port"
-            )
-        );
-    }
-}
-
-#[test]
-fn an_upstream_that_is_the_proxy_itself_is_refused() {
-    for (address, upstream) in [
-        ("127.0.0.1:6432", "127.0.0.1:6432"),
-        ("127.0.0.1:6432", "localhost:6432"),
-        ("0.0.0.0:6432", "127.0.0.1:6432"),
-        ("0.0.0.0:6432", "LOCALHOST:6432"),
-        ("[::1]:6432", "[::1]:6432"),
-        ("[::]:6432", "[::ffff:127.0.0.1]:6432"),
-        ("127.0.0.1:6432", "0.0.0.0:6432"),
-    ] {
-        let lines = refused_file(&format!(
-            "[[listen]]\naddress = \"{address}\"\nupstream = \"postgres://{upstream}\"\n"
-        ));
-        let end = " is listen[0].address itself, an endless loop; name the database";
-        assert!(
-            lines[0].starts_with("panoptes.toml: listen[0].upstream: ") && lines[0].ends_with(end),
-            "{lines:?}"
-        );
-    }
-    // Another listener's address is a loop, too: here of two hops.
-    let toml = "[[listen]]\naddress = \"127.0.0.1:1\"\nupstream = \"postgres://localhost:2\"\n\
-                [[listen]]\naddress = \"127.0.0.1:2\"\nupstream = \"postgres://db\"\n";
-    assert_eq!(
-        refused_file(toml),
-        [
-            "panoptes.toml: listen[0].upstream: localhost:2 is listen[1].address itself, an endless loop; name the database"
-        ]
-    );
-}
-
-#[test]
-fn sinks_must_be_of_a_kind_that_exists() {
-    for (options, line) in [
-        (
-            "[sinks.bus]\nkind = \"pigeon\"",
-            r#"sinks.bus.kind: "pigeon" is none of console, file, http, splunk, elasticsearch, syslog, database, kafka"#,
-        ),
-        (
-            "[sinks.bus]\nkind = \"fiel\"",
-            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog, database, kafka; did you mean "file"?"#,
-        ),
-        (
-            "[sinks.bus]\nkind = 1",
-            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog, database, kafka in quotes",
-        ),
-        (
-            "[sinks.bus]",
-            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog, database, kafka"#,
-        ),
-        ("[sinks]\nconsole = true", "sinks.console: is true; write a table"),
-        (
-            "[sinks.\"../x\"]\nkind = \"file\"",
-            "sinks.../x: is no name for a sink; use a-z, 0-9, _ and -, a letter first, at most 64",
-        ),
-        (
-            "[sinks.a]\nkind = \"file\"\npath = \"/x\"\n[sinks.b]\nkind = \"file\"\npath = \"/x\"",
-            r#"sinks.b.path: "/x" is already that of sinks.a; use another file"#,
-        ),
-    ] {
-        assert_eq!(refused_options(options), format!("panoptes.toml: {line}"));
-    }
-    assert_eq!(
-        refused_file(&format!("sinks = 1\n{LISTEN}")),
-        ["panoptes.toml: sinks: is the number 1; write a table"]
-    );
-}
-
-#[test]
 fn amounts_have_bounds() {
     let zero = "must be above 0; leave it out for the default";
     for (table, option) in [
@@ -396,69 +264,6 @@ fn amounts_have_bounds() {
         refused_variable("PANOPTES_WORKERS", "5000"),
         "PANOPTES_WORKERS: workers: is above 1024; use 0 for one thread per core"
     );
-}
-
-#[test]
-fn an_audit_database_is_not_behind_ourselves_and_has_what_its_engine_needs() {
-    let database = "[sinks.database]\nusername = \"p\"\n";
-    for (options, line) in [
-        (
-            format!("{database}url = \"postgres://localhost:6432/x\""),
-            "url: localhost:6432/x is reached through our own listener 127.0.0.1:6432: each row would be audited, and that one too; name the database itself",
-        ),
-        (database.to_owned(), "url: is missing; write e.g. \"postgres://audit.internal:5432/audit\""),
-        (
-            format!("{database}url = \"postgres://p:hunter2@db/x\""),
-            "url: has a user; remove everything up to the @, and give username and password",
-        ),
-        (
-            "[sinks.database]\nurl = \"mysql://db/x\"".to_owned(),
-            "username: is missing; give the login that may insert into the table",
-        ),
-        (
-            format!("{database}url = \"sqlite:///a.db\""),
-            "username: and password are not for SQLite, which has no logins; remove them",
-        ),
-        (
-            format!("{database}url = \"mysql://db/x\"\npartitions = \"monthly\""),
-            "partitions: is there for PostgreSQL only; leave it out",
-        ),
-        (
-            format!("{database}url = \"mysql://db/x\"\ntable = \"a; DROP\""),
-            "table: \"a; DROP\" is no name of a table; use a-z, 0-9 and _, a letter first, at most 40, e.g. \"audit.trail\"",
-        ),
-    ] {
-        assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.database.{line}"));
-    }
-}
-
-#[test]
-fn kafka_needs_a_topic_a_login_that_is_whole_and_its_promises() {
-    let kafka = "[sinks.kafka]\nbrokers = [\"k:9092\"]\n";
-    for (options, line) in [
-        (
-            format!("{kafka}topic = \"a b\""),
-            "topic: \"a b\" is no name of a topic; use a-z, 0-9, ., _ and -, e.g. \"db-audit\"",
-        ),
-        (
-            "[sinks.kafka]\ntopic = \"a\"".to_owned(),
-            "brokers: is missing; write e.g. [\"kafka-1.internal:9092\"]",
-        ),
-        (
-            format!("{kafka}topic = \"a\"\nsecurity_protocol = \"sasl_plaintext\"\nusername = \"p\""),
-            "username: and password are what security_protocol asks for; give both",
-        ),
-        (
-            format!("{kafka}topic = \"a\"\nusername = \"p\""),
-            "security_protocol: has no login, but a username or password is given; write sasl_ssl or sasl_plaintext",
-        ),
-        (
-            format!("{kafka}topic = \"a\"\nproperties = {{ acks = \"1\" }}"),
-            "properties.acks: is what keeps events from being lost, or an option of its own; remove it",
-        ),
-    ] {
-        assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.kafka.{line}"));
-    }
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! Of where events go.
+
+use super::{LISTEN, refused_file, refused_options};
+
+#[test]
+fn sinks_must_be_of_a_kind_that_exists() {
+    for (options, line) in [
+        (
+            "[sinks.bus]\nkind = \"pigeon\"",
+            r#"sinks.bus.kind: "pigeon" is none of console, file, http, splunk, elasticsearch, syslog, database, kafka"#,
+        ),
+        (
+            "[sinks.bus]\nkind = \"fiel\"",
+            r#"sinks.bus.kind: "fiel" is none of console, file, http, splunk, elasticsearch, syslog, database, kafka; did you mean "file"?"#,
+        ),
+        (
+            "[sinks.bus]\nkind = 1",
+            "sinks.bus.kind: is not a text; write one of console, file, http, splunk, elasticsearch, syslog, database, kafka in quotes",
+        ),
+        (
+            "[sinks.bus]",
+            r#"sinks.bus: has no kind, and "bus" is none; add kind, one of console, file, http, splunk, elasticsearch, syslog, database, kafka"#,
+        ),
+        ("[sinks]\nconsole = true", "sinks.console: is true; write a table"),
+        (
+            "[sinks.\"../x\"]\nkind = \"file\"",
+            "sinks.../x: is no name for a sink; use a-z, 0-9, _ and -, a letter first, at most 64",
+        ),
+        (
+            "[sinks.a]\nkind = \"file\"\npath = \"/x\"\n[sinks.b]\nkind = \"file\"\npath = \"/x\"",
+            r#"sinks.b.path: "/x" is already that of sinks.a; use another file"#,
+        ),
+    ] {
+        assert_eq!(refused_options(options), format!("panoptes.toml: {line}"));
+    }
+    assert_eq!(
+        refused_file(&format!("sinks = 1\n{LISTEN}")),
+        ["panoptes.toml: sinks: is the number 1; write a table"]
+    );
+}
+
+#[test]
+fn an_audit_database_is_not_behind_ourselves_and_has_what_its_engine_needs() {
+    let database = "[sinks.database]\nusername = \"p\"\n";
+    for (options, line) in [
+        (
+            format!("{database}url = \"postgres://localhost:6432/x\""),
+            "url: localhost:6432/x is reached through our own listener 127.0.0.1:6432: each row would be audited, and that one too; name the database itself",
+        ),
+        (database.to_owned(), "url: is missing; write e.g. \"postgres://audit.internal:5432/audit\""),
+        (
+            format!("{database}url = \"postgres://p:hunter2@db/x\""),
+            "url: has a user; remove everything up to the @, and give username and password",
+        ),
+        (
+            "[sinks.database]\nurl = \"mysql://db/x\"".to_owned(),
+            "username: is missing; give the login that may insert into the table",
+        ),
+        (
+            format!("{database}url = \"sqlite:///a.db\""),
+            "username: and password are not for SQLite, which has no logins; remove them",
+        ),
+        (
+            format!("{database}url = \"mysql://db/x\"\npartitions = \"monthly\""),
+            "partitions: is there for PostgreSQL only; leave it out",
+        ),
+        (
+            format!("{database}url = \"mysql://db/x\"\ntable = \"a; DROP\""),
+            "table: \"a; DROP\" is no name of a table; use a-z, 0-9 and _, a letter first, at most 40, e.g. \"audit.trail\"",
+        ),
+    ] {
+        assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.database.{line}"));
+    }
+}
+
+#[test]
+fn kafka_needs_a_topic_a_login_that_is_whole_and_its_promises() {
+    let kafka = "[sinks.kafka]\nbrokers = [\"k:9092\"]\n";
+    for (options, line) in [
+        (
+            format!("{kafka}topic = \"a b\""),
+            "topic: \"a b\" is no name of a topic; use a-z, 0-9, ., _ and -, e.g. \"db-audit\"",
+        ),
+        (
+            "[sinks.kafka]\ntopic = \"a\"".to_owned(),
+            "brokers: is missing; write e.g. [\"kafka-1.internal:9092\"]",
+        ),
+        (
+            format!("{kafka}topic = \"a\"\nsecurity_protocol = \"sasl_plaintext\"\nusername = \"p\""),
+            "username: and password are what security_protocol asks for; give both",
+        ),
+        (
+            format!("{kafka}topic = \"a\"\nusername = \"p\""),
+            "security_protocol: has no login, but a username or password is given; write sasl_ssl or sasl_plaintext",
+        ),
+        (
+            format!("{kafka}topic = \"a\"\nproperties = {{ acks = \"1\" }}"),
+            "properties.acks: is what keeps events from being lost, or an option of its own; remove it",
+        ),
+    ] {
+        assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.kafka.{line}"));
+    }
+}
