@@ -55,7 +55,8 @@ impl Raw {
         raw
     }
 
-    /// Logs in by several factors, each of them without a word; gives what the server says up to the end of it.
+    /// Logs in by several factors, without a word to the second: of one that is still to be registered the server asks
+    /// nothing, and its OK is behind. Gives what the server says up to the end of it.
     pub(crate) fn connect_by_factors(port: u16, user: &str) -> (Self, Vec<Vec<u8>>) {
         let mut raw = Self::greet(port).expect("a greeting");
         // As above, with MULTI_FACTOR_AUTHENTICATION.
@@ -64,11 +65,7 @@ impl Raw {
         login.extend(format!("{user}\0\0caching_sha2_password\0").bytes());
         raw.send(1, &login);
         let mut said = vec![raw.packet().expect("an answer")];
-        for number in (3..).step_by(2) {
-            match said.last().map(|packet| packet[0]) {
-                Some(0 | 0xff) => break,
-                _ => raw.send(number, b""),
-            }
+        while !matches!(said.last().map(|packet| packet[0]), Some(0 | 0xff)) {
             said.push(raw.packet().expect("an answer"));
         }
         (raw, said)

@@ -8,7 +8,12 @@ use serde_json::Value;
 use crate::{
     Named, Rig,
     operations::of_kind,
-    support::{clients::same_lines, mysql::Version, panoptes::Panoptes, root},
+    support::{
+        clients::same_lines,
+        mysql::{Server, Version},
+        panoptes::Panoptes,
+        root,
+    },
 };
 
 pub(crate) const TESTS: &[Named] = &[("binary_log", binary_log), ("endless_binary_log", endless)];
@@ -46,10 +51,12 @@ fn dumps(events: &[Value]) -> Vec<&Value> {
 
 fn binary_log(rig: &Rig) -> Result<(), Failed> {
     let server = rig.server();
+    server.sql("flush binary logs");
+    let file = last_log(server);
     server.sql("create table work.logged (a int); insert into work.logged values (1); flush binary logs");
     let proxy = Panoptes::start_mysql(server.port, "");
     let [direct, through] = [server.port, proxy.port].map(|port| {
-        let out = tool(rig, port).arg("binary.000001").output().expect("the tool");
+        let out = tool(rig, port).arg(&file).output().expect("the tool");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
     });
@@ -67,14 +74,18 @@ fn binary_log(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
+/// The log that is written.
+fn last_log(server: &Server) -> String {
+    let all = server.sql("show binary logs");
+    all.lines().last().and_then(|line| line.split('\t').next()).expect("a log").to_owned()
+}
+
 /// It is told when it begins: who follows a log may do so for years.
 fn endless(rig: &Rig) -> Result<(), Failed> {
     let server = rig.server();
     let proxy = Panoptes::start_mysql(server.port, "");
     let mut follower = tool(rig, proxy.port);
-    let numbers = server.sql("show binary logs");
-    let last = numbers.lines().last().and_then(|line| line.split('\t').next()).expect("a log");
-    follower.args(["--stop-never", last]).stdout(Stdio::null()).stderr(Stdio::null());
+    follower.args(["--stop-never", &last_log(server)]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut follower = follower.spawn().expect("the tool");
     proxy.wait_for("the dump", |events| !dumps(events).is_empty());
     let read = || proxy.metric(r#"panoptes_passed_bytes_total{direction="to_client"}"#);
