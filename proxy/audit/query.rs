@@ -171,7 +171,18 @@ impl Query {
 
     /// Whether it has comments of which it is the server's to say if they run.
     fn may_run(&self) -> bool {
-        self.text.contains("/*!") || self.text.contains("/*M!")
+        runs(&self.text)
+    }
+
+    /// Whether the next answer is that of comments behind the last statement, for which the server has one more.
+    fn ends_in_comment(&mut self) -> bool {
+        let last =
+            self.pieces.as_ref().filter(|pieces| pieces.len() == self.answered).and_then(|all| all.last());
+        let behind = last.and_then(|last| self.text.get(last.end..)).map(str::trim_ascii);
+        let comment = behind.and_then(|behind| behind.strip_prefix(';')).map(str::trim_ascii_start);
+        let ends = comment.is_some_and(|comment| !comment.is_empty() && !runs(comment));
+        self.answered += usize::from(ends);
+        ends
     }
 
     /// Whether it is one statement.
@@ -222,6 +233,8 @@ impl Session {
             // MySQL's answer to a text without any statement, and MariaDB's.
             Answer::Failed(Failure { code: EMPTY_QUERY, .. }) if query.is_empty() && !self.has_intent() => {}
             Answer::Affected { .. } if query.is_empty() && !query.may_run() => {}
+            Answer::Affected { rows: 0, insert_id: 0, .. }
+                if !self.dialect.is_postgres() && query.ends_in_comment() => {}
             Answer::Empty if query.is_unfinished() || self.has_intent() => {
                 query.doubt();
                 let answer = Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 };
@@ -322,6 +335,11 @@ fn pieces(text: &str, dialect: Dialect, several: bool) -> Option<Vec<Range<usize
         return Some(vec![whole]);
     }
     (statements.certain() && pieces.len() <= MAX_STATEMENTS).then_some(pieces)
+}
+
+/// Whether a server may run some of the comments in it.
+fn runs(text: &str) -> bool {
+    text.contains("/*!") || text.contains("/*M!")
 }
 
 /// Nearly every text is one statement, which shows without a look at its tokens: it begins with a word, and no `;` stands

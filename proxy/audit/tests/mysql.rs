@@ -208,6 +208,43 @@ fn statements_of_a_text_last_each_for_itself() {
     );
 }
 
+/// The server answers once more, for the comment.
+#[test]
+fn a_comment_behind_the_last_statement_is_no_statement() {
+    for text in [
+        "delete from t; -- c",
+        "delete from t; /* a; b */",
+        "delete from t ;\n# c\n",
+        "delete from t; -- a\n/* b */",
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, affected(2)).turned(TransactionStatus::Idle).next(affected(0)).idle();
+        assert_eq!(
+            stage.told(),
+            "1 DELETE(write t) \"delete from t\" rows 2 ok | idle committed\n",
+            "{text}"
+        );
+    }
+    for (text, answer) in [
+        // It may run, it has changed something, and there is none.
+        ("delete from t; /*! do 1 */", affected(0)),
+        ("delete from t; -- c", affected(1)),
+        ("delete from t -- c", affected(0)),
+        ("delete from t;", affected(0)),
+    ] {
+        let mut stage = stage();
+        stage
+            .several()
+            .query(text, affected(2))
+            .turned(TransactionStatus::Idle)
+            .next(answer)
+            .next(affected(0))
+            .idle();
+        let told = stage.told();
+        assert!(told.contains("split uncertain"), "{text}: {told}");
+    }
+}
+
 #[test]
 fn rows_that_are_fetched_later_are_the_runs() {
     let mut stage = stage();
