@@ -26,6 +26,8 @@ pub(super) struct Constant<'a> {
     pub(super) names: Vec<&'a str>,
     /// Where it ends in the text.
     pub(super) end: usize,
+    /// Brackets of it are too deep, and were passed by.
+    pub(super) deep: bool,
     /// It is one token.
     pub(super) alone: bool,
 }
@@ -34,12 +36,20 @@ impl<'a> Constant<'a> {
     /// Reads the expression that the cursor stands before, up to a comma, a bracket that closes, or a word that ends it.
     pub(super) fn read(cursor: Cursor<'a>) -> Self {
         let start = cursor.peek().map_or(cursor.text.len(), |token| token.start);
-        let mut reader =
-            Reader { cursor, certain: true, literals: 0, tokens: 0, names: Vec::new(), end: start, room: 0 };
+        let mut reader = Reader {
+            cursor,
+            certain: true,
+            literals: 0,
+            tokens: 0,
+            names: Vec::new(),
+            end: start,
+            deep: false,
+            room: 0,
+        };
         reader.room = MAX_GROWTH * reader.cursor.text.len().saturating_sub(start);
         let text = reader.expression(0);
-        let Reader { certain, literals, tokens, names, end, .. } = reader;
-        Self { text, certain, literals, names, end, alone: tokens == 1 }
+        let Reader { certain, literals, tokens, names, end, deep, .. } = reader;
+        Self { text, certain, literals, names, end, deep, alone: tokens == 1 }
     }
 
     /// Does the text tell all of it?
@@ -55,6 +65,7 @@ struct Reader<'a> {
     tokens: usize,
     names: Vec<&'a str>,
     end: usize,
+    deep: bool,
     /// Bytes that may still be written.
     room: usize,
 }
@@ -76,7 +87,9 @@ impl<'a> Reader<'a> {
                 Kind::Word if depth == 0 && self.cursor.at_any(&ENDS) => break,
                 Kind::Open if depth == MAX_DEPTH => {
                     self.cursor.skip_parentheses();
-                    self.certain = false;
+                    // What was passed by is not read again, from within it.
+                    self.end = self.cursor.peek().map_or(self.cursor.text.len(), |next| next.start);
+                    (self.certain, self.deep) = (false, true);
                     continue;
                 }
                 _ => self.take(),

@@ -22,7 +22,7 @@ const LEAST: Duration = Duration::from_millis(1);
 type Case = (&'static str, usize, &'static str, &'static str, &'static str);
 
 /// At the size that an attacker would choose: as the issue has it, or some 200 KiB.
-const CASES: [Case; 36] = [
+const CASES: [Case; 41] = [
     ("chained operators", 40_000, "SELECT 1", "+1", " FROM t"),
     ("chained AND", 40_000, "SELECT 1 FROM t WHERE a", " AND a", ""),
     ("chained OR below the limit", 2_000, "SELECT 1 FROM t WHERE a", " OR a", ""),
@@ -58,6 +58,17 @@ const CASES: [Case; 36] = [
     ("calls in a text that runs", 10_000, "DO $x$ BEGIN EXECUTE 'a' || ", "concat('b', ", "'c'; END $x$"),
     ("variables of a text", 5_000, "DO $x$ BEGIN EXECUTE q; ", "q := q || 'SELECT a '; ", "END $x$"),
     ("a key that comes often", 10_000, "SELECT crypt(k, 'a')", ", crypt(k, k)", " FROM (VALUES ('s')) v(k)"),
+    (
+        "a key by AS",
+        8_000,
+        "INSERT INTO u SELECT crypt(k, 'x') FROM (",
+        "SELECT 'a' AS k UNION ALL ",
+        "SELECT 'b' AS k) x",
+    ),
+    ("a key of a list", 8_000, "SELECT crypt(k, 'x') FROM ", "(VALUES ('a')) v(k), ", "t"),
+    ("a key by its place", 20_000, "SELECT crypt(column1, 'x')", ", column1", " FROM (VALUES ('a')) x"),
+    ("a text by AS", 2_000, "DO $x$ BEGIN EXECUTE q; ", "SELECT 'a' AS q UNION ", "SELECT 'b' AS q; END $x$"),
+    ("values of values", 8_000, "DO $x$ BEGIN PERFORM crypt(k, 'x'); ", "k := ", "'a'; END $x$"),
     ("unions", 5_000, "SELECT 1", " UNION SELECT 1", " FROM t"),
 ];
 
@@ -69,10 +80,35 @@ fn cost_grows_with_length_alone() {
             grows(name, Dialect::POSTGRES, *times, text)
         });
         let mut slow: Vec<String> = slow.collect();
+        slow.extend(MYSQL.iter().filter_map(|(name, times, before, piece, behind)| {
+            let text = |times: usize| [before, &*piece.repeat(times), behind].concat();
+            grows(name, Dialect::MYSQL, *times, text)
+        }));
         slow.extend(grows("tables that are updated", Dialect::MYSQL, 1_000, update));
         assert!(slow.is_empty(), "{slow:#?}");
     });
 }
+
+/// MySQL's own.
+const MYSQL: [Case; 5] = [
+    ("a key by AS", 8_000, "SELECT aes_encrypt('x', k) FROM ", "(SELECT 'a' AS k) x, ", "t"),
+    (
+        "a key that is declared",
+        20_000,
+        "BEGIN NOT ATOMIC DECLARE k",
+        ", k",
+        " TEXT DEFAULT 'x'; SELECT aes_encrypt('a', k); END",
+    ),
+    (
+        "names that are declared",
+        20_000,
+        "BEGIN NOT ATOMIC SELECT aes_encrypt('a', k); DECLARE k",
+        ", k",
+        " TEXT; END",
+    ),
+    ("CONCAT that does not end", 20_000, "SET @a = ", "concat('a', ", ""),
+    ("CONCAT of CONCAT", 40_000, "DO $$ BEGIN EXECUTE ", "concat(", ""),
+];
 
 /// An UPDATE of so many tables, each of them written.
 fn update(tables: usize) -> String {

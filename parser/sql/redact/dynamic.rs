@@ -59,11 +59,12 @@ impl Walk<'_, '_> {
         }
         let mut before = self.cursor.clone();
         before.take();
-        let mut text = String::new();
+        let (mut text, mut deep) = (String::new(), false);
         let mut end = before.peek().map_or(start, |next| next.start);
         loop {
             let piece = Constant::read(before.clone());
             text += &piece.text;
+            deep |= piece.deep;
             end = piece.end.max(end);
             while before.peek().is_some_and(|next| next.start < end) {
                 before.take();
@@ -73,7 +74,7 @@ impl Walk<'_, '_> {
             }
         }
         self.run_end = end;
-        self.hides_run |= holds_secret(&text, self.cursor.dialect, self.nesting);
+        self.hides_run |= deep || holds_secret(&text, self.cursor.dialect, self.nesting);
     }
 
     /// A literal of a text that runs, and may not stay as it is: the first one may say what it is about, the others go.

@@ -4,7 +4,7 @@
 //! A walk notes the names that stand where a secret does, or in a text that runs. A second look at the same text finds
 //! the statements that say what these names hold; what these take from other names is looked for in turn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::super::Dialect;
@@ -21,6 +21,8 @@ use super::walk::Walk;
 const MAX_NAMES: usize = 256;
 /// How often what holds a secret takes it from somewhere else.
 const MAX_STEPS: usize = 4;
+/// Tokens that one look passes on the way to values and in them, for each byte of its text; beyond them nothing is certain.
+const MAX_EFFORT: usize = 8;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +52,15 @@ impl Walk<'_, '_> {
                 return;
             }
             let known = names.len();
-            let mut look =
-                Look { text: self.cursor.text, dialect: self.cursor.dialect, nesting: self.nesting, names };
+            let mut look = Look {
+                text: self.cursor.text,
+                dialect: self.cursor.dialect,
+                nesting: self.nesting,
+                names,
+                effort: MAX_EFFORT.saturating_mul(self.cursor.text.len()),
+            };
             look.run(self.hidden);
+            self.hidden.uncertain |= look.effort == 0;
             names = look.names;
             if names.len() == known {
                 return;
@@ -80,6 +88,8 @@ struct Look<'a> {
     dialect: Dialect,
     nesting: usize,
     names: Names,
+    /// Tokens that may still be passed: see [`MAX_EFFORT`].
+    effort: usize,
 }
 
 /// A text that runs by the name of its variable, and the literals of it.
@@ -122,17 +132,37 @@ impl<'a> Look<'a> {
     fn segment(&mut self, tokens: &[Token], runs: &mut HashMap<String, Run<'a>>, hidden: &mut Hidden) {
         let values = tokens.iter().any(|token| self.spelling(*token).eq_ignore_ascii_case("values"));
         let mut place = Place { values, ..Place::default() };
+        let (mut secrets, mut added) = (Vec::new(), HashSet::new());
         for (at, token) in tokens.iter().enumerate() {
             if let Some(role) = self.role(*token)
-                && let Some(value) = self.value(tokens, at, &place)
+                && let Some(value) = self.value(tokens, at, &mut place)
             {
                 match role {
-                    Role::Secret => self.hide(tokens.get(value).unwrap_or_default(), hidden),
-                    Role::Run => self.add(tokens, at, value, runs),
+                    Role::Secret => secrets.push(value),
+                    // A name that comes often is often given the same.
+                    Role::Run if added.insert((lower(self.spelling(*token)), value.clone())) => {
+                        self.spend(value.len());
+                        self.add(tokens, at, value, runs);
+                    }
+                    Role::Run => {}
                 }
+            }
+            if self.effort == 0 {
+                break;
             }
             place.pass(*token, self.spelling(*token));
         }
+        // Each token is hidden once, of however many names it is the value.
+        secrets.sort_by_key(|value| value.start);
+        let mut end = 0;
+        for value in secrets {
+            self.hide(tokens.get(value.start.max(end)..value.end).unwrap_or_default(), hidden);
+            end = end.max(value.end);
+        }
+    }
+
+    fn spend(&mut self, tokens: usize) {
+        self.effort = self.effort.saturating_sub(tokens);
     }
 
     fn role(&self, token: Token) -> Option<Role> {
@@ -193,7 +223,7 @@ impl<'a> Look<'a> {
     }
 
     /// Where in the statement the value of the name at `at` is given, if it is.
-    fn value(&self, tokens: &[Token], at: usize, place: &Place) -> Option<Range<usize>> {
+    fn value(&mut self, tokens: &[Token], at: usize, place: &mut Place) -> Option<Range<usize>> {
         let all = 0..tokens.len();
         let spelling = |at: usize| tokens.get(at).map_or("", |token| self.spelling(*token));
         let before =
@@ -205,14 +235,19 @@ impl<'a> Look<'a> {
         let assigned = spelling(at + 1) == ":="
             || spelling(at + 1) == "=" && place.depth == 0 && !place.condition && (begins || place.sets);
         if assigned {
-            let comma = |tokens: &[Token]| end_of_element(tokens);
-            return Some(at + 1..at + 1 + tokens.get(at + 1..).map_or(0, comma));
+            let length = tokens.get(at + 1..).map_or(0, end_of_element);
+            self.spend(length);
+            return Some(at + 1..at + 1 + length);
         }
         if begins && name
             || place.declares && place.depth == 0 && last.is_some_and(|last| last.kind == Kind::Comma)
         {
-            let sign = tokens.iter().skip(at).position(|token| self.gives(*token))?;
-            return Some(at + sign + 1..tokens.len());
+            // Names of one declaration share its sign.
+            if place.sign.is_none_or(|sign| sign < at) {
+                let sign = tokens.iter().skip(at).position(|token| self.gives(*token));
+                place.sign = Some(sign.map_or(tokens.len(), |sign| at + sign));
+            }
+            return place.sign.filter(|sign| *sign < tokens.len()).map(|sign| sign + 1..tokens.len());
         }
         let alias = last.is_some_and(|last| {
             matches!(last.kind, Kind::String | Kind::Close) || is_any(self.spelling(*last), &["as"])
@@ -270,6 +305,8 @@ struct Place {
     /// The last token was a name.
     named: bool,
     inserts: bool,
+    /// The last sign that was looked for, of those that give a value; the end where there was none.
+    sign: Option<usize>,
 }
 
 impl Place {
