@@ -178,7 +178,7 @@ impl<'a> Look<'a> {
                 _ if is_text(*token, self.text, self.dialect) => {
                     hidden.hide(token.start..token.end, LITERAL, "password");
                 }
-                Kind::Word | Kind::Quoted if !call && keyword(self.spelling(*token).as_bytes()).is_none() => {
+                Kind::Word | Kind::Quoted if !call && !is_reserved(self.spelling(*token)) => {
                     let name = self.spelling(*token);
                     hidden.uncertain |= !note(&mut self.names, name, Role::Secret);
                 }
@@ -250,13 +250,32 @@ impl<'a> Look<'a> {
             return place.sign.filter(|sign| *sign < tokens.len()).map(|sign| sign + 1..tokens.len());
         }
         let alias = last.is_some_and(|last| {
-            matches!(last.kind, Kind::String | Kind::Close) || is_any(self.spelling(*last), &["as"])
+            matches!(last.kind, Kind::Close | Kind::CloseBracket)
+                || is_text(*last, self.text, self.dialect)
+                || is_any(self.spelling(*last), &["as"])
+                || self.is_typed(tokens.get(..before).unwrap_or_default())
         });
         let column = place.values
             && lower(spelling(at)).strip_prefix("column").is_some_and(|number| {
                 !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
             });
         (place.into || alias || column || self.is_listed(tokens, at)).then_some(all)
+    }
+
+    /// Do these tokens end with a type or a collation: `'a'::text`, `'a'::pg_catalog.bpchar`, `'a' COLLATE "C"`?
+    fn is_typed(&self, tokens: &[Token]) -> bool {
+        let mut back = tokens.iter().rev().take(MAX_TYPE);
+        // Directly behind `::` the name is the type.
+        tokens.last().is_some_and(|last| last.kind != Kind::Cast)
+            && back
+                .find_map(|token| match token.kind {
+                    Kind::Cast => Some(true),
+                    Kind::Word if is_any(self.spelling(*token), &["collate"]) => Some(true),
+                    Kind::Word if is_reserved(self.spelling(*token)) => Some(false),
+                    Kind::Word | Kind::Quoted | Kind::Dot => None,
+                    _ => Some(false),
+                })
+                .unwrap_or(false)
     }
 
     /// Is the name one of `v(a, b)` behind a table, or of `WITH v(a, b) AS`?
@@ -290,6 +309,8 @@ impl<'a> Look<'a> {
 const STARTS: [&str; 7] = ["begin", "declare", "do", "else", "loop", "set", "then"];
 /// Names of a list that are looked at on each side of one.
 const MAX_LIST: usize = 64;
+/// Tokens of a type, with what is before it.
+const MAX_TYPE: usize = 6;
 
 /// What the tokens before one say of the names that follow.
 #[derive(Default)]
@@ -349,6 +370,12 @@ fn end_of_element(tokens: &[Token]) -> usize {
 fn is_text(token: Token, text: &str, dialect: Dialect) -> bool {
     let number = token.kind == Kind::Number && !dialect.is_postgres();
     token.kind == Kind::String || number && is_hex(text.get(token.start..token.end).unwrap_or_default())
+}
+
+/// Is it a keyword that is no name without quotes? A column may be called `key`.
+pub(super) fn is_reserved(word: &str) -> bool {
+    const NAMES: [&str; 8] = ["comment", "index", "key", "position", "schema", "sequence", "temp", "work"];
+    keyword(word.as_bytes()).is_some() && !is_any(word, &NAMES)
 }
 
 fn lower(name: &str) -> String {

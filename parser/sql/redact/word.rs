@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::super::keyword::keyword;
 use super::super::lexer::{Kind, Token};
 use super::super::literal;
 use super::about::{About, Setting, is_any};
@@ -11,7 +10,7 @@ use super::frame::{Frame, Verdict};
 use super::hidden::LITERAL;
 use super::inside::is_foreign;
 use super::name;
-use super::variable::Role;
+use super::variable::{Role, is_reserved};
 use super::walk::{Next, Walk};
 
 /// Names of nothing else.
@@ -93,7 +92,7 @@ impl<'a> Walk<'a, '_> {
             || self.next == Next::Password
             || self.next == Next::Assigned && self.assigned;
         let spelling = self.cursor.spelling(token);
-        if !other && (key || given && !self.about.is_secret()) && keyword(spelling.as_bytes()).is_none() {
+        if !other && (key || given && !self.about.is_secret()) && !is_reserved(spelling) {
             self.mention([spelling], Role::Secret);
         }
     }
