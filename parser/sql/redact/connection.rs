@@ -169,6 +169,8 @@ fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
         // Behind the first `/` a `:` is part of a path.
         let colon = run.find([':', '/']).filter(|at| run.as_bytes().get(*at) == Some(&b':'));
         match (colon, run.rfind('@')) {
+            // `https://h:80/@joe`
+            (Some(colon), Some(_)) if form == Form::Any && is_port(run, colon + 1) => {}
             (Some(colon), Some(at)) if colon + 1 < at => {
                 open |= hide_value(text, start + colon + 1..start + at, hide);
             }
@@ -181,6 +183,12 @@ fn uri(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
         }
     }
     open
+}
+
+/// Is there a port at `from`, which a path follows?
+fn is_port(run: &str, from: usize) -> bool {
+    let end = skip(run, from, |byte| byte.is_ascii_digit());
+    (from + 1..=from + 5).contains(&end) && run.as_bytes().get(end) == Some(&b'/')
 }
 
 /// Where the `//` behind this `:` ends; JSON may write it `\/\/`.
@@ -274,6 +282,8 @@ mod tests {
             ("jdbc:sqlserver://h;user=u;password=CANARY;x=y", "jdbc:sqlserver://h;user=u;password=*;x=y"),
             ("password_encryption=md5 a::b", "password_encryption=md5 a::b"),
             ("password=ž", "password=*"),
+            ("see https://example.org:8080/@joe", "see https://example.org:8080/@joe"),
+            ("postgres://u:CANARY/8080@h/d", "postgres://u:*@h/d"),
             ("see https://example.org/a:b@c", "see https://example.org/a:b@c"),
             (r#"{"password": "CAN\"ARY", "n": 1}"#, r#"{"password": "*", "n": 1}"#),
             (r#"{"a": {"password":123},"b":1}"#, r#"{"a": {"password":*},"b":1}"#),

@@ -31,6 +31,8 @@ pub(super) struct Frame {
     outer: Verdict,
     /// It is a `[`.
     square: bool,
+    /// It is that of a row or a list, whose elements nobody puts together.
+    row: bool,
     /// The name of the argument at hand says that it is a secret.
     secret: bool,
 }
@@ -51,7 +53,12 @@ impl Frame {
             Call::Setting => Bracket::Setting(Setting::Unread),
             other => Bracket::Call(other),
         };
-        Self { kind, argument: 0, named: false, outer, square: false, secret: false }
+        Self { kind, argument: 0, named: false, outer, square: false, row: false, secret: false }
+    }
+
+    /// The bracket of a row: `VALUES (…), (…)`, `IN (…)`.
+    pub(super) fn row(outer: Verdict) -> Self {
+        Self { row: true, ..Self::call(Call::Other, outer) }
     }
 
     /// A `[`.
@@ -67,7 +74,15 @@ impl Frame {
     /// The bracket behind OPTIONS.
     pub(super) fn options() -> Self {
         let kind = Bracket::Options(false);
-        Self { kind, argument: 0, named: false, outer: Verdict::Stays, square: false, secret: false }
+        Self {
+            kind,
+            argument: 0,
+            named: false,
+            outer: Verdict::Stays,
+            square: false,
+            row: false,
+            secret: false,
+        }
     }
 
     pub(super) fn is_options(&self) -> bool {
@@ -76,7 +91,11 @@ impl Frame {
 
     /// Of a call that only puts words together.
     pub(super) fn is_plain_call(&self) -> bool {
-        matches!(self.kind, Bracket::Call(Call::Other))
+        matches!(self.kind, Bracket::Call(Call::Other)) && !self.row
+    }
+
+    pub(super) fn is_row(&self) -> bool {
+        self.row
     }
 
     /// Is the argument at hand itself a key, not only a part of one?

@@ -193,7 +193,10 @@ impl Walk<'_, '_> {
         match next.map(|next| next.kind) {
             None => self.nesting > 0,
             Some(Kind::Operator | Kind::String) => true,
-            Some(Kind::Comma) => !self.frames.is_empty(),
+            // The next argument of a call, not the next column of a row.
+            Some(Kind::Comma) => {
+                self.frames.iter().rev().nth(usize::from(close)).is_some_and(|frame| !frame.is_row())
+            }
             Some(_) => false,
         }
     }

@@ -229,7 +229,8 @@ impl<'a, 'h> Walk<'a, 'h> {
             // A table may be called as a function is.
             let object = matches!(self.object, Object::Name(_));
             let call = if object { Call::Other } else { Call::named(&name, self.cursor.dialect) };
-            self.push(|outer| Frame::call(call, outer));
+            let row = name.is_empty() || is_any(&name, &["in", "row", "value", "values"]);
+            self.push(|outer| if row { Frame::row(outer) } else { Frame::call(call, outer) });
         }
     }
 
