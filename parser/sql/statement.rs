@@ -78,6 +78,8 @@ pub enum Effect<'a> {
         ansi_quotes: Option<bool>,
         /// MySQL's name of the character set that the client writes in, where that was set.
         charset: Option<Cow<'a, str>>,
+        /// The text does not tell all of what sql_mode is now: it comes of a variable, or of a parameter.
+        unknown: bool,
     },
     /// MySQL's `USE name`: the schema of names without one.
     Use(Cow<'a, str>),
@@ -113,7 +115,9 @@ impl Effect<'_> {
             Effect::Savepoint(name) => Effect::Savepoint(own(name)),
             Effect::Release(name) => Effect::Release(own(name)),
             Effect::RollbackTo(name) => Effect::RollbackTo(own(name)),
-            Effect::Set { ansi_quotes, charset } => Effect::Set { ansi_quotes, charset: charset.map(own) },
+            Effect::Set { ansi_quotes, charset, unknown } => {
+                Effect::Set { ansi_quotes, charset: charset.map(own), unknown }
+            }
             Effect::Use(name) => Effect::Use(own(name)),
             Effect::Kill { session } => Effect::Kill { session },
         }

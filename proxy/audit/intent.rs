@@ -276,7 +276,7 @@ impl Session {
     fn intended_query(&mut self, text: &[u8], length: u64, tools: &mut Tools) -> (Vec<What>, bool) {
         let cut = self.cut(length, text);
         let mut query = Query::new(self.encoding.decode(text), cut, self.dialect, self.several);
-        if !self.encoding.is_known() && !text.is_ascii() {
+        if self.doubts(&query, text) {
             query.doubt();
         }
         if self.replication

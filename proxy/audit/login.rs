@@ -105,7 +105,10 @@ impl Session {
             b"multi_statements" => self.several = value == b"on",
             b"no_backslash_escapes" => *no_backslash_escapes = value == b"on",
             // Where the server was told to track it.
-            b"sql_mode" => *ansi_quotes = text().split(',').any(|mode| mode == "ANSI_QUOTES"),
+            b"sql_mode" => {
+                *ansi_quotes = text().split(',').any(|mode| mode == "ANSI_QUOTES");
+                self.quotes_unknown = false;
+            }
             b"character_set_client" => self.encoding = encoding_of_charset(&text()),
             _ => return false,
         }

@@ -23,6 +23,7 @@ mod login;
 mod names;
 mod operation;
 mod query;
+mod reading;
 mod run;
 mod secret;
 mod session;

@@ -13,7 +13,7 @@ use super::{
     operation::Operated,
     secret::Secrets,
     session::Session,
-    statement::{Statement, What, contradicts},
+    statement::{Statement, What, contradicts, contradicts_answer},
     text::{Cut, Text},
     texts::Texts,
 };
@@ -164,6 +164,12 @@ impl Query {
         self.pieces.is_some()
     }
 
+    /// Its statements, as far as they can be told apart.
+    fn statements(&self) -> Vec<&str> {
+        let pieces = self.pieces.iter().flatten();
+        pieces.filter_map(|piece| self.text.get(piece.clone())).collect()
+    }
+
     /// Whether no statement was found in it.
     fn is_empty(&self) -> bool {
         self.pieces.as_ref().is_some_and(Vec::is_empty)
@@ -196,6 +202,12 @@ impl Query {
 }
 
 impl Session {
+    /// Whether it is uncertain where the server finds the statements of a text.
+    pub(super) fn doubts(&self, query: &Query, bytes: &[u8]) -> bool {
+        !self.encoding.is_known() && !bytes.is_ascii()
+            || self.may_be_cut_otherwise(&query.text, &query.statements())
+    }
+
     /// One answer to a text, or to the rest of it.
     pub(super) fn query(
         &mut self,
@@ -214,8 +226,9 @@ impl Session {
             if let Some(beside) = &mut self.beside {
                 query.request = std::mem::take(&mut beside.request);
             }
-            if !self.encoding.is_known() && !bytes.is_ascii() {
+            if self.doubts(&query, bytes) {
                 query.doubt();
+                self.quotes_unknown = true;
             }
             self.transactions.begin_text();
             self.query = Some(query);
@@ -260,7 +273,11 @@ impl Session {
         let mut text = query.next(&mut tools.texts);
         let command = if self.replication { query.replication_command() } else { None };
         let tag = if let Answer::Complete { tag, .. } = settled.answer { tag } else { b"" };
-        if command.is_none() && split && contradicts(tag, text.verb()) {
+        let other = contradicts(tag, text.verb())
+            || !query.is_single()
+                && !self.dialect.is_postgres()
+                && contradicts_answer(&settled.answer, &text);
+        if command.is_none() && split && other {
             query.doubt();
             text = query.whole(&mut tools.texts);
         }

@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(super) dialect: Dialect,
     /// A text may be of several statements.
     pub(super) several: bool,
+    /// What a `"` begins is not known: sql_mode was set to what no text tells (MySQL).
+    pub(super) quotes_unknown: bool,
     pub(super) replication: bool,
     pub(super) names: Names,
     pub(super) limits: NameLimits,
@@ -77,6 +79,7 @@ impl Session {
             encoding: Encoding::UTF8,
             dialect,
             several: postgres,
+            quotes_unknown: false,
             replication: false,
             names: Names::new(limits),
             limits,
@@ -233,6 +236,7 @@ impl Session {
         self.transactions.close(false);
         self.names.deallocate_all();
         self.encoding = encoding;
+        self.quotes_unknown = false;
         if let Dialect::Mysql { ansi_quotes, .. } = &mut self.dialect {
             *ansi_quotes = self.identity.upstream().ansi_quotes;
         }
@@ -386,14 +390,35 @@ impl Session {
             Effect::Declare { name, hold } => self.declare(name.as_bytes(), *hold, text, tools),
             Effect::Close(name) => self.names.close_portal(name.as_bytes()),
             Effect::CloseAll => self.names.close_all_portals(),
-            Effect::Set { ansi_quotes, charset } => self.set(*ansi_quotes, charset.as_deref()),
+            Effect::Set { ansi_quotes, charset, unknown } => {
+                self.set(*ansi_quotes, charset.as_deref(), *unknown);
+            }
+            Effect::Execute(name) if !self.dialect.is_postgres() => {
+                let known = self.names.statement(name.as_bytes()).and_then(|known| known.text.clone());
+                self.set_by(known.as_deref());
+            }
+            Effect::ExecuteImmediate { .. } => self.set_by(text.prepares.as_deref()),
             Effect::Use(name) => self.identity.choose(name.clone().into_owned()),
             _ => {}
         }
     }
 
+    /// What runs by another name may be a SET.
+    fn set_by(&mut self, text: Option<&Text>) {
+        match text.map(|text| &text.effect) {
+            Some(Effect::Set { ansi_quotes, charset, unknown }) => {
+                self.set(*ansi_quotes, charset.as_deref(), *unknown);
+            }
+            Some(_) => {}
+            None => self.quotes_unknown = true,
+        }
+    }
+
     /// A SET of what decides how texts are read.
-    fn set(&mut self, quotes: Option<bool>, charset: Option<&str>) {
+    fn set(&mut self, quotes: Option<bool>, charset: Option<&str>, unknown: bool) {
+        if quotes.is_some() || unknown {
+            self.quotes_unknown = unknown;
+        }
         if let (Some(quotes), Dialect::Mysql { ansi_quotes, .. }) = (quotes, &mut self.dialect) {
             *ansi_quotes = quotes;
         }

@@ -268,6 +268,20 @@ pub(crate) fn contradicts(tag: &[u8], verb: &str) -> bool {
     *told != verb && !(writes_rows(told) && writes_rows(verb)) && !matches!(verb, "EXECUTE" | "EXPLAIN")
 }
 
+/// Whether MySQL would not answer so to this statement: rows come of what has none to give, or none of a query.
+pub(crate) fn contradicts_answer(answer: &Answer<&[u8]>, text: &Text) -> bool {
+    let into = || text.form.normalized.windows(4).any(|word| word.eq_ignore_ascii_case(b"into"));
+    match *answer {
+        Answer::Affected { rows, .. } => match text.verb() {
+            "SELECT" => !into(),
+            "DO" => rows > 0,
+            _ => false,
+        },
+        Answer::Returned { .. } => matches!(text.verb(), "DO" | "USE" | "TRUNCATE" | "COMMIT" | "ROLLBACK"),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::sql::SQL_MODES;
 use crate::sql::cursor::Cursor;
 use crate::sql::lexer::{Kind, Token};
 use crate::sql::name::unquoted;
@@ -17,7 +18,7 @@ const ANSI_QUOTES: u64 = 4;
 
 /// `SET NAMES`, `SET CHARACTER SET`, and assignments to `sql_mode` and `character_set_client` of the session. Behind SET.
 pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
-    let (mut ansi_quotes, mut charset) = (None, None);
+    let (mut ansi_quotes, mut charset, mut unknown) = (None, None, false);
     while cursor.peek().is_some() {
         if cursor.eat("names") || cursor.eat_words(&["character", "set"]) || cursor.eat("charset") {
             charset = word(cursor).or(charset);
@@ -25,7 +26,10 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
             continue;
         }
         match variable(cursor)? {
-            name if name.eq_ignore_ascii_case("sql_mode") => ansi_quotes = mode(cursor).or(ansi_quotes),
+            name if name.eq_ignore_ascii_case("sql_mode") => {
+                unknown = !is_told(cursor.clone());
+                ansi_quotes = mode(cursor).or(ansi_quotes);
+            }
             name if name.eq_ignore_ascii_case("character_set_client") => {
                 charset = word(cursor).or(charset);
                 to_comma(cursor, |_, _| {});
@@ -33,8 +37,8 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
             _ => to_comma(cursor, |_, _| {}),
         }
     }
-    let found = ansi_quotes.is_some() || charset.is_some();
-    found.then_some(Effect::Set { ansi_quotes, charset })
+    let found = ansi_quotes.is_some() || charset.is_some() || unknown;
+    found.then_some(Effect::Set { ansi_quotes, charset, unknown })
 }
 
 /// The name of the session's variable that is assigned next; empty for another's. Behind its `=`.
@@ -96,6 +100,40 @@ fn mode(cursor: &mut Cursor<'_>) -> Option<bool> {
         (true, false) => None,
         (false, named) => Some(named || number.is_some_and(|modes| modes & ANSI_QUOTES != 0)),
     }
+}
+
+/// Whether the expression that comes next says all of what [`mode`] looks for: a literal, or modes that are added to what was.
+fn is_told(mut cursor: Cursor<'_>) -> bool {
+    const BUILDING: [&str; 5] = ["sql_mode", "session", "local", "concat", "list_add"];
+    let (mut tokens, mut told, mut builds) = (0_usize, true, false);
+    to_comma(&mut cursor, |cursor, token| {
+        let spelling = cursor.spelling(token);
+        tokens += 1;
+        builds |= spelling.eq_ignore_ascii_case("sql_mode");
+        told &= match token.kind {
+            Kind::String => value(spelling, cursor.dialect).is_some_and(|modes| are_modes(&modes)),
+            Kind::Number => spelling.parse::<u64>().is_ok(),
+            Kind::Word => {
+                is_mode(spelling) || BUILDING.iter().any(|word| spelling.eq_ignore_ascii_case(word))
+            }
+            Kind::Operator => spelling != "@",
+            Kind::Open | Kind::Close | Kind::Comma | Kind::Dot => true,
+            Kind::Semicolon => {
+                tokens -= 1;
+                true
+            }
+            _ => false,
+        };
+    });
+    told && (builds || tokens == 1)
+}
+
+fn are_modes(modes: &str) -> bool {
+    modes.split(',').map(str::trim).all(|mode| mode.is_empty() || is_mode(mode))
+}
+
+fn is_mode(mode: &str) -> bool {
+    !mode.eq_ignore_ascii_case("default") && SQL_MODES.iter().any(|known| mode.eq_ignore_ascii_case(known))
 }
 
 fn names_quoting(modes: &str) -> bool {
@@ -181,6 +219,25 @@ mod tests {
             ("SET sql_mode = 'ANSI', NAMES latin1", Some(true)),
         ] {
             assert_eq!(quotes(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("SET sql_mode = 'STRICT_ALL_TABLES,ANSI'", false),
+            ("SET sql_mode = ANSI;", false),
+            ("SET sql_mode = 4", false),
+            ("SET sql_mode = CONCAT(@@session.sql_mode, ',ANSI_QUOTES')", false),
+            ("SET sql_mode = ?", true),
+            ("SET sql_mode = @m, names utf8", true),
+            ("SET sql_mode = 'ANSI_' 'QUOTES'", false),
+            ("SET sql_mode = CONCAT(@@sql_mode, ',ANSI_', 'QUOTES')", true),
+            ("SET sql_mode = CONCAT(@@sql_mode, @m)", true),
+            ("SET sql_mode = REPLACE(@@sql_mode, 'STRICT_ALL_TABLES', 'ANSI_QUOTES')", true),
+            ("SET sql_mode = (SELECT m FROM modes)", true),
+        ] {
+            let effect = effect(text, Dialect::MYSQL);
+            assert!(
+                matches!(effect, Effect::Set { unknown, .. } if unknown == expected),
+                "{text}: {effect:?}"
+            );
         }
         for other in [
             "SET GLOBAL sql_mode = 'ANSI_QUOTES'",

@@ -245,6 +245,82 @@ fn a_comment_behind_the_last_statement_is_no_statement() {
     }
 }
 
+/// The server reads each statement as those before it have set: what is a string to one is a statement to the other.
+#[test]
+fn a_text_that_changes_how_it_is_read_is_not_cut() {
+    for first in [
+        "set sql_mode='NO_BACKSLASH_ESCAPES'",
+        "set @@sql_mode = @m",
+        "execute s",
+        "/*!40101 set sql_mode='' */",
+    ] {
+        let mut stage = stage();
+        stage.several().query(&format!("{first}; select 'a\\'; delete from t; -- '; do 1"), affected(0));
+        stage.next(returned(1)).next(affected(1)).next(affected(0)).idle();
+        let told = stage.told();
+        assert!(told.lines().count() == 1 && told.contains("split uncertain"), "{first}: {told}");
+    }
+    for (text, answers) in [
+        ("set names big5; select '\u{e4}'", [affected(0), returned(1)]),
+        ("set names utf8mb4, character_set_client = @c; select '\u{e4}'", [affected(0), returned(1)]),
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, answers[0]).next(answers[1]).idle();
+        assert!(stage.told().contains("split uncertain"), "{text}");
+    }
+    for text in
+        ["set names utf8mb4; select '\u{e4}\\''", "set sql_mode = ''; select 1", "set @a = 1; select '\\''"]
+    {
+        let mut stage = stage();
+        stage.several().query(text, affected(0)).next(returned(1)).idle();
+        assert_eq!(stage.told().lines().count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_mode_that_no_text_tells_leaves_a_doubt() {
+    let hidden = r#"select 1 as "a\"; delete from t; -- ", 2; do 3; do 4"#;
+    let answers = |stage: &mut Stage| {
+        stage.query(hidden, returned(1)).next(affected(1)).next(affected(0)).idle();
+        let told = stage.told();
+        (told.lines().last().unwrap().contains("split uncertain"), told)
+    };
+    let mut prepared = stage();
+    prepared
+        .several()
+        .prepared("set sql_mode=?", 1)
+        .run(Some(&[0, 1, 0, 0, 0, 0, 1, 253, 0, 0]), affected(0))
+        .idle();
+    let (uncertain, told) = answers(&mut prepared);
+    assert!(uncertain, "{told}");
+    for first in ["set sql_mode=@m", "execute s", "prepare s from 'set sql_mode=@m'; execute s"] {
+        let mut stage = stage();
+        stage.several();
+        for text in first.split("; ") {
+            stage.done(text).idle();
+        }
+        let (uncertain, told) = answers(&mut stage);
+        assert!(uncertain, "{first}: {told}");
+    }
+}
+
+/// Whatever led to it.
+#[test]
+fn an_answer_to_another_statement_is_not_believed() {
+    for (text, first, second) in [
+        ("select 1; select 2", returned(1), affected(0)),
+        ("select 1; do 1", returned(1), affected(1)),
+        ("select 1; do 1", returned(1), returned(1)),
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, first).next(second).idle();
+        assert!(stage.told().contains("split uncertain"), "{text}");
+    }
+    let mut stage = stage();
+    stage.several().query("select 1; select 2 into @a", returned(1)).next(affected(1)).idle();
+    assert!(!stage.told().contains("split uncertain"));
+}
+
 #[test]
 fn rows_that_are_fetched_later_are_the_runs() {
     let mut stage = stage();

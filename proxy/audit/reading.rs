@@ -1,0 +1,76 @@
+//! Whether a text can be cut where the server cuts it. MySQL reads each statement of a text as those before it have set
+//! sql_mode and the character set, and we cut it before any of them has run.
+
+use panoptes_parser::{
+    mysql::encoding_of_charset,
+    sql::{Dialect, Effect, effect},
+    text::Encoding,
+};
+
+use super::session::Session;
+
+/// Statements that leave the session's sql_mode and character set alone. What a routine sets ends with it.
+const NEUTRAL: [&str; 22] = [
+    "select",
+    "insert",
+    "update",
+    "delete",
+    "replace",
+    "with",
+    "values",
+    "table",
+    "create",
+    "alter",
+    "drop",
+    "truncate",
+    "commit",
+    "rollback",
+    "start",
+    "savepoint",
+    "release",
+    "show",
+    "use",
+    "do",
+    "call",
+    "kill",
+];
+/// What stands in any statement that may change them, in lower case.
+const TELLING: [&str; 5] = ["sql_mode", "names", "char", "execute", "immediate"];
+
+/// Whether what follows this statement may be read in another way than it was read so far.
+pub(super) fn may_change(statement: &str, dialect: Dialect, encoding: Encoding) -> bool {
+    let first = statement.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    if NEUTRAL.iter().any(|word| word.eq_ignore_ascii_case(first)) {
+        return false;
+    }
+    let lower = statement.to_ascii_lowercase();
+    // A letter of another alphabet may be the server's `s`.
+    let tells = !lower.is_ascii() || TELLING.iter().any(|word| lower.contains(word));
+    tells && !keeps(statement, dialect, encoding)
+}
+
+/// `SET NAMES` of what was spoken already.
+fn keeps(statement: &str, dialect: Dialect, encoding: Encoding) -> bool {
+    match effect(statement, dialect) {
+        Effect::Set { ansi_quotes: None, charset: Some(charset), unknown: false } => {
+            !statement.contains([',', '@', '(', '/']) && encoding_of_charset(&charset) == encoding
+        }
+        _ => false,
+    }
+}
+
+impl Session {
+    /// Whether the statements of this text, cut into `pieces`, may be others to the server.
+    pub(super) fn may_be_cut_otherwise(&self, text: &str, pieces: &[&str]) -> bool {
+        if self.dialect.is_postgres() || !self.several {
+            return false;
+        }
+        let escapes = text.contains('\\');
+        if self.quotes_unknown && escapes && text.contains('"') && text.contains(';') {
+            return true;
+        }
+        let Some((_, before)) = pieces.split_last() else { return false };
+        (escapes || !text.is_ascii())
+            && before.iter().any(|piece| may_change(piece, self.dialect, self.encoding))
+    }
+}
