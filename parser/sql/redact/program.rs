@@ -3,18 +3,18 @@
 use super::connection::{self, Form};
 use super::name;
 
-/// Programs that take no password, or only by options of these letters.
+/// Programs that take no password and run no other program, or only by options of these letters.
 #[rustfmt::skip]
-const PROGRAMS: [(&str, &str); 77] = [
-    ("[", ""), ("awk", ""), ("barman-wal-archive", ""), ("barman-wal-restore", ""), ("base64", ""), ("basename", ""),
+const PROGRAMS: [(&str, &str); 75] = [
+    ("[", ""), ("barman-wal-archive", ""), ("barman-wal-restore", ""), ("base64", ""), ("basename", ""),
     ("bunzip2", ""), ("bzcat", ""), ("bzip2", ""), ("cat", ""), ("cd", ""), ("chmod", ""), ("cmp", ""), ("comm", ""),
     ("cp", ""), ("curl", "bdEFHKuUx"), ("cut", ""), ("date", ""), ("dd", ""), ("df", ""), ("diff", ""), ("du", ""),
-    ("egrep", ""), ("false", ""), ("find", ""), ("grep", ""), ("gunzip", ""), ("gzip", ""), ("head", ""),
+    ("egrep", ""), ("false", ""), ("find", "kx"), ("grep", ""), ("gunzip", ""), ("gzip", ""), ("head", ""),
     ("hexdump", ""), ("hostname", ""), ("iconv", ""), ("id", ""), ("join", ""), ("jq", ""), ("ln", ""), ("ls", ""),
-    ("lz4", ""), ("mariadb", "p"), ("md5sum", ""), ("mkdir", ""), ("mv", ""), ("mysql", "p"), ("nl", ""), ("od", ""),
-    ("paste", ""), ("pgbackrest", ""), ("pigz", ""), ("psql", ""), ("rm", ""), ("rsync", ""), ("scp", ""), ("sed", ""),
-    ("sha256sum", ""), ("sleep", ""), ("sort", ""), ("split", ""), ("ssh", ""), ("stat", ""), ("tac", ""), ("tail", ""),
-    ("tar", ""), ("tee", ""), ("test", ""), ("touch", ""), ("tr", ""), ("true", ""), ("uname", ""), ("uniq", ""),
+    ("lz4", ""), ("mariadb", "ep"), ("md5sum", ""), ("mkdir", ""), ("mv", ""), ("mysql", "ep"), ("nl", ""), ("od", ""),
+    ("paste", ""), ("pgbackrest", ""), ("pigz", ""), ("psql", "cv"), ("rm", ""), ("rsync", "e"), ("scp", ""), ("sed", ""),
+    ("sha256sum", ""), ("sleep", ""), ("sort", ""), ("split", ""), ("stat", ""), ("tac", ""), ("tail", ""),
+    ("tar", "FI"), ("tee", ""), ("test", ""), ("touch", ""), ("tr", ""), ("true", ""), ("uname", ""), ("uniq", ""),
     ("wal-g", ""), ("wc", ""), ("wget", "-"), ("whoami", ""), ("xz", ""), ("xzcat", ""), ("zcat", ""), ("zstd", ""),
 ];
 
@@ -25,10 +25,11 @@ const SIGNS: [&str; 12] = [
     "x-auth",
 ];
 
-/// Parts of the long options by which curl and wget are told secrets, or files of them.
+/// Parts of the long options by which programs are told secrets, files of them, or what else to run.
 #[rustfmt::skip]
-const LONG_OPTIONS: [&str; 14] = [
-    "auth", "bearer", "cert", "config", "cookie", "cred", "data", "form", "header", "json", "key", "pass", "proxy", "user",
+const LONG_OPTIONS: [&str; 18] = [
+    "auth", "bearer", "cert", "command", "config", "cookie", "cred", "data", "exec", "form", "header", "json", "key", "pass",
+    "program", "proxy", "user", "variable",
 ];
 
 /// May this command line log in somewhere? That of a program nobody here knows may.
@@ -90,6 +91,14 @@ mod tests {
             "sqlplus a/x@h",
             "echo x",
             "gzip -dc f && nc -w x",
+            "ssh h run -p x",
+            "awk '{print x}' f",
+            "find / -exec login -p x {} +",
+            "tar --to-command 'login x' -xf f",
+            "tar -I 'login x' -xf f",
+            "psql -c \"alter role a\"",
+            "psql --variable=a=x",
+            "mysql -e x",
         ] {
             assert!(may_log_in(line), "{line}");
         }
@@ -100,7 +109,9 @@ mod tests {
             "mkdir -p a; cp %p /b/%f",
             "test ! -f /b/%f && cp %p /b/%f",
             "curl -sS -T - https://example.org/x",
-            "psql -h h -U a -c 'select 1'",
+            "psql -h h -U a -f /f",
+            "find / -name a -type f",
+            "tar -xzf /f -C /d",
         ] {
             assert!(!may_log_in(line), "{line}");
         }
