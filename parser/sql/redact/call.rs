@@ -91,6 +91,11 @@ const POSTGRES: &[(&str, Call)] = &[
     ("create_secret", FIRST),
     ("update_secret", SECOND),
     ("create_aws_credentials", ALL),
+    // azure_storage and azure_ai, pgjwt.
+    ("account_add", SECOND),
+    ("set_setting", SECOND),
+    ("sign", SECOND),
+    ("verify", FIRST_TWO),
     ("table_import_from_s3", Call::Secret(0b1_1100_0000)),
     ("crypto_aead_det_decrypt", ALL),
     ("crypto_aead_det_encrypt", ALL),
@@ -141,9 +146,14 @@ const MYSQL: &[(&str, Call)] = &[
     ("create_asymmetric_priv_key", SECOND),
     ("create_asymmetric_pub_key", SECOND),
     ("keyring_key_store", THIRD),
-    // Procedures of Amazon and Azure.
+    ("audit_log_encryption_password_set", FIRST),
+    // Procedures of Amazon, Azure and Google.
     ("az_replication_change_master", THIRD),
+    ("az_replication_change_primary", THIRD),
+    ("az_replication_change_primary_with_gtid", THIRD),
     ("az_replication_change_master_with_gtid", THIRD),
+    ("setupexternalsource", FOURTH),
+    ("setupexternalsourceautoposition", FOURTH),
     ("rds_import_binlog_ssl_material", ALL),
     ("rds_set_external_master_with_delay", FOURTH),
     ("rds_set_external_source_with_delay", FOURTH),
