@@ -20,7 +20,7 @@ use super::walk::Walk;
 /// Names of one text that are looked for; of more nothing is certain.
 const MAX_NAMES: usize = 256;
 /// How often what holds a secret takes it from somewhere else.
-const MAX_STEPS: usize = 4;
+const MAX_STEPS: usize = 8;
 /// Tokens that one look passes on the way to values and in them, for each byte of its text; beyond them nothing is certain.
 const MAX_EFFORT: usize = 8;
 
@@ -66,6 +66,8 @@ impl Walk<'_, '_> {
                 return;
             }
         }
+        // Who knows where else it comes from.
+        self.hidden.uncertain = true;
     }
 }
 
@@ -232,7 +234,17 @@ impl<'a> Look<'a> {
         let begins = last.is_none_or(|last| is_any(self.spelling(*last), &STARTS));
         let next = tokens.get(at + 1);
         let name = next.is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Quoted | Kind::Comma));
+        if last.is_some_and(|last| is_any(self.spelling(*last), &["for", "foreach"]))
+            && is_any(spelling(at + 1), &["in"])
+        {
+            let ends = |token: &Token| is_any(self.spelling(*token), &["loop", "do"]);
+            let length =
+                tokens.get(at + 1..).unwrap_or_default().iter().take_while(|token| !ends(token)).count();
+            self.spend(length);
+            return Some(at + 1..at + 1 + length);
+        }
         let assigned = spelling(at + 1) == ":="
+            || spelling(at + 1) == "[" && self.is_element(tokens.get(at + 1..).unwrap_or_default())
             || spelling(at + 1) == "=" && place.depth == 0 && !place.condition && (begins || place.sets);
         if assigned {
             let length = tokens.get(at + 1..).map_or(0, end_of_element);
@@ -260,6 +272,13 @@ impl<'a> Look<'a> {
                 !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
             });
         (place.into || alias || column || self.is_listed(tokens, at)).then_some(all)
+    }
+
+    /// Do these tokens begin with an index, and then assign: `[1] := …`?
+    fn is_element(&self, tokens: &[Token]) -> bool {
+        let end = tokens.iter().take(MAX_TYPE).position(|token| token.kind == Kind::CloseBracket);
+        let sign = end.and_then(|end| tokens.get(end + 1));
+        sign.is_some_and(|sign| matches!(self.spelling(*sign), ":=" | "="))
     }
 
     /// Do these tokens end with a type or a collation: `'a'::text`, `'a'::pg_catalog.bpchar`, `'a' COLLATE "C"`?
@@ -309,7 +328,7 @@ impl<'a> Look<'a> {
 const STARTS: [&str; 7] = ["begin", "declare", "do", "else", "loop", "set", "then"];
 /// Names of a list that are looked at on each side of one.
 const MAX_LIST: usize = 64;
-/// Tokens of a type, with what is before it.
+/// Tokens of a type with what is before it, and of an index.
 const MAX_TYPE: usize = 6;
 
 /// What the tokens before one say of the names that follow.
