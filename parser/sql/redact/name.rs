@@ -50,10 +50,10 @@ const FACTS: [&str; 22] = [
 
 /// What a key is for that is kept secret, as names of variables say it.
 #[rustfmt::skip]
-const KEYS: [&str; 28] = [
-    "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
-    "encryption", "hmac", "jwt", "kek", "master", "my", "pgp", "priv", "private", "rsa", "secret", "sign", "signing", "sym",
-    "symmetric",
+const KEYS: [&str; 31] = [
+    "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "db", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
+    "encryption", "hmac", "jwt", "kek", "license", "master", "my", "pgp", "priv", "private", "rsa", "secret", "sign", "signing", "stripe",
+    "sym", "symmetric",
 ];
 
 /// Options of servers, mappings and wrappers that may be read. Any other may hold a secret.
@@ -77,8 +77,10 @@ pub(super) fn is_secret_variable(name: &str) -> bool {
     let name = name.rsplit('.').next().unwrap_or(name);
     is_secret(name)
         || is_key(name)
-        || ["pw", "pass"].iter().any(|known| name.eq_ignore_ascii_case(known))
-        || ["_pw", "_pass"].iter().any(|known| ends(name, known))
+        || ["jwt", "pass", "passcode", "passkey", "pw"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        || ["_jwt", "_pass", "_passcode", "_passkey", "_pw", "dbpass", "userpass"]
+            .iter()
+            .any(|known| ends(name, known))
 }
 
 /// Is an argument of this name a secret? What is called `key` alone is most often that of a map.
@@ -92,6 +94,8 @@ fn is_key(name: &str) -> bool {
     let Some(use_of) = known.and_then(|known| name.get(..name.len() - known.len())) else { return false };
     let use_of = use_of.trim_end_matches('_');
     let word = use_of.rsplit(['_', '.']).next().unwrap_or_default();
+    // `aes256_key`
+    let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
     word.is_empty() || KEYS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
@@ -112,7 +116,8 @@ pub(super) fn is_harmless_option(name: &str) -> bool {
 
 /// Is it a name that in any text means a password?
 pub(super) fn is_password(name: &str) -> bool {
-    (contains(name, "passw") || contains(name, "passphrase") || ends(name, "pwd")) && !is_policy(name)
+    let hash = name.eq_ignore_ascii_case("authentication_string");
+    (contains(name, "passw") || contains(name, "passphrase") || ends(name, "pwd") || hash) && !is_policy(name)
 }
 
 fn is_policy(name: &str) -> bool {
@@ -182,9 +187,23 @@ mod tests {
         ] {
             assert!(!is_secret(name), "{name}");
         }
-        for name in
-            ["key", "enc_key", "aeskey", "mykey", "app.master_key", "my_key_str", "pw", "db_pass", "app.pass"]
-        {
+        for name in [
+            "aes256_key",
+            "stripe_key",
+            "userPass",
+            "app.passkey",
+            "a.passcode",
+            "my.jwt",
+            "key",
+            "enc_key",
+            "aeskey",
+            "mykey",
+            "app.master_key",
+            "my_key_str",
+            "pw",
+            "db_pass",
+            "app.pass",
+        ] {
             assert!(is_secret_variable(name), "{name}");
         }
         for name in ["last_key", "compass", "key_count", "primary_key", "monkey", "keys"] {

@@ -61,6 +61,12 @@ impl Walk<'_, '_> {
             true => is_any(name, &POSTGRES),
             false => self.of_system && is_any(name, &MYSQL),
         };
-        self.open |= known && self.object == Object::Comes(true);
+        // USE may have named the database, and a join may write the table.
+        let hash = !self.cursor.dialect.is_postgres()
+            && self.code
+            && self.about.is_rows()
+            && self.selected.is_none()
+            && name.eq_ignore_ascii_case("authentication_string");
+        self.open |= hash || known && self.object == Object::Comes(true);
     }
 }

@@ -225,15 +225,18 @@ fn is_argument(bytes: &[u8], sign: usize) -> bool {
     name.is_some_and(name::is_secret_argument)
 }
 
-/// Does the statement write a table of MySQL's own database? Its name stands near the begin.
+/// Does the statement write a table of MySQL's own database, whose name stands near the begin, or its column of hashes?
 fn writes_catalog(bytes: &[u8]) -> bool {
-    if matches!(bytes.first(), Some(b's' | b'S')) {
-        return false; // SELECT
+    if bytes.get(..3).is_some_and(|verb| verb.eq_ignore_ascii_case(b"sel")) {
+        return false;
     }
     let head = bytes.get(..MAX_HEAD).unwrap_or(bytes);
     memchr2_iter(b'q', b'Q', head).any(|at| {
         let name = at.checked_sub(3).and_then(|start| bytes.get(start..at + 2));
         name.is_some_and(|name| name.eq_ignore_ascii_case(b"mysql"))
+    }) || memchr_iter(b'_', bytes).any(|at| {
+        let column = at.checked_sub(14).and_then(|start| bytes.get(start..at + 7));
+        column.is_some_and(|column| column.eq_ignore_ascii_case(b"authentication_string"))
     })
 }
 
@@ -290,10 +293,10 @@ fn is_escape(byte: u8) -> bool {
 
 /// What any announcement of a secret has in it, in a statement that is not about rows.
 #[rustfmt::skip]
-const ANNOUNCEMENTS: [&[u8]; 26] = [
-    b"role", b"user", b"group", b"server", b"dentif", b"option", b"rogram", b"secret", b"token", b"crede",
+const ANNOUNCEMENTS: [&[u8]; 27] = [
+    b"role", b"user", b"group", b"server", b"dentif", b"option", b"ogram", b"secret", b"token", b"crede",
     b"nnect", b"conni", b"phrase", b"link", b"login", b"key", b"_comm", b"dsn", b"pw", b"pass",
-    b"accou", b"princ", b"subscr", b"t_auth", b"xecut", b"oncat",
+    b"accou", b"princ", b"subscr", b"t_auth", b"jwt", b"ecut", b"oncat",
 ];
 
 /// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.
