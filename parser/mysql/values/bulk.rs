@@ -69,7 +69,7 @@ impl<'a> BulkParameters<'a> {
         let sent = self.types.get(self.column).map(|field| u16::from_le_bytes(*field));
         let kind = sent.or_else(|| known(self.known, self.column))?;
         let cell = match self.cells.u8()? {
-            0 => Cell::Value(value::take(&mut self.cells, Type::of(kind).kind())?),
+            0 => value::take(&mut self.cells, Type::of(kind), false)?.map_or(Cell::Null, Cell::Value),
             1 => Cell::Null,
             2 => Cell::Default,
             3 => Cell::Ignore,

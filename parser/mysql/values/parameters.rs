@@ -47,7 +47,7 @@ fn types<'a>(reader: &mut Reader<'a>, count: usize, named: bool) -> Option<Reade
     for _ in 0..count {
         reader.u16_le()?;
         if named {
-            field::string(reader)?;
+            field::name(reader)?;
         }
     }
     Some(start)
@@ -65,7 +65,11 @@ impl<'a> Parameters<'a> {
             // The number of iterations: one.
             reader.u32_le()?;
             let counted = named && (declared > 0 || flags & COUNTED != 0);
-            if counted { field::integer(&mut reader)?.try_into().ok() } else { Some(usize::from(declared)) }
+            if counted {
+                field::low_integer(&mut reader)?.try_into().ok()
+            } else {
+                Some(usize::from(declared))
+            }
         };
         let count = { count }();
         let block = count.and_then(|count| Self::block(reader, count, named, known, appended));
@@ -90,7 +94,7 @@ impl<'a> Parameters<'a> {
             return Some(Self { values: reader, ..Self::none() });
         }
         let nulls = reader.bytes(count.div_ceil(8))?;
-        let types = if reader.u8()? == 1 { Some(types(&mut reader, count, named)?) } else { None };
+        let types = if reader.u8()? != 0 { Some(types(&mut reader, count, named)?) } else { None };
         let (seen, truncated) = (0, false);
         Some(Self { count, seen, nulls, types, known, appended, named, values: reader, truncated })
     }
@@ -119,8 +123,7 @@ impl<'a> Parameters<'a> {
             None => (known(self.known, self.seen)?, &b""[..]),
         };
         let null = self.nulls.get(self.seen / 8)? >> (self.seen % 8) & 1 == 1;
-        let of = Type::of(kind);
-        let value = if null { None } else { Some(value::take(&mut self.values, of.kind())?) };
+        let value = if null { None } else { value::take(&mut self.values, Type::of(kind), self.named)? };
         Some(Parameter { name, kind, value })
     }
 
@@ -136,7 +139,7 @@ impl<'a> Parameters<'a> {
 
 fn kind_and_name<'a>(types: &mut Reader<'a>, named: bool) -> Option<(u16, &'a [u8])> {
     let kind = types.u16_le()?;
-    Some((kind, if named { field::string(types)? } else { b"" }))
+    Some((kind, if named { field::name(types)? } else { b"" }))
 }
 
 impl<'a> Iterator for Parameters<'a> {
@@ -181,9 +184,9 @@ impl<'a> Attributes<'a> {
 
     fn open(body: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
-        let count = usize::try_from(field::integer(&mut reader)?).ok()?;
+        let count = usize::try_from(field::low_integer(&mut reader)?).ok()?;
         // The number of sets: one.
-        field::integer(&mut reader)?;
+        field::low_integer(&mut reader)?;
         Parameters::block(reader, count, true, &[], &[]).map(Self)
     }
 }
@@ -260,6 +263,22 @@ mod tests {
         assert_eq!(split_query(b"\0\x01select 1"), (&b"\0\x01"[..], &b"select 1"[..]));
         assert_eq!(split_query(&body[..12]), (&body[..12], &b""[..]));
         assert_eq!(split_query(b""), (&b""[..], &b""[..]));
+    }
+
+    /// Each ran its last words on a MySQL 9.7.
+    #[test]
+    fn a_text_begins_where_the_server_begins_it() {
+        for attribute in [
+            &b"\x01\x06\0\x01a\x0cselect 1 -- "[..],
+            b"\x01\x09\0\x01a\x0fxxxselect 1 -- ",
+            b"\x01\x0d\0\x01a\x0dxselect 1 -- ",
+            b"\x01\x03\x01\x01a\x0cselect 1 -- ",
+            b"\x02\x03\0\x01aabcd",
+            b"\x01\xfd\0\xff\x01\0\0\0\x09\x09\x09\x09a\xfe\x01\0\0\0\x09\x09\x09\x09b",
+        ] {
+            let body = [b"\x01\x01\0", attribute, b"delete from t"].concat();
+            assert_eq!(split_query(&body).1, b"delete from t", "{attribute:?}");
+        }
     }
 
     #[test]

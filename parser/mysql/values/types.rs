@@ -7,14 +7,23 @@ const UNSIGNED: u16 = 0x8000;
 /// A type, as a client sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Type {
-    pub(super) code: u8,
+    pub(super) code: u16,
     pub(super) unsigned: bool,
+}
+
+/// How much of a packet a value takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Bytes(usize),
+    /// Its length is ahead of it.
+    Prefixed,
+    /// It is NULL, though its bit is not set.
+    Nothing,
 }
 
 /// How values of a type are encoded and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Null,
     Tiny,
     Short,
     Long,
@@ -36,26 +45,37 @@ pub(super) enum Kind {
 impl Type {
     /// The type in a field of two bytes.
     pub(super) fn of(field: u16) -> Self {
-        Self { code: field.to_le_bytes()[0], unsigned: field & UNSIGNED != 0 }
+        Self { code: field & !UNSIGNED, unsigned: field & UNSIGNED != 0 }
+    }
+
+    /// How much its values take. `named` parameters are a MySQL's: all types but the numbers of 1, 2, 4 and 8 bytes have their
+    /// length ahead, even those of NULL, of a number of three bytes and of a year. A MariaDB takes some of these for NULL; a
+    /// MySQL refuses them where a statement is run.
+    pub(super) fn size(self, named: bool) -> Size {
+        match self.code {
+            1 => Size::Bytes(1),
+            2 => Size::Bytes(2),
+            3 | 4 => Size::Bytes(4),
+            5 | 8 => Size::Bytes(8),
+            9 | 13 | 16 | 255 if !named => Size::Nothing,
+            _ => Size::Prefixed,
+        }
     }
 
     pub(super) fn kind(self) -> Kind {
         match self.code {
             0 | 246 => Kind::Decimal,
             1 => Kind::Tiny,
-            // A year is a short.
-            2 | 13 => Kind::Short,
-            // A number of three bytes is sent as one of four.
-            3 | 9 => Kind::Long,
+            2 => Kind::Short,
+            3 => Kind::Long,
             4 => Kind::Float,
             5 => Kind::Double,
-            6 => Kind::Null,
             7 | 12 => Kind::DateTime,
             8 => Kind::LongLong,
             10 => Kind::Date,
             11 => Kind::Time,
             245 => Kind::Json,
-            15 | 247 | 248 | 253 | 254 => Kind::Text,
+            6 | 9 | 13 | 15 | 247 | 248 | 253 | 254 => Kind::Text,
             249..=252 => Kind::Blob,
             _ => Kind::Opaque,
         }
@@ -93,5 +113,14 @@ mod tests {
         assert_eq!(Type::of(0x0003).kind(), Kind::Long);
         assert_eq!(Type::of(255).name(), Some("geometry"));
         assert_eq!((Type::of(99).kind(), Type::of(99).name()), (Kind::Opaque, None));
+    }
+
+    #[test]
+    fn only_numbers_have_a_size() {
+        let sized = (0..256).filter(|code| matches!(Type::of(*code).size(true), Size::Bytes(_)));
+        assert_eq!(sized.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 8]);
+        let nothing = (0..256).filter(|code| Type::of(*code).size(false) == Size::Nothing);
+        assert_eq!(nothing.collect::<Vec<_>>(), [9, 13, 16, 255]);
+        assert_eq!(Type::of(0x103).kind(), Kind::Opaque);
     }
 }

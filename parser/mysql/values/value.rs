@@ -1,7 +1,7 @@
 //! One value in the binary protocol.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html#sect_protocol_binary_resultset_row_value>
 
-use super::types::{Kind, Type};
+use super::types::{Kind, Size, Type};
 use crate::{
     json::{is_json_number, write_digits, write_document, write_float, write_hex, write_integer},
     mysql::field,
@@ -9,19 +9,12 @@ use crate::{
     text::{Encoding, write_json_string},
 };
 
-/// The bytes of the next value, less their length; `None` where they are not all there.
-pub(super) fn take<'a>(reader: &mut Reader<'a>, kind: Kind) -> Option<&'a [u8]> {
-    match kind {
-        Kind::Null => Some(b""),
-        Kind::Tiny => reader.bytes(1),
-        Kind::Short => reader.bytes(2),
-        Kind::Long | Kind::Float => reader.bytes(4),
-        Kind::LongLong | Kind::Double => reader.bytes(8),
-        Kind::Date | Kind::DateTime | Kind::Time => {
-            let length = reader.u8()?;
-            reader.bytes(length.into())
-        }
-        Kind::Decimal | Kind::Text | Kind::Json | Kind::Blob | Kind::Opaque => field::string(reader),
+/// The bytes of the next value, less their length, or NULL; `None` where they are not all there.
+pub(super) fn take<'a>(reader: &mut Reader<'a>, of: Type, named: bool) -> Option<Option<&'a [u8]>> {
+    match of.size(named) {
+        Size::Bytes(bytes) => reader.bytes(bytes).map(Some),
+        Size::Prefixed => field::value(reader).map(Some),
+        Size::Nothing => Some(None),
     }
 }
 
@@ -36,7 +29,6 @@ pub(super) fn write(out: &mut Vec<u8>, of: Type, bytes: &[u8], encoding: &Encodi
 
 fn write_known(out: &mut Vec<u8>, of: Type, bytes: &[u8], encoding: &Encoding) -> Option<()> {
     match of.kind() {
-        Kind::Null => out.extend_from_slice(b"null"),
         Kind::Tiny => number(out, of, i8::from_le_bytes(bytes.try_into().ok()?).into(), 1),
         Kind::Short => number(out, of, i16::from_le_bytes(bytes.try_into().ok()?).into(), 2),
         Kind::Long => number(out, of, i32::from_le_bytes(bytes.try_into().ok()?).into(), 4),
@@ -139,7 +131,7 @@ mod tests {
 
     fn written(field: u16, sent: &[u8]) -> String {
         let (of, mut reader) = (Type::of(field), Reader::new(sent));
-        let bytes = take(&mut reader, of.kind()).unwrap();
+        let bytes = take(&mut reader, of, true).unwrap().unwrap();
         assert_eq!(reader.left(), 0, "{field} {sent:?}");
         let mut out = Vec::new();
         write(&mut out, of, bytes, &Encoding::UTF8);
@@ -154,10 +146,8 @@ mod tests {
             (0x8001, b"\xff", "255"),
             (2, b"\xfe\xff", "-2"),
             (0x8002, b"\xfe\xff", "65534"),
-            (13, b"\xea\x07", "2026"),
             (3, b"\xff\xff\xff\xff", "-1"),
             (0x8003, b"\xff\xff\xff\xff", "4294967295"),
-            (9, b"\x01\0\0\0", "1"),
             (8, b"\0\0\0\0\0\0\0\x80", "-9223372036854775808"),
             (0x8008, b"\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615"),
             (4, &1.1_f32.to_le_bytes(), "1.1"),
@@ -165,7 +155,6 @@ mod tests {
             (5, &f64::NAN.to_le_bytes(), "\"NaN\""),
             (246, b"\x0512.50", "12.50"),
             (0, b"\x03abc", "\"abc\""),
-            (6, b"", "null"),
         ] {
             assert_eq!(written(field, sent), shown, "{field} {sent:?}");
         }
@@ -201,12 +190,27 @@ mod tests {
         assert_eq!(written(99, b"\x01\x05"), r#"{"type":"99","hex":"05"}"#);
     }
 
+    /// As MySQL 9.7 and MariaDB 10.11 read them.
+    #[test]
+    fn what_is_no_number_for_a_server_is_a_text() {
+        for field in [6, 9, 13] {
+            assert_eq!(written(field, b"\x03abc"), r#""abc""#, "{field}");
+        }
+        assert_eq!(written(0x103, b"\x01\x05"), r#"{"type":"259","hex":"05"}"#);
+        assert_eq!(take(&mut Reader::new(b"\x01a"), Type::of(255), false), Some(None));
+        let mut long = Reader::new(b"\xfc\x02\0xxselect 1");
+        assert_eq!(
+            (take(&mut long, Type::of(12), true), long.rest()),
+            (Some(Some(&b"xx"[..])), &b"select 1"[..])
+        );
+    }
+
     #[test]
     fn a_value_that_is_not_all_there_is_none() {
         for (field, sent) in
             [(1, &b""[..]), (3, b"abc"), (8, b"abcdefg"), (253, b"\x02a"), (12, b"\x04abc"), (253, b"\xfb")]
         {
-            assert_eq!(take(&mut Reader::new(sent), Type::of(field).kind()), None, "{field}");
+            assert_eq!(take(&mut Reader::new(sent), Type::of(field), true), None, "{field}");
         }
     }
 }

@@ -458,9 +458,9 @@ def b4_binlog_dump_refused(talk, _):
 
 @scene()
 def b5_all_types(talk, _):
-    """A parameter of each type."""
+    """A parameter of each type: a year and a number of three bytes are NULL to a MariaDB."""
     values = [
-        (1, b"\xff"), (1 | UNSIGNED, b"\xff"), (2, b"\xfe\xff"), (13, b"\xea\x07"), (3, long(-3)), (3 | UNSIGNED, long(-3)), (9, long(9)),
+        (1, b"\xff"), (1 | UNSIGNED, b"\xff"), (2, b"\xfe\xff"), (13, b""), (3, long(-3)), (3 | UNSIGNED, long(-3)), (9, b""),
         (8, struct.pack("<q", -(1 << 63))), (8 | UNSIGNED, struct.pack("<Q", (1 << 64) - 1)), (4, struct.pack("<f", 1.5)), (5, struct.pack("<d", 0.1)),
         (246, string("123.4500")), (10, b"\x04\xea\x07\x0b\x16"), (12, b"\x07\xea\x07\x0b\x16\x09\x0e\x03"), (7, b"\x0b\xea\x07\x0b\x16\x09\x0e\x03\x40\xe2\x01\x00"),
         (11, b"\x0c\x01\x01\0\0\0\x02\x03\x04\x01\0\0\0"), (253, string("text")), (254, string("char")), (252, string(b"\x00\xff")), (6, None), (253, None),
