@@ -196,7 +196,12 @@ impl Stage {
         reader.bytes(3)?;
         let lacking = agreed.has(Capabilities::OPTIONAL_METADATA) && reader.u8() == Some(0);
         let with_eof = u64::from(!agreed.has(Capabilities::DEPRECATE_EOF));
-        let packets = |count: u16| if count == 0 || lacking { 0 } else { u64::from(count) + with_eof };
+        let packets = |count: u16| match count {
+            0 => 0,
+            // Their EOF comes all the same.
+            _ if lacking => with_eof,
+            count => u64::from(count) + with_eof,
+        };
         let left = packets(parameters) + packets(columns);
         if left == 0 {
             return Some(Step::Prepared { statement, parameters });
@@ -289,7 +294,10 @@ mod tests {
         assert_eq!(steps(Shape::Prepared, NEW, &[ok, COLUMN, COLUMN, COLUMN]), "On On On Prepared");
         assert_eq!(steps(Shape::Prepared, OLD, &[b"\0\x07\0\0\0\0\0\0\0\0\0\0"]), "Prepared");
         let lacking = [ok, b"\0"].concat();
-        assert_eq!(steps(Shape::Prepared, Capabilities::OPTIONAL_METADATA, &[&lacking]), "Prepared");
+        let optional = Capabilities::OPTIONAL_METADATA;
+        assert_eq!(steps(Shape::Prepared, optional, &[&lacking, EOF, EOF]), "On On Prepared");
+        let new = Capabilities(optional.0 | NEW.0);
+        assert_eq!(steps(Shape::Prepared, new, &[&lacking]), "Prepared");
         assert_eq!(steps(Shape::Prepared, OLD, &[b"\0\x07"]), "Err");
     }
 
