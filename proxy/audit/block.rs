@@ -15,6 +15,9 @@ pub(crate) struct Block {
     pub(crate) failed: bool,
     /// The server may have rolled back all of it with the statement that failed (MySQL).
     pub(crate) perhaps_over: bool,
+    /// A statement that failed may have committed what came before it (MySQL). No later status says that it did not: with
+    /// `autocommit = 0` another transaction may have begun.
+    pub(crate) perhaps_committed: bool,
     /// Something was rolled back to a savepoint that was not followed: not all of the block shares its verdict.
     astray: bool,
     /// Written without a verdict: the first `session.seq`, and the last.
@@ -43,6 +46,7 @@ impl Block {
             implicit,
             failed: false,
             perhaps_over: false,
+            perhaps_committed: false,
             astray: false,
             written: None,
             savepoints: Vec::new(),
@@ -109,7 +113,7 @@ impl Block {
     pub(crate) fn doubts(&self, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Committed => self.astray || self.perhaps_over,
-            Verdict::RolledBack => self.commits,
+            Verdict::RolledBack => self.commits || self.perhaps_committed,
             Verdict::Unknown => false,
         }
     }

@@ -18,6 +18,7 @@ mod encode;
 mod extended;
 mod identity;
 mod ids;
+mod implicit;
 mod intent;
 mod login;
 mod names;

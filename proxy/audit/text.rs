@@ -19,7 +19,7 @@ pub(crate) struct Text {
     pub(crate) cut: Option<Cut>,
     pub(crate) form: Rc<Form>,
     pub(crate) effect: Effect<'static>,
-    /// What `PREPARE` prepares.
+    /// What `PREPARE` prepares, or `EXECUTE IMMEDIATE` runs.
     pub(crate) prepares: Option<Rc<Text>>,
     /// How it was read.
     pub(super) dialect: Dialect,
@@ -92,7 +92,8 @@ impl Text {
         let parsed = if runs.form.class.parsed == Parsed::Full { Parsed::Full } else { Parsed::Partial };
         if matches!(self.effect, Effect::ExecuteImmediate { .. }) {
             let executing = self.executing(&runs, dialect);
-            return executing.with(Class { parsed, ..executing.form.class.clone() });
+            let executing = executing.with(Class { parsed, ..executing.form.class.clone() });
+            return Self { prepares: Some(runs), ..executing };
         }
         let mut named = self.fetching(&runs);
         let mut class = Class { parsed, ..named.form.class.clone() };

@@ -15,6 +15,7 @@ use panoptes_parser::{
 
 use super::{
     block::{Block, Mark},
+    implicit::may_have_committed,
     statement::{Error, Statement, What},
 };
 
@@ -23,8 +24,9 @@ pub(crate) const MAX_HELD: usize = 1_000;
 /// So many bytes of texts and parameters, likewise.
 const MAX_HELD_BYTES: usize = 2 << 20;
 
-/// ER_LOCK_WAIT_TIMEOUT: with `innodb_rollback_on_timeout` all of the transaction is rolled back. The next status tells.
-const LOCK_WAIT_TIMEOUT: u16 = 1205;
+/// Errors that may roll back all of the transaction, as the next status tells: ER_LOCK_WAIT_TIMEOUT with
+/// `innodb_rollback_on_timeout`, ER_CHECKREAD with MariaDB's `innodb_snapshot_isolation`, ER_LOCK_TABLE_FULL.
+const PERHAPS_ALL: [u16; 3] = [1205, 1020, 1206];
 
 /// What is held, and the block it stands in.
 #[derive(Debug)]
@@ -256,7 +258,9 @@ impl Transactions {
         let doubted = doubtful > 0 || block.as_ref().is_some_and(|block| block.doubts(verdict));
         let told_verdict = if doubted { Verdict::Unknown } else { verdict };
         // A procedure that was written before leaves no doubt about what came after it.
-        let held_verdict = if verdict == Verdict::Committed { told_verdict } else { verdict };
+        let all =
+            verdict == Verdict::Committed || block.as_ref().is_some_and(|block| block.perhaps_committed);
+        let held_verdict = if all { told_verdict } else { verdict };
         for (place, item) in self.held.iter_mut().enumerate() {
             if let Item::Statement(statement) = item
                 && statement.is_open()
@@ -336,10 +340,12 @@ impl Transactions {
     fn fail_alone(&mut self) {
         let Some(last) = self.last() else { return };
         let verdict = if last.commits { Verdict::Unknown } else { Verdict::RolledBack };
-        let timed_out = last.end.error.as_ref().is_some_and(|error| error.code == LOCK_WAIT_TIMEOUT);
+        let committed = may_have_committed(last);
+        let over = last.end.error.as_ref().is_some_and(|error| PERHAPS_ALL.contains(&error.code));
         last.verdict = Some(verdict);
         if let Some(block) = &mut self.block {
-            block.perhaps_over |= timed_out;
+            block.perhaps_over |= over;
+            block.perhaps_committed |= committed;
         }
     }
 

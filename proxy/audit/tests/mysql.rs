@@ -144,7 +144,13 @@ fn a_deadlock_undoes_its_transaction() {
 
 /// It undoes its statement, or all of the transaction, as the server is configured: the next status tells.
 #[test]
-fn a_lock_that_was_waited_for_in_vain_leaves_a_doubt() {
+fn an_error_that_may_undo_its_transaction_leaves_a_doubt() {
+    for code in [1205, 1020, 1206] {
+        may_undo_its_transaction(code);
+    }
+}
+
+fn may_undo_its_transaction(code: u16) {
     for (then, status, verdict) in [
         ("select 1", TransactionStatus::Active, "committed"),
         ("select 1", TransactionStatus::Idle, "rolledBack"),
@@ -152,13 +158,54 @@ fn a_lock_that_was_waited_for_in_vain_leaves_a_doubt() {
         ("", TransactionStatus::Idle, "unknown"),
     ] {
         let mut stage = stage();
-        stage.done("begin").active().query("update t set a = 2", refused(1205, "HY000")).active();
+        stage.done("begin").active().query("update t set a = 2", refused(code, "HY000")).active();
         if !then.is_empty() {
             stage.done(then).ready(status);
         }
         stage.done("commit").idle();
         let told = stage.told();
-        assert!(told.contains(&format!("verdict  | #1 {verdict} 1-")), "{then}: {told}");
+        assert!(told.contains(&format!("verdict  | #1 {verdict} 1-")), "{code} {then}: {told}");
+    }
+}
+
+/// It commits what came before it, and then it fails.
+#[test]
+fn what_commits_may_have_done_so_where_it_failed() {
+    for (text, code, verdict) in [
+        ("drop table nope", 1051, "unknown"),
+        ("create table u (a int)", 1050, "unknown"),
+        ("rename table nope to u", 1146, "unknown"),
+        ("create index i on nope (a)", 1146, "unknown"),
+        ("drop user nope", 1396, "unknown"),
+        ("grant select on nope.* to eve", 1410, "unknown"),
+        ("set password for nope = 'x'", 1133, "unknown"),
+        ("lock tables nope read", 1146, "unknown"),
+        ("execute s", 1051, "unknown"),
+        ("execute immediate 'drop table nope'", 1051, "unknown"),
+        ("execute immediate 'insert into t values (1)'", 1062, "rolledBack"),
+        ("drop table nope nope", 1064, "rolledBack"),
+        ("drop temporary table nope", 1051, "rolledBack"),
+        ("create or replace temporary table u (a int)", 1142, "rolledBack"),
+        ("use nope", 1049, "rolledBack"),
+        ("set nope = 1", 1193, "rolledBack"),
+        ("insert into t values (1)", 1062, "rolledBack"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+        stage.query(text, refused(code, "HY000")).active().done("rollback").idle();
+        let told = stage.told();
+        assert!(told.ends_with(&format!("verdict  | #1 {verdict} 1-2\n")), "{text}: {told}");
+    }
+    for verdict in ["committed", "unknown"] {
+        let mut stage = stage();
+        stage.done("begin").active().query("drop table nope", refused(1051, "42S02")).active();
+        match verdict {
+            // The next status says that the block is over.
+            "committed" => stage.query("select a from t", returned(1)).idle(),
+            _ => stage.closed(false),
+        };
+        let told = stage.told();
+        assert!(told.contains(&format!("verdict  | #1 {verdict} 1-1")), "{told}");
     }
 }
 
