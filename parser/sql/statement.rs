@@ -76,7 +76,8 @@ pub enum Effect<'a> {
     Set {
         /// Whether `"…"` is an identifier now, where that was set.
         ansi_quotes: Option<bool>,
-        /// MySQL's name of the character set that the client writes in, where that was set.
+        /// MySQL's name of the character set that the client writes in, where that was set; empty where the text does not
+        /// tell which.
         charset: Option<Cow<'a, str>>,
         /// The text does not tell all of what sql_mode is now: it comes of a variable, or of a parameter.
         unknown: bool,

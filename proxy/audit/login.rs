@@ -57,6 +57,7 @@ impl Session {
             self.identity.begin_anew();
         } else {
             self.encoding = encoding;
+            self.first_encoding = encoding;
         }
         let text = |bytes| encoding.decode(bytes).into_owned();
         self.identity.log_in(text(login.user), text(login.schema));
@@ -127,6 +128,7 @@ impl Session {
             (Login::Again(encoding), None) => {
                 // What this ends is the one's who was logged in before.
                 self.identity.exchange();
+                self.first_encoding = encoding;
                 self.begin_anew(encoding, tools);
                 self.write(tools);
                 self.identity.exchange();

@@ -7,7 +7,7 @@ use panoptes_event::{Cancel, Uuid};
 use panoptes_parser::{
     mysql::{encoding_of_charset, values::Attributes},
     postgres::type_oids,
-    sql::{Dialect, Effect},
+    sql::{Dialect, Effect, Server},
     text::Encoding,
     wire::{Answer, Ask, Digest, Failure, Nanos, Observation, Settled, TransactionStatus},
 };
@@ -35,6 +35,8 @@ use crate::session::{Ending, Opened};
 pub(crate) struct Session {
     pub(super) identity: Identity,
     pub(super) encoding: Encoding,
+    /// What it was at the login.
+    pub(super) first_encoding: Encoding,
     pub(super) dialect: Dialect,
     /// A text may be of several statements.
     pub(super) several: bool,
@@ -77,6 +79,7 @@ impl Session {
         Self {
             identity: Identity::new(opened),
             encoding: Encoding::UTF8,
+            first_encoding: Encoding::UTF8,
             dialect,
             several: postgres,
             quotes_unknown: false,
@@ -221,11 +224,19 @@ impl Session {
         let done = statement.end.is_success();
         if done && name == "COM_RESET_CONNECTION" {
             // It is no part of what it rolls back.
-            self.begin_anew(Encoding::UTF8, tools);
+            self.begin_anew(self.encoding_at_reset(), tools);
         }
         self.hold(statement, &settled.answer, tools);
         if done && name == "COM_INIT_DB" {
             self.identity.choose(argument.unwrap_or_default());
+        }
+    }
+
+    /// MariaDB goes back to the character set of the login, MySQL to its own.
+    fn encoding_at_reset(&self) -> Encoding {
+        match self.dialect {
+            Dialect::Mysql { server: Server::Mariadb(_), .. } => self.first_encoding,
+            _ => Encoding::UTF8,
         }
     }
 

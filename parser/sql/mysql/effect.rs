@@ -21,7 +21,7 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     let (mut ansi_quotes, mut charset, mut unknown) = (None, None, false);
     while cursor.peek().is_some() {
         if cursor.eat("names") || cursor.eat_words(&["character", "set"]) || cursor.eat("charset") {
-            charset = word(cursor).or(charset);
+            charset = Some(character_set(cursor));
             to_comma(cursor, |_, _| {});
             continue;
         }
@@ -31,7 +31,7 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
                 ansi_quotes = mode(cursor).or(ansi_quotes);
             }
             name if name.eq_ignore_ascii_case("character_set_client") => {
-                charset = word(cursor).or(charset);
+                charset = Some(character_set(cursor));
                 to_comma(cursor, |_, _| {});
             }
             _ => to_comma(cursor, |_, _| {}),
@@ -62,6 +62,14 @@ fn variable<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
         }
     }
     Some(if own { name } else { "" })
+}
+
+/// The name of a character set; empty where the text does not tell it: DEFAULT is as the server is configured.
+fn character_set<'a>(cursor: &mut Cursor<'a>) -> Cow<'a, str> {
+    let next = cursor.peek().map(|token| cursor.spelling(token));
+    let computed = next.is_some_and(|next| next.starts_with('@'))
+        || cursor.peek_at(1).is_some_and(|behind| behind.kind == Kind::Open);
+    if computed { Cow::default() } else { word(cursor).unwrap_or_default() }
 }
 
 /// A name, as a word or a string.
@@ -245,7 +253,6 @@ mod tests {
             "SET @sql_mode = 'ANSI_QUOTES'",
             "SET autocommit = 0",
             "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
-            "SET NAMES DEFAULT",
             "SET PASSWORD = 'sql_mode'",
             "SET",
         ] {
@@ -257,6 +264,13 @@ mod tests {
     fn the_character_set_of_texts() {
         for (text, expected) in [
             ("SET NAMES latin1", "latin1"),
+            ("SET NAMES DEFAULT", ""),
+            ("SET character_set_client = DEFAULT", ""),
+            ("SET character_set_client = @utf8", ""),
+            ("SET character_set_client := @@utf8", ""),
+            ("SET character_set_client = ?", ""),
+            ("SET character_set_client = LOWER('UTF8')", ""),
+            ("SET character_set_client = (SELECT 'utf8')", ""),
             ("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin'", "utf8mb4"),
             ("set character set gbk", "gbk"),
             ("SET CHARSET 'big5'", "big5"),

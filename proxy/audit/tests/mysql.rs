@@ -457,6 +457,36 @@ fn texts_are_read_as_the_session_says() {
     assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 1; select 2"), "unasked, it is one");
 }
 
+/// MariaDB goes back to what the client said when it logged in.
+#[test]
+fn a_reset_has_the_character_set_of_the_login() {
+    for (version, raw) in [("10.11.6-MariaDB", "select '\u{e4}'"), ("8.4.3", "select '\\xe4'")] {
+        let mut stage = stage();
+        stage.parameter("server_version", version);
+        // latin1_swedish_ci.
+        stage.observe(Observation::Startup { parameters: b"\x08\0ana\0shop\0mysql_native_password\0" });
+        stage.observe(Observation::LoggedIn { at: 5_000 });
+        stage.done("set names utf8mb4").idle();
+        let ask = Ask::Command { name: "COM_RESET_CONNECTION", object: None, argument: &b""[..] };
+        stage.settled(ask, affected(0)).idle().bytes(b"select '\xe4'", returned(1)).idle();
+        assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some(raw), "{version}");
+    }
+}
+
+#[test]
+fn a_character_set_that_no_text_tells_leaves_a_doubt() {
+    for text in ["set names default", "set character_set_client = @utf8"] {
+        let mut stage = stage();
+        stage.done("set names gbk").idle().done(text).idle().bytes(b"select '\xc3\xa4'", returned(1)).idle();
+        let sql = stage.last().sql.unwrap();
+        assert_eq!(
+            (sql.raw.as_deref(), sql.split.as_deref()),
+            (Some("select '\u{e4}'"), Some("uncertain")),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn attributes_are_those_of_the_next_statement_alone() {
     let mut stage = stage();
