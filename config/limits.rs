@@ -40,7 +40,8 @@ pub struct Limits {
     /// Prepared statements that are remembered for a session. Default 10,000.
     #[serde(deserialize_with = "value::count")]
     pub max_prepared_statements: usize,
-    /// What the prepared statements of one session may take in memory. Default 16 MiB.
+    /// What the prepared statements of one session may take in memory, and as much again their runs whose rows are not all
+    /// fetched: of further runs only what came at once is told. Default 16 MiB.
     pub max_prepared_bytes: ByteSize,
     /// How long a client may take from connecting to the end of its login. Default 60 s, as PostgreSQL's
     /// `authentication_timeout`.

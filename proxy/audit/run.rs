@@ -14,7 +14,8 @@ use super::{
     values::{self, Sent},
 };
 
-/// Runs with rows to be fetched that a session may have; of more of them only what came at once is told.
+/// Runs with rows to be fetched that a session may have; of more of them, or of those beyond
+/// `limits.max_prepared_bytes`, only what came at once is told.
 const MAX_OPEN: usize = 1_000;
 /// What a value that was sent ahead counts for beside its bytes.
 const ENTRY_BYTES: usize = 64;
@@ -28,6 +29,7 @@ pub(crate) struct Runs {
     pub(super) overflowed: bool,
     /// Runs whose rows are not all fetched.
     open: Vec<Statement>,
+    open_bytes: usize,
 }
 
 /// A value that was sent ahead of a run.
@@ -63,8 +65,27 @@ impl Runs {
 
     fn take_open(&mut self, statement: [u8; 5]) -> Option<Statement> {
         let place = self.open.iter().position(|open| open.is_of(&statement))?;
-        Some(self.open.swap_remove(place))
+        let statement = self.open.swap_remove(place);
+        self.open_bytes = self.open_bytes.saturating_sub(size(&statement));
+        Some(statement)
     }
+
+    /// Takes a run; gives it back where there is no room for it.
+    fn add_open(&mut self, statement: Statement, most: usize) -> Option<Statement> {
+        let bytes = self.open_bytes.saturating_add(size(&statement));
+        if self.open.len() >= MAX_OPEN || bytes > most {
+            return Some(statement);
+        }
+        self.open_bytes = bytes;
+        self.open.push(statement);
+        None
+    }
+}
+
+/// What a run takes in memory.
+fn size(statement: &Statement) -> usize {
+    let beside = statement.aside.as_ref().map_or(0, |aside| aside.request.len());
+    size_of::<Statement>() + statement.size() + beside
 }
 
 /// A run, as it was asked for.
@@ -118,10 +139,8 @@ impl Session {
 
     /// The first rows of a run, of which more are to be fetched.
     fn open(&mut self, statement: Statement, settled: &Settled<&[u8]>, tools: &mut Tools) {
-        let runs = self.runs.get_or_insert_default();
-        if runs.open.len() < MAX_OPEN {
-            runs.open.push(statement);
-        } else {
+        let most = self.limits.bytes;
+        if let Some(statement) = self.runs.get_or_insert_default().add_open(statement, most) {
             self.hold(statement, &settled.answer, tools);
         }
     }

@@ -4,7 +4,7 @@
 use panoptes_config::Protocol;
 use panoptes_parser::wire::{Answer, Ask, Failure, Observation, Observer, Settled, TransactionStatus};
 
-use super::Stage;
+use super::{NameLimits, Stage};
 
 fn stage() -> Stage {
     Stage::of(Protocol::Mysql)
@@ -386,6 +386,29 @@ fn rows_that_are_fetched_later_are_the_runs() {
         .closed(false);
     let told = stage.told();
     assert_eq!((told.matches("rows 2 ok").count(), told.matches("rows 1 ok").count()), (1, 1), "{told}");
+}
+
+/// Of those beyond it what came at once is told.
+#[test]
+fn runs_with_rows_to_come_take_no_more_than_their_limit() {
+    const RUNS: u8 = 40;
+    let limits = NameLimits { count: 100, bytes: 1 << 20, ahead: 0 };
+    let mut stage = Stage::with(Protocol::Mysql, limits);
+    // As JSON it is eight times as long.
+    let value = [&[1, 1, 0, 0, 0, 0, 1, 252, 0, 0xfd, 0x10, 0x27, 0][..], &[1; 10_000]].concat();
+    let (text, length) = (&b"select a from t where b <> ?"[..], value.len() as u64);
+    for number in 0..RUNS {
+        let statement = &[number, 0, 0, 0][..];
+        stage.settled(
+            Ask::Parse { statement, text, length: 28, types: b"" },
+            Answer::Prepared { parameters: 1 },
+        );
+        let run = Ask::Run { statement, parameters: Some(&value), length, bulk: false, named: false };
+        stage.settled(run, Answer::Suspended { rows: 1, bytes: 1 }).idle();
+    }
+    let at_once = stage.told().lines().count();
+    assert!((25..35).contains(&at_once), "{at_once}");
+    assert_eq!(stage.closed(false).told().matches("rows 1 ok").count(), usize::from(RUNS));
 }
 
 #[test]
