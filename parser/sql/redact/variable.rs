@@ -218,10 +218,10 @@ impl<'a> Look<'a> {
         run.secret |= !text.is_empty() && !is_harmless_text(&text, self.dialect, self.nesting);
     }
 
-    /// Does a value come next?
+    /// Does a value come next, or a cursor's query?
     fn gives(&self, token: Token) -> bool {
         let spelling = self.spelling(token);
-        matches!(spelling, "=" | ":=") || is_any(spelling, &["default"])
+        matches!(spelling, "=" | ":=") || is_any(spelling, &["default", "for"])
     }
 
     /// Where in the statement the value of the name at `at` is given, if it is.

@@ -92,6 +92,13 @@ impl<'a> Walk<'a, '_> {
             || self.next == Next::Password
             || self.next == Next::Assigned && self.assigned;
         let spelling = self.cursor.spelling(token);
+        // A connection string, or a piece of one; at the top it is most often a column.
+        if !other && frame == Some(Verdict::Connection) && self.nesting > 0 && !is_reserved(spelling) {
+            let joins = self.last_spelling() == "||"
+                || self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "||")
+                || self.frames.last().is_some_and(Frame::is_plain_call);
+            self.mention([spelling], if joins { Role::Secret } else { Role::Run });
+        }
         if !other && (key || given && !self.about.is_secret()) && !is_reserved(spelling) {
             self.mention([spelling], Role::Secret);
         }
