@@ -9,6 +9,9 @@ use memchr::{memchr_iter, memchr2_iter};
 
 use super::name;
 
+/// Bytes of an element of XML that are looked through for its end.
+const MAX_ELEMENT: usize = 256;
+
 /// What a text is known to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -99,7 +102,7 @@ fn hide_value(text: &str, range: Range<usize>, hide: &mut impl FnMut(Range<usize
     unfinished || range.start >= text.len()
 }
 
-/// The `password "…"` of a Spider table's comment.
+/// The `password "…"` of a Spider table's comment, `--password …`, `<password>…</password>`.
 fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
     let (mut end, mut open) = (0, false);
     for at in words(text, b"passw") {
@@ -113,6 +116,17 @@ fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
         if from > name && text.as_bytes().get(from) == Some(&b'"') {
             end = value_end(text, from, None);
             open |= hide_value(text, from..end, hide);
+        } else if from > name && text.get(..at).is_some_and(|before| before.ends_with("--")) {
+            end = skip(text, from, |byte| !byte.is_ascii_whitespace());
+            open |= hide_value(text, from..end, hide);
+        } else if text.as_bytes().get(name) == Some(&b'>') {
+            // In other texts than XML the sign compares, and no element ends near.
+            let near = text.as_bytes().iter().skip(name + 1).take(MAX_ELEMENT);
+            let close = name + 1 + near.take_while(|byte| **byte != b'<').count();
+            if close > name + 1 && text.get(close..).is_some_and(|rest| rest.starts_with("</")) {
+                end = close;
+                hide(name + 1..end);
+            }
         }
     }
     open
@@ -143,7 +157,7 @@ fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
             (byte, Some(close)) if byte == close => return at + 1,
             (b';', None) if separator == Some(b';') => break,
             (b'&', None) if matches!(separator, Some(b'&' | b'?')) => break,
-            (byte, None) if byte.is_ascii_whitespace() => break,
+            (byte, None) if byte.is_ascii_whitespace() && separator != Some(b';') => break,
             _ => {}
         }
         at += 1;
@@ -270,6 +284,11 @@ mod tests {
             (r"password=CAN\ ARY host=h", "password=* host=h"),
             ("password=CAN&ARY;x host=h", "password=* host=h"),
             ("DSN=d;UID=u;PWD=CANARY;DATABASE=b", "DSN=d;UID=u;PWD=*;DATABASE=b"),
+            ("Server=h;Password=CAN ARY;x=y", "Server=h;Password=*;x=y"),
+            ("s3://b?a=b&AWS_SECRET_ACCESS_KEY=CANARY&c=d", "s3://b?a=b&AWS_SECRET_ACCESS_KEY=*&c=d"),
+            ("<a><password>CANARY</password></a>", "<a><password>*</password></a>"),
+            ("password>5 login --password CANARY", "password>5 login --password *"),
+            ("login --password CANARY -h h", "login --password * -h h"),
             ("PWD={CAN;ARY};UID=u", "PWD=*;UID=u"),
             ("postgres://u:CANARY@h/d?sslmode=a", "postgres://u:*@h/d?sslmode=a"),
             ("postgres://h/d?password=CANARY&user=u", "postgres://h/d?password=*&user=u"),

@@ -39,7 +39,7 @@ const POLICIES: [&str; 13] = [
 ];
 
 /// What may stand directly behind such a word: `tokens`, `secretkey`, but not `tokenizer` and `secretary`.
-const TAILS: [&str; 7] = ["hash", "id", "key", "s", "str", "text", "val"];
+const TAILS: [&str; 8] = ["access", "hash", "id", "key", "s", "str", "text", "val"];
 
 /// The last word of names that tell something of a secret, not the secret.
 #[rustfmt::skip]
@@ -50,8 +50,8 @@ const FACTS: [&str; 22] = [
 
 /// What a key is for that is kept secret, as names of variables say it.
 #[rustfmt::skip]
-const KEYS: [&str; 31] = [
-    "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "db", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
+const KEYS: [&str; 32] = [
+    "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "data", "db", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
     "encryption", "hmac", "jwt", "kek", "license", "master", "my", "pgp", "priv", "private", "rsa", "secret", "sign", "signing", "stripe",
     "sym", "symmetric",
 ];
@@ -116,8 +116,10 @@ pub(super) fn is_harmless_option(name: &str) -> bool {
 
 /// Is it a name that in any text means a password?
 pub(super) fn is_password(name: &str) -> bool {
+    let key = ["secret_access_key", "secret-access-key", "secretkey"].iter().any(|key| contains(name, key));
     let hash = name.eq_ignore_ascii_case("authentication_string");
-    (contains(name, "passw") || contains(name, "passphrase") || ends(name, "pwd") || hash) && !is_policy(name)
+    (contains(name, "passw") || contains(name, "passphrase") || ends(name, "pwd") || hash || key)
+        && !is_policy(name)
 }
 
 fn is_policy(name: &str) -> bool {

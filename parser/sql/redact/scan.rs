@@ -202,6 +202,7 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     memchr2_iter(b'x', b'X', bytes).any(|at| is_hex_number(bytes, at))
         || !behind.is_empty()
             && (is_identified(behind)
+                || is_identified_by(bytes)
                 || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
@@ -271,6 +272,14 @@ fn is_identified(bytes: &[u8]) -> bool {
                 .checked_sub(5)
                 .and_then(|from| before.get(from..))
                 .is_some_and(|before| before.eq_ignore_ascii_case(b"denti"))
+    })
+}
+
+/// The same word whole, as a comment may have it before the first quote; many a column is an identifier.
+fn is_identified_by(bytes: &[u8]) -> bool {
+    memchr2_iter(b'f', b'F', bytes).any(|at| {
+        let word = at.checked_sub(6).and_then(|start| bytes.get(start..at + 4));
+        word.is_some_and(|word| word.eq_ignore_ascii_case(b"identified"))
     })
 }
 
