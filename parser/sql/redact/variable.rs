@@ -271,7 +271,7 @@ impl<'a> Look<'a> {
             && lower(spelling(at)).strip_prefix("column").is_some_and(|number| {
                 !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
             });
-        (place.into || alias || column || self.is_listed(tokens, at)).then_some(all)
+        (place.into || alias || column || self.is_listed(tokens, at, place)).then_some(all)
     }
 
     /// Do these tokens begin with an index, and then assign: `[1] := …`?
@@ -298,11 +298,15 @@ impl<'a> Look<'a> {
     }
 
     /// Is the name one of `v(a, b)` behind a table, or of `WITH v(a, b) AS`?
-    fn is_listed(&self, tokens: &[Token], at: usize) -> bool {
+    fn is_listed(&self, tokens: &[Token], at: usize, place: &mut Place) -> bool {
+        if let Some((_, listed)) = place.list.as_ref().filter(|(list, _)| list.contains(&at)) {
+            return *listed;
+        }
         let only = |token: &&Token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Comma);
         let (before, behind) = tokens.split_at_checked(at).unwrap_or_default();
         let back = before.iter().rev().take(MAX_LIST).take_while(only).count();
         let ahead = behind.iter().take(MAX_LIST).take_while(only).count();
+        let list = place.list.insert((at - back..at + ahead, false));
         let Some(open) = at.checked_sub(back + 1) else { return false };
         let kind = |at: usize| tokens.get(at).map(|token| token.kind);
         if kind(open) != Some(Kind::Open) || kind(at + ahead) != Some(Kind::Close) {
@@ -316,7 +320,8 @@ impl<'a> Look<'a> {
         let expression = word(at + ahead + 1, "as")
             && (kind(at + ahead + 2) == Some(Kind::Open)
                 || ["materialized", "not"].iter().any(|next| word(at + ahead + 2, next)));
-        behind_table || expression
+        list.1 = behind_table || expression;
+        list.1
     }
 
     fn spelling(&self, token: Token) -> &'a str {
@@ -327,7 +332,7 @@ impl<'a> Look<'a> {
 /// Words behind which a statement begins, or a declaration.
 const STARTS: [&str; 7] = ["begin", "declare", "do", "else", "loop", "set", "then"];
 /// Names of a list that are looked at on each side of one.
-const MAX_LIST: usize = 64;
+const MAX_LIST: usize = 1_024;
 /// Tokens of a type with what is before it, and of an index.
 const MAX_TYPE: usize = 6;
 
@@ -347,6 +352,8 @@ struct Place {
     inserts: bool,
     /// The last sign that was looked for, of those that give a value; the end where there was none.
     sign: Option<usize>,
+    /// The last list of names that was looked at, and whether it names columns.
+    list: Option<(Range<usize>, bool)>,
 }
 
 impl Place {
