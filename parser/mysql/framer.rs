@@ -183,9 +183,17 @@ fn whole(
     let head = Head::of(*header, rest.first().copied());
     let payload = usize::try_from(head.length).ok().and_then(|length| rest.get_mut(..length));
     let Some(payload) = payload.filter(|_| head.length < LONGEST) else { return Ok(None) };
-    let start = *place + HEADER;
+    let (before, start) = (*place, *place + HEADER);
     *place = start + usize::from(head.first.is_some());
     let mut keep = rule(head)?;
+    if let (Some(text), Some(kept)) = (keep.text, payload.get(..keep.bytes))
+        && kept.len() < payload.len()
+        && text(kept).is_none()
+    {
+        // Its text is looked for as the rest passes.
+        *place = before;
+        return Ok(None);
+    }
     if let Some(rewrite) = &mut keep.rewrite {
         rewrite.pass(payload);
     }

@@ -2,7 +2,7 @@
 //! packet, so what one side says ends with a shorter one, which may be empty.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>
 
-use super::rewrite::Rewrite;
+use super::{rewrite::Rewrite, values::Skip};
 use crate::{
     digest::TextDigest,
     wire::{Digest, Nanos},
@@ -12,6 +12,9 @@ use crate::{
 pub(super) const HEADER: usize = 4;
 /// The longest payload of one packet: another one follows.
 pub(super) const LONGEST: u64 = 0xff_ffff;
+
+/// Of a query: none, and one set of them.
+const NO_ATTRIBUTES: &[u8] = b"\0\x01";
 
 /// What one side said at once: one packet, or several that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +113,10 @@ pub(super) struct Parts {
     first: u8,
     last: u8,
     length: u64,
+    /// Bytes of attributes that nothing is kept of.
+    skipped: u64,
+    /// Bytes that have come.
+    seen: u64,
     size: u64,
     /// A payload is being read: bytes of it that are still to come.
     pub(super) missing: Option<u64>,
@@ -124,7 +131,9 @@ enum Digesting {
     Not,
     /// The text goes on behind what is kept.
     Text(Box<TextDigest>),
-    /// The same, but where it begins is not in what is kept.
+    /// It begins behind what is kept.
+    Ahead(Box<Skip>),
+    /// Nobody knows where it begins.
     Lost,
 }
 
@@ -138,6 +147,8 @@ impl Parts {
             first: head.number,
             last: head.number,
             length: 0,
+            skipped: 0,
+            seen: 0,
             size: 0,
             missing: None,
             goes_on: false,
@@ -154,26 +165,50 @@ impl Parts {
     }
 
     /// Keeps what there is room for; a text that goes on behind that goes into its digest.
+    /// So does its head, where all there is room for are attributes: these are forgotten then.
     pub(super) fn keep_some(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
+        self.seen += piece.len() as u64;
+        self.keep_piece(piece, kept);
+    }
+
+    fn keep_piece(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
         let room = self.keep.bytes - kept.len();
         let (here, beyond) = piece.split_at_checked(room).unwrap_or((piece, &[]));
         kept.extend_from_slice(here);
         let (Some(text), [_, ..]) = (self.keep.text, beyond) else { return };
         if matches!(self.digest, Digesting::Not) {
-            self.digest = text(kept).and_then(|start| kept.get(start..)).map_or(Digesting::Lost, |text| {
-                let mut digest = Box::new(TextDigest::rest());
-                digest.add(text);
-                Digesting::Text(digest)
-            });
+            self.digest = text(kept).and_then(|start| kept.get(start..)).map_or_else(
+                || {
+                    kept.get(1..)
+                        .and_then(Skip::begin)
+                        .map_or(Digesting::Lost, |skip| Digesting::Ahead(skip.into()))
+                },
+                |text| {
+                    let mut digest = Box::new(TextDigest::rest());
+                    digest.add(text);
+                    Digesting::Text(digest)
+                },
+            );
         }
-        if let Digesting::Text(digest) = &mut self.digest {
-            digest.add(beyond);
+        match &mut self.digest {
+            Digesting::Text(digest) => digest.add(beyond),
+            Digesting::Ahead(skip) => {
+                if let Some(text) = skip.pass(beyond) {
+                    self.digest = Digesting::Not;
+                    kept.truncate(1);
+                    kept.extend_from_slice(NO_ATTRIBUTES);
+                    self.skipped = self.seen.saturating_sub((text.len() + kept.len()) as u64);
+                    self.keep_piece(text, kept);
+                }
+            }
+            Digesting::Not | Digesting::Lost => {}
         }
     }
 
     /// All have come.
     pub(super) fn end(self, kept: &[u8], begun: Nanos) -> Packet<'_> {
-        let Self { head, first, last, length, size, digest, .. } = self;
+        let Self { head, first, last, size, digest, .. } = self;
+        let length = self.length.saturating_sub(self.skipped);
         let digest = if let Digesting::Text(digest) = digest { Some(digest.finish()) } else { None };
         Packet { first, last, head, body: kept, length, size, digest, begun }
     }

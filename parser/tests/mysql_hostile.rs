@@ -310,6 +310,35 @@ fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
     }
 }
 
+/// However large they are.
+#[test]
+fn attributes_hide_no_text() {
+    let limits = Limits { sql: 10, parameters: 40, ..Limits::default() };
+    let text = "delete from t where a = 5";
+    let values =
+        [&[0xfc, 200, 0][..], &[b'x'; 200], &[0xfe, 3, 0, 0, 0, 0, 0, 0, 0], b"abc", &[7, 0, 0, 0]].concat();
+    let ahead = [&b"\x03\x03\x01\0\x01\xfd\0\x01a\xfd\0\x01b\x03\0\x01c"[..], &values].concat();
+    for text in [text, &text[..6]] {
+        let question = packet(0, &[&ahead[..], text.as_bytes()].concat());
+        for cut in 0..=question.len() {
+            let (mut wire, mut told) = (session(limits, QUERY_ATTRIBUTES), Vec::new());
+            let mut note = |observation: Observation<&[u8]>| match observation {
+                Observation::Hashed { sha256 } => assert_eq!(sha256, Sha256::digest(text).as_slice()),
+                Observation::Settled(Settled { ask: Ask::Query { text: Some(head), length }, .. }) => {
+                    told.push((head.to_vec(), length));
+                }
+                _ => {}
+            };
+            let (a, b) = question.split_at(cut);
+            wire.client(&mut a.to_vec(), 0, &mut note).unwrap();
+            wire.client(&mut b.to_vec(), 0, &mut note).unwrap();
+            wire.server(&mut answer(b'O'), 0, &mut note).unwrap();
+            let head = text.get(..10).unwrap_or(text).as_bytes().to_vec();
+            assert_eq!(told, [(head, text.len() as u64)], "cut at {cut}");
+        }
+    }
+}
+
 #[test]
 fn a_row_of_16_mib_is_one_row() {
     let mut wire = session(Limits::default(), 0);

@@ -8,12 +8,14 @@
 
 mod bulk;
 mod parameters;
+mod skip;
 mod types;
 mod value;
 
 pub use bulk::{BulkParameters, Cell};
 pub(super) use parameters::split_query;
 pub use parameters::{Attributes, Parameter, Parameters};
+pub(super) use skip::Skip;
 
 use self::types::Type;
 use crate::text::Encoding;

@@ -2,7 +2,12 @@
 
 use std::iter;
 
-use super::{known, types::Type, value};
+use super::{
+    known,
+    skip::size,
+    types::{Size, Type},
+    value,
+};
 use crate::{mysql::field, reader::Reader};
 
 /// Of COM_STMT_EXECUTE: the number of parameters is told, although the statement has none. Where it has some, it is told in
@@ -180,6 +185,15 @@ impl<'a> Attributes<'a> {
     #[must_use]
     pub fn new(attributes: &'a [u8]) -> Self {
         Self::open(attributes).unwrap_or(Self(Parameters::none()))
+    }
+
+    /// The sizes of all values, and what there is of these.
+    pub(super) fn sizes(body: &'a [u8]) -> Option<(Vec<Size>, &'a [u8])> {
+        let Self(mut all) = Self::open(body)?;
+        let nulls = all.nulls;
+        let null = |place: usize| nulls.get(place / 8).is_some_and(|bits| bits >> (place % 8) & 1 == 1);
+        let sizes = all.sent_types()?.enumerate().map(|(place, kind)| size(kind, null(place))).collect();
+        Some((sizes, all.values.rest()))
     }
 
     fn open(body: &'a [u8]) -> Option<Self> {
