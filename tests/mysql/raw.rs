@@ -129,7 +129,7 @@ impl Raw {
     fn try_answer(&mut self) -> io::Result<Answer> {
         let first = self.packet()?;
         match first[0] {
-            0 => return Ok(Answer::default()),
+            0 | 0xfe => return Ok(Answer::default()),
             0xff => return Ok(Answer { rows: 0, error: Some(error(&first)) }),
             columns => {
                 for _ in 0..=columns {

@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("rows_without_transactions_stay", rows_stay),
     ("deadlock_undoes_its_transaction", deadlock),
     ("lock_timeout_leaves_a_doubt", timed_out),
+    ("failed_definition_commits", failed_definition),
     ("sql_mode_of_the_server", sql_mode),
 ];
 
@@ -133,6 +134,43 @@ fn timed_out(rig: &Rig) -> Result<(), Failed> {
     assert_eq!(verdict(&events, "before 2"), "committed", "a status was told in between");
     assert_eq!(verdict(&events, "before 3"), "unknown");
     assert_eq!(verdict(&events, "holds"), "rolledBack", "its session ended");
+    Ok(())
+}
+
+/// What fails may have committed what came before it; and a comment behind the last statement is none.
+fn failed_definition(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql("create table work.kept (a int primary key) engine=InnoDB");
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port);
+    run(&mut client, &["use work"]);
+    for (row, fails, code) in [
+        (1, "drop table nope", 1051),
+        (2, "create table kept (a int)", 1050),
+        (3, "drop user nope", 1396),
+        (4, "drop temporary table nope", 1051),
+        (5, "drop table nope nope", 1064),
+    ] {
+        run(&mut client, &["begin", &format!("insert into kept values ({row})")]);
+        assert_eq!(client.query(fails).error.map(|(code, _)| code), Some(code), "{fails}");
+        run(&mut client, &["rollback"]);
+    }
+    // Several statements in a text, from here on.
+    client.send(0, &[0x1b, 0, 0]);
+    assert_eq!(client.answer().error, None);
+    run(&mut client, &["delete from kept where a = 3; -- c"]);
+    assert_eq!(client.answer().error, None, "of the comment");
+    drop(client);
+    let events = ended(&proxy, 1);
+    let there = rig.server().sql("select group_concat(a order by a) from work.kept");
+    assert_eq!(there, "1,2\n", "what is there");
+    for (row, expected) in
+        [(1, "unknown"), (2, "unknown"), (3, "unknown"), (4, "rolledBack"), (5, "rolledBack")]
+    {
+        assert_eq!(verdict(&events, &format!("kept values ({row})")), expected, "{row}");
+    }
+    let commented = statement(&events, "where a = 3");
+    assert_eq!((&commented["sql"]["rowCount"], &commented["sql"]["split"]), (&1.into(), &Value::Null));
+    assert_eq!(verdict(&events, "where a = 3"), "committed");
     Ok(())
 }
 
