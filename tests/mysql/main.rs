@@ -23,6 +23,7 @@ mod support;
 
 mod completeness;
 mod durable;
+mod kills;
 mod memory;
 mod operations;
 mod raw;
