@@ -169,14 +169,17 @@ impl Links {
         }
     }
 
-    /// Two records with one number.
+    /// Two records with one number. Where the next one vouches for the second of them, the first was edited and a sink's
+    /// repeat of it was not.
     fn twice(&mut self, known: Known, item: Item) {
         let seq = item.record.seq;
-        self.find(Finding::Inserted { seq, place: item.place });
         let after = self.window.get(&(seq + 1)).copied();
         let better = after.is_some_and(|after| after.prev == Some(item.record.hash));
         if better {
             self.broken.remove(&(seq + 1));
+            self.find(Finding::Changed { seq });
+        } else {
+            self.find(Finding::Inserted { seq, place: item.place });
         }
         let known = match (better, after) {
             (true, _) => Known { hash: item.record.hash, prev: item.record.prev, other: None },

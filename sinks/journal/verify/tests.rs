@@ -257,6 +257,21 @@ fn what_a_sink_acknowledged_must_be_there() {
     assert_eq!(report.findings, [Finding::Missing { from: 12, to: 14 }], "{report}");
 }
 
+#[test]
+fn of_an_edited_record_and_its_repeat_the_edited_one_is_named() {
+    let (first, again) = (&TRAIL.lines[..900], &TRAIL.lines[400..]);
+    let edited = String::from_utf8(TRAIL.lines[600].clone()).unwrap().replace('x', "y").into_bytes();
+    let mut before = first.to_vec();
+    before[600].clone_from(&edited);
+    let report = check(before.iter().chain(again));
+    assert_eq!(report.findings, [Finding::Changed { seq: 601 }], "{report}");
+    let mut after = again.to_vec();
+    after[200] = edited;
+    let report = check(first.iter().chain(&after));
+    let inserted = Finding::Inserted { seq: 601, place: Some("line 1101".to_owned()) };
+    assert_eq!(report.findings, [inserted], "{report}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
