@@ -1,10 +1,10 @@
 //! Events, written from what happened.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use panoptes_config::Protocol;
 use panoptes_event::{
-    Cancel, Db, Gap, Kind, Outcome, Session, Verdict, json,
+    Cancel, Gap, Kind, Outcome, Uuid, Verdict, json,
     time::{self, Clock},
 };
 use panoptes_parser::{
@@ -12,15 +12,13 @@ use panoptes_parser::{
     wire::{Nanos, TransactionStatus},
 };
 use panoptes_sinks::Origin;
-use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     Tools,
     statement::{Error, Statement, What},
     text::{Cut, Text},
 };
-use crate::session::{CancelRequest, Upstream};
+use crate::session::{CancelRequest, Opened, Upstream};
 
 /// The end of `meta`: the rule by which everything is recorded, so far.
 const META_END: &[u8] = br#""reason":"default:allowed"}"#;
@@ -37,14 +35,13 @@ pub(crate) struct EncodedOrigin(Vec<u8>);
 impl EncodedOrigin {
     /// Encodes them.
     pub(crate) fn new(origin: &Origin) -> Self {
-        Self(begun(
-            "meta",
-            &Value::from_iter([
-                ("appName", origin.app_name.as_str()),
-                ("environment", &origin.environment),
-                ("instance", &origin.instance),
-            ]),
-        ))
+        let mut out = b"\"meta\":".to_vec();
+        // It is closed behind the event's time.
+        json::Object::begin(&mut out)
+            .member("appName", &origin.app_name)
+            .member("environment", &origin.environment)
+            .member("instance", &origin.instance);
+        Self(out)
     }
 }
 
@@ -60,21 +57,30 @@ pub(crate) struct Common {
     session: Vec<u8>,
 }
 
-/// A member that is an object, without its last brace: more members follow.
-fn begun<T: Serialize>(name: &str, value: &T) -> Vec<u8> {
-    [b"\"", name.as_bytes(), b"\":{", &json::members(value)].concat()
-}
-
 impl Common {
-    /// Of a session: its application, if it has a name, its database and itself.
-    pub(crate) fn new(origin: &EncodedOrigin, source_app: Option<&str>, db: &Db, session: &Session) -> Self {
-        let mut meta = origin.0.clone();
+    /// Encodes it: of a session's application, if it has a name; `db` and `session` write the members of theirs.
+    pub(crate) fn encode(
+        &mut self,
+        origin: &EncodedOrigin,
+        source_app: Option<&str>,
+        db: impl FnOnce(&mut json::Object<'_>),
+        session: impl FnOnce(&mut json::Object<'_>),
+    ) {
+        self.meta.clone_from(&origin.0);
         if let Some(name) = source_app {
-            meta.extend_from_slice(b",\"sourceApp\":");
-            json::write(&mut meta, name);
+            self.meta.extend_from_slice(b",\"sourceApp\":");
+            json::write(&mut self.meta, name);
         }
-        let db = [META_END, b",", &begun("db", db), b"}"].concat();
-        Self { meta, db, session: begun("session", session) }
+        self.db.clear();
+        self.db.extend_from_slice(META_END);
+        self.db.extend_from_slice(b",\"db\":");
+        let mut object = json::Object::begin(&mut self.db);
+        db(&mut object);
+        object.end();
+        self.session.clear();
+        self.session.extend_from_slice(b"\"session\":");
+        // It is closed behind the event's number.
+        session(&mut json::Object::begin(&mut self.session));
     }
 
     /// Writes `meta` and `db`, with which every event of a session begins.
@@ -176,12 +182,14 @@ pub(crate) fn write_cancel(request: &CancelRequest, tools: &mut Tools) {
         session_id: request.target,
         server_pid: Some(request.pid),
     };
-    let session = Session {
-        id: request.opened.id,
-        client: Some(request.opened.client.to_string()),
-        ..Session::default()
-    };
-    let common = Common::new(&tools.origin, None, &db(&request.opened.upstream), &session);
+    let Opened { id: session_id, client, upstream, .. } = &request.opened;
+    let mut common = Common::default();
+    common.encode(
+        &tools.origin,
+        None,
+        |db| write_server(db, engine(upstream.protocol), upstream),
+        |session| write_client(session, *session_id, *client),
+    );
     let id = tools.event_id(at);
     let calendar = &mut tools.calendar;
     tools.out.event(id, Kind::Cancel, at, |event| {
@@ -342,12 +350,22 @@ pub(super) fn write_operation(event: &mut json::Object<'_>, kind: &str) {
     operation.end();
 }
 
-pub(super) fn db(upstream: &Arc<Upstream>) -> Db {
-    let engine = match upstream.protocol {
+/// Writes where the database is: the first members of `db`.
+pub(super) fn write_server(db: &mut json::Object<'_>, engine: &str, upstream: &Upstream) {
+    db.plain("engine", engine).member("host", &upstream.host).number("port", upstream.port.into());
+}
+
+/// Writes which session it is, and of whom: the first members of `session`.
+pub(super) fn write_client(session: &mut json::Object<'_>, id: Uuid, client: SocketAddr) {
+    session.uuid("id", id).plain("client", &client.to_string());
+}
+
+/// What a server is called that has not said more of itself.
+pub(super) fn engine(protocol: Protocol) -> &'static str {
+    match protocol {
         Protocol::Postgres => "postgres",
         Protocol::Mysql => "mysql",
-    };
-    Db { engine: engine.into(), host: upstream.host.clone(), port: upstream.port, ..Db::default() }
+    }
 }
 
 #[cfg(test)]

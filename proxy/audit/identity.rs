@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use panoptes_config::Protocol;
-use panoptes_event::{Blind, Db, Kind, Session, Transaction};
+use panoptes_event::{Blind, Kind, Transaction, json};
 use panoptes_parser::{
     sql::{self, Dialect},
     wire::Nanos,
@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use super::{
     Tools,
     encode::{
-        Common, db, some, write_forgotten, write_intent, write_operation, write_outcome, write_statement,
+        Common, engine, some, write_client, write_forgotten, write_intent, write_operation, write_outcome,
+        write_server, write_statement,
     },
     statement::{Error, Statement},
     text::Text,
@@ -154,7 +155,21 @@ impl Identity {
         if !std::mem::take(&mut self.stale) {
             return;
         }
-        self.common = Common::new(&tools.origin, self.who.source_app.as_deref(), &self.db(), &self.session());
+        let Self { opened, who, server_version, server_pid, common, .. } = self;
+        let protocol = opened.upstream.protocol;
+        let db = |db: &mut json::Object<'_>| {
+            let is_mariadb = server_version.as_ref().is_some_and(|version| version.contains("MariaDB"));
+            write_server(db, if is_mariadb { "mariadb" } else { engine(protocol) }, &opened.upstream);
+            // Where no database is named, it is that of the user's name in PostgreSQL.
+            let of_user = who.user.as_ref().filter(|_| protocol == Protocol::Postgres);
+            db.optional("name", who.database.as_ref().or(of_user)).optional("user", who.user.as_ref());
+            db.optional("serverVersion", server_version.as_ref());
+        };
+        let session = |session: &mut json::Object<'_>| {
+            write_client(session, opened.id, opened.client);
+            session.optional("authMethod", who.auth_method).optional("serverPid", *server_pid);
+        };
+        common.encode(&tools.origin, who.source_app.as_deref(), db, session);
     }
 
     /// Writes a statement's event, and tells its number in the session.
@@ -272,27 +287,5 @@ impl Identity {
     /// The session's age.
     fn micros_until(&self, at: Nanos) -> u64 {
         at.saturating_sub(self.opened.at) / 1_000
-    }
-
-    fn db(&self) -> Db {
-        let Who { user, database, .. } = &self.who;
-        let of_user = self.opened.upstream.protocol == Protocol::Postgres;
-        let mut db = db(&self.opened.upstream);
-        if self.server_version.as_ref().is_some_and(|version| version.contains("MariaDB")) {
-            db.engine = "mariadb".into();
-        }
-        // Where no database is named, it is that of the user's name in PostgreSQL.
-        let name = database.clone().or_else(|| user.clone().filter(|_| of_user));
-        Db { name, user: user.clone(), server_version: self.server_version.clone(), ..db }
-    }
-
-    fn session(&self) -> Session {
-        Session {
-            id: self.opened.id,
-            client: Some(self.opened.client.to_string()),
-            auth_method: self.who.auth_method.map(Into::into),
-            server_pid: self.server_pid,
-            ..Session::default()
-        }
     }
 }

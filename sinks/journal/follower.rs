@@ -16,8 +16,8 @@ use super::{
     tail::Part,
 };
 
-/// A cursor is saved at most this often.
-const SAVE_INTERVAL: Duration = Duration::from_millis(500);
+/// A cursor is saved at most this often: two syncs of the folder each time. What came after it is repeated after a crash.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A part of the tail of so many bytes is a batch, though there is more behind it: what another part would add costs less to
 /// send apart than to read from a file.
