@@ -85,7 +85,8 @@ fn write_moment(out: &mut Vec<u8>, kind: Kind, bytes: &[u8]) -> Option<()> {
         out.push(b'-');
         write_digits(out, reader.u8().unwrap_or_default().into(), 2);
     }
-    if kind == Kind::DateTime || bytes.len() > 4 {
+    // Of a date no server takes a time that is sent along.
+    if kind == Kind::DateTime {
         out.push(b' ');
         write_clock(out, 0, reader)?;
     }
@@ -165,6 +166,7 @@ mod tests {
         for (field, sent, shown) in [
             (10, &b"\x04\xea\x07\x0b\x16"[..], "2026-11-22"),
             (10, b"\0", "0000-00-00"),
+            (10, b"\x07\xea\x07\x0b\x16\x09\x0e\x03", "2026-11-22"),
             (12, b"\0", "0000-00-00 00:00:00"),
             (12, b"\x04\xea\x07\x0b\x16", "2026-11-22 00:00:00"),
             (12, b"\x07\xea\x07\x0b\x16\x09\x0e\x03", "2026-11-22 09:14:03"),
