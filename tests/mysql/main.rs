@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `transparency.rs` | real clients' mixes, directly and through; each byte that goes in comes out |
 //! | `completeness.rs` | the events against the server's own log and its performance schema |
+//! | `general_log.rs`, `literals.rs` | how the server's log tells a session, and values in it |
 //! | `strict.rs` | no statement before its intent, over all mixes and kill -9 |
 //! | `operations.rs` | shutdown, limits, servers and clients that vanish, KILL, secrets, readiness |
 //! | `raw.rs` | a client that writes packets by hand |
@@ -23,7 +24,9 @@ mod support;
 
 mod completeness;
 mod durable;
+mod general_log;
 mod kills;
+mod literals;
 mod memory;
 mod operations;
 mod raw;

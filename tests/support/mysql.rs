@@ -3,6 +3,7 @@
 //! It is started under a shell that waits in `cat` for a pipe to close, as PostgreSQL's is (see `postgres.rs`).
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -92,9 +93,12 @@ impl Server {
 
     /// Keeps the outcome of each statement, to be asked for by [`Self::statements`], and logs each in a table.
     pub fn start_recording(version: Version) -> Self {
+        // Texts as they were sent, those that do not parse too; a MariaDB has no others.
+        let raw = if version.is_mariadb() { "--log-output=TABLE" } else { "--log-raw=1" };
         Self::start(
             version,
             &[
+                raw,
                 "--general-log=1",
                 "--log-output=TABLE",
                 "--performance-schema=ON",
@@ -154,13 +158,16 @@ impl Server {
         wait_for(condition, || (self.sql(&format!("select {condition}")).trim() == "1").then_some(()));
     }
 
-    /// What it says that it ran, in order: for each connection by its id, that ran something.
-    pub fn statements(&self) -> Vec<(u32, Vec<Statement>)> {
-        let sessions = self.sql(
-            "select distinct thread_id from mysql.general_log where thread_id > 0 \
-             and argument not like 'Access denied%' and argument not like 'Unknown database%' \
-             and command_type <> 'Connect' order by thread_id",
+    /// Its general log, in order.
+    pub fn general_log(&self) -> Vec<Logged> {
+        let rows = self.sql(
+            "select thread_id, locate('[mixer]', user_host) > 0, command_type, hex(argument) from mysql.general_log",
         );
+        rows.lines().map(Logged::of).collect()
+    }
+
+    /// What its performance schema says that it ran, in order: for each connection of the log by its id, that ran something.
+    pub fn statements(&self, log: &[Logged]) -> BTreeMap<u32, Vec<Statement>> {
         let rows = self.sql(
             "select json_object('thread', THREAD_ID, 'event', EVENT_NAME, 'text', SQL_TEXT, 'affected', ROWS_AFFECTED, \
              'sent', ROWS_SENT, 'errno', MYSQL_ERRNO, 'state', RETURNED_SQLSTATE, 'warnings', WARNINGS) \
@@ -172,8 +179,9 @@ impl Server {
             rows.lines().map(|line| Statement(serde_json::from_str(line).expect("a row"))).collect();
         let by_thread = rows.chunk_by(|a, b| a.0["thread"] == b.0["thread"]);
         // Its threads have numbers of their own, given in the order in which connections came.
-        let ids = sessions.lines().map(|id| id.parse().expect("an id"));
-        ids.zip(by_thread.map(<[_]>::to_vec)).collect()
+        let ran = log.iter().filter(|row| row.id > 0 && row.kind != "Connect");
+        let ids: BTreeSet<u32> = ran.map(|row| row.id).collect();
+        ids.into_iter().zip(by_thread.map(<[_]>::to_vec)).collect()
     }
 }
 
@@ -181,6 +189,31 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
+    }
+}
+
+/// A row of the general log.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// Of the connection; 0 of the server itself.
+    pub id: u32,
+    /// It is of one that [`USER`] opened.
+    pub ours: bool,
+    /// `Query`, `Execute`, `Connect`, …
+    pub kind: String,
+    pub text: Vec<u8>,
+}
+
+impl Logged {
+    fn of(line: &str) -> Self {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [id, ours, kind, text] = fields[..] else { panic!("four columns: {line}") };
+        let bytes = text.as_bytes().as_chunks().0.iter().map(|[high, low]| {
+            let digit = |byte: u8| char::from(byte).to_digit(16).expect("a digit") as u8;
+            digit(*high) << 4 | digit(*low)
+        });
+        let id = id.parse().expect("an id");
+        Self { id, ours: ours == "1", kind: kind.to_owned(), text: bytes.collect() }
     }
 }
 
@@ -335,7 +368,8 @@ impl Client {
                 let mut command = Command::new("mariadb");
                 command.args(["--no-defaults", "--force", "--comments", "-v", "-v", "--protocol=tcp"]);
                 command.args(["--default-character-set=utf8mb4", "-h127.0.0.1", &format!("-P{port}")]);
-                command.args([&format!("-u{USER}"), &format!("-p{}", version.password())]);
+                // Without a `=` no password would be asked for at the terminal.
+                command.args([&format!("-u{USER}"), &format!("--password={}", version.password())]);
                 command.stdin(fs::File::open(root().join("tests/clients/mariadb_mix.sql")).expect("the mix"));
                 return transcript(&mut command, port);
             }
