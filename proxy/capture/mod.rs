@@ -7,26 +7,29 @@
 //! The queue is bounded. While it is full, no more is read from clients (`block`), or statements are left out,
 //! counted, and told as a gap (`drop`).
 
+mod batch;
+
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, TrySendError, sync_channel},
     },
     task::{Context, Waker},
 };
 
 use panoptes_config::OnFull;
-use panoptes_parser::wire::{Nanos, Observation};
+use panoptes_parser::wire::Nanos;
 use prometheus::IntGauge;
-use tokio::sync::Notify;
 
+use self::batch::Home;
+pub(crate) use self::batch::{Batch, Note, Queue, Record, Span};
 use crate::{
     clock::{self, Anchor},
-    landed::{Landed, Landing},
+    landed::Landed,
     pacer::{Beat, Pacer},
-    session::{CancelRequest, Ending, Opened, SessionNumber},
+    session::SessionNumber,
 };
 
 /// A batch is handed over at this size, in bytes of records and text.
@@ -39,90 +42,6 @@ const BATCH_AGE: Nanos = 40_000_000;
 const MAX_HELD_BYTES: usize = 8 << 20;
 /// Empty batches that wait to be filled again.
 const SPARE_BATCHES: usize = 4;
-
-/// One thing that happened on a session.
-#[derive(Debug)]
-pub(crate) struct Record {
-    pub(crate) session: SessionNumber,
-    pub(crate) note: Note,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub(crate) enum Note {
-    /// A session began.
-    Opened(Box<Opened>),
-    /// Something was seen on its wire.
-    Observed(Observation<Span>),
-    /// It ended.
-    Ended { at: Nanos, ending: Ending },
-    /// Someone asked to cancel a statement of it.
-    Cancel(Box<CancelRequest>),
-    /// The last so many statements that were told before they went on never reached the server.
-    Unsent { count: u32 },
-    /// Statements were left out.
-    Gap { count: u64, from: Nanos, to: Nanos },
-}
-
-/// A place in a batch's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    start: u32,
-    length: u32,
-}
-
-/// Records of one worker, in order.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) records: Vec<Record>,
-    pub(crate) bytes: Vec<u8>,
-    /// Both clocks when the batch was handed over.
-    pub(crate) anchor: Anchor,
-    /// Told when all of it is on disk, where someone waits for that.
-    pub(crate) landing: Option<Landing>,
-    /// The way back: empty batches, and a word that there is room.
-    home: Home,
-}
-
-#[derive(Clone, Debug)]
-struct Home {
-    spare: SyncSender<(Vec<Record>, Vec<u8>)>,
-    room: Arc<Notify>,
-}
-
-/// The way to an auditor, which several workers may share.
-#[derive(Clone, Debug)]
-pub(crate) struct Queue {
-    batches: SyncSender<Batch>,
-    /// Told to all of them when there is room: what fills the queue may be another's.
-    room: Arc<Notify>,
-}
-
-impl Queue {
-    /// A queue of so many batches.
-    pub(crate) fn new(length: usize) -> (Self, Receiver<Batch>) {
-        let (batches, auditor) = sync_channel(length);
-        (Self { batches, room: Arc::default() }, auditor)
-    }
-}
-
-impl Batch {
-    /// The bytes at a place.
-    pub(crate) fn at(&self, span: Span) -> &[u8] {
-        let start = span.start as usize;
-        self.bytes.get(start..start + span.length as usize).unwrap_or_default()
-    }
-
-    /// Gives the batch back to its worker.
-    pub(crate) fn recycle(mut self) {
-        self.records.clear();
-        self.bytes.clear();
-        self.bytes.shrink_to(2 * BATCH_BYTES);
-        // A worker that has enough of them lets this one go.
-        let _ = self.home.spare.try_send((self.records, self.bytes));
-        self.home.room.notify_waiters();
-    }
-}
 
 /// One worker's end of the queue. Lives on the worker's thread.
 #[derive(Debug)]
@@ -316,7 +235,7 @@ impl Capture {
 mod tests {
     use super::*;
     use crate::recorder::Recorder;
-    use panoptes_parser::wire::{Answer, Ask, Observer, Settled, TransactionStatus};
+    use panoptes_parser::wire::{Answer, Ask, Observation, Observer, Settled, TransactionStatus};
 
     fn statement(text: &[u8]) -> Observation<&[u8]> {
         Observation::Settled(Settled {
