@@ -1,6 +1,12 @@
 //! Who waits for which event to be durable.
 
-use std::{fmt, sync::Mutex};
+use std::{
+    fmt,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use super::shared::lock;
 
@@ -11,6 +17,8 @@ type Then = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub(crate) struct Durable {
     state: Mutex<State>,
+    /// Someone has waited.
+    used: AtomicBool,
 }
 
 #[derive(Default)]
@@ -23,6 +31,7 @@ struct State {
 impl Durable {
     /// Waits for a number; `false` where it is reached already, and `then` was called.
     pub(crate) fn wait(&self, number: u64, then: Then) -> bool {
+        self.used.store(true, Relaxed);
         let mut state = lock(&self.state);
         if number > state.reached {
             state.waiting.push((number, then));
@@ -31,6 +40,11 @@ impl Durable {
         drop(state);
         then();
         false
+    }
+
+    /// Whether anybody ever waited: then syncs are to be quick.
+    pub(crate) fn is_used(&self) -> bool {
+        self.used.load(Relaxed)
     }
 
     /// Whether someone waits.

@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Write},
     ops::{ControlFlow, RangeInclusive},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +14,9 @@ use serde::Serialize;
 use super::{
     cursor::{Cursor, Saved},
     open::RUNNING,
+    reader::{Extent, start},
     record,
+    recovery::salvage,
     scan::{Seen, scan, segments},
     segment,
     shared::now,
@@ -32,7 +35,7 @@ pub struct State {
     pub crashed: bool,
     /// Files of records.
     pub segments: usize,
-    /// Their size.
+    /// The size of their records.
     pub bytes: u64,
     /// Number of the oldest event.
     pub first: Option<u64>,
@@ -71,8 +74,10 @@ pub fn state(dir: &Path) -> io::Result<State> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if segment::first(&name).is_some() {
-            state.bytes += entry.metadata().map_or(0, |meta| meta.len());
+        if let Some(first) = segment::first(&name) {
+            // That of the newest is longer than its records, where room is kept ahead.
+            let newest = firsts.last().is_some_and(|newest| *newest == first);
+            state.bytes += if newest { 0 } else { entry.metadata().map_or(0, |meta| meta.len()) };
         } else if name.contains(".damaged") {
             state.damaged += 1;
         }
@@ -81,6 +86,7 @@ pub fn state(dir: &Path) -> io::Result<State> {
     if let Some(&newest) = firsts.last() {
         // The newest segment is empty in the moment after it was begun.
         state.last = last(dir, newest)?.or(last(dir, firsts.iter().rev().nth(1).copied().unwrap_or(newest))?);
+        state.bytes += end(dir, newest)?;
     }
     for name in names(&dir.join("cursors"))? {
         state.sinks.push(sink(dir, name, state.last.unwrap_or(0))?);
@@ -190,6 +196,16 @@ fn last(dir: &Path, segment: u64) -> io::Result<Option<u64>> {
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(last)
+}
+
+/// Where the records of a segment end; 0 where it went meanwhile.
+fn end(dir: &Path, first: u64) -> io::Result<u64> {
+    let file = match File::open(dir.join(segment::name(first))) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => Arc::new(opened?),
+    };
+    let extent = Extent { first, end: file.metadata()?.len(), limit: u64::MAX };
+    Ok(salvage(&file, start(first), extent, now(), &mut io::sink())?.end.offset)
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {

@@ -34,6 +34,8 @@ use super::{
 const WRITE: u64 = 1 << 20;
 /// What is kept for gap events, at most.
 const RESERVE: u64 = 1 << 20;
+/// How much room a segment's file is given ahead of its records, where someone waits for syncs.
+const AHEAD: u64 = 16 << 20;
 /// A file that is there while the journal is open: who finds it comes after a crash.
 pub(crate) const RUNNING: &str = "running";
 /// How often the lock is tried, and the pause between.
@@ -161,6 +163,8 @@ fn bounds(config: &config::Journal) -> Bounds {
         max_size,
         // So that a quarter can be deleted while the others are in use.
         segment_size: config.segment_size.bytes().min(max_size / 4),
+        // In memory there is nothing to gain.
+        ahead: if config.mode == config::Mode::Memory { 0 } else { AHEAD },
         reserve: RESERVE.min(max_size / 8),
         write: eighth.min(WRITE as usize),
         payload: eighth.min(record::HEADER + record::MAX_PAYLOAD),

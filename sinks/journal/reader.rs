@@ -194,19 +194,27 @@ impl Reader {
         self.forget();
         while offset < extent.end {
             block.fill(&self.file, offset, extent.end, SEARCH_BLOCK)?;
-            let heads = block.bytes().windows(record::HEADER).enumerate();
-            for (distance, head) in heads {
-                let begin = offset + distance as u64;
-                if !record::may_begin(head, self.plausible(begin, extent)) {
-                    continue;
-                }
-                if let Some(unix_micros) = self.verify(begin, extent)? {
-                    return Ok(Some(unix_micros));
-                }
+            // Room kept ahead is passed over quickly.
+            if !block.is_blank()
+                && let Some(unix_micros) = self.search(&block, offset, extent)?
+            {
+                return Ok(Some(unix_micros));
             }
             offset += (block.filled.saturating_sub(record::HEADER - 1)).max(1) as u64;
             if block.filled < SEARCH_BLOCK {
                 break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes to the first whole record of a block that stands at `offset`; gives back its time.
+    fn search(&mut self, block: &Block, offset: u64, extent: Extent) -> io::Result<Option<i64>> {
+        for (begin, head) in (offset..).zip(block.bytes().windows(record::HEADER)) {
+            if record::may_begin(head, self.plausible(begin, extent))
+                && let Some(unix_micros) = self.verify(begin, extent)?
+            {
+                return Ok(Some(unix_micros));
             }
         }
         Ok(None)
@@ -256,6 +264,12 @@ impl Block {
         self.memory.get(..self.filled).unwrap_or_default()
     }
 
+    /// Whether it is nothing but zeros.
+    fn is_blank(&self) -> bool {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        self.bytes().chunks(ZEROS.len()).all(|chunk| ZEROS.starts_with(chunk))
+    }
+
     /// Reads up to `want` bytes from `offset` on, but none beyond `end`, in place of what there was.
     fn fill(&mut self, file: &File, offset: u64, end: u64, want: usize) -> io::Result<()> {
         let want = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(want);
@@ -273,6 +287,18 @@ impl Block {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a file holds nothing but zeros from a place on.
+pub(crate) fn is_blank(file: &File, from: u64) -> io::Result<bool> {
+    let (mut block, mut at) = (Block::default(), from);
+    loop {
+        block.fill(file, at, u64::MAX, SEARCH_BLOCK)?;
+        if block.filled == 0 || !block.is_blank() {
+            return Ok(block.filled == 0);
+        }
+        at += block.filled as u64;
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a start finds on disk, and how it is mended.
 //!
-//! A torn tail of the last segment is cut: its record was never taken. So is what an earlier segment left in the file:
-//! its numbers are too low (see `spares`). Anything else that is bad puts the segment
-//! aside as `….damaged`; a new one with its good records takes its place, where a record of lost numbers stands for
-//! the others. Mending comes after the gap events are on disk: a crash in between tells them twice rather than never.
+//! A torn tail of the last segment is cut: its record was never taken. So is the room that was kept ahead of its records,
+//! which is zeros, and what an earlier segment left in the file: its numbers are too low (see `spares`). Anything else
+//! that is bad puts the segment aside as `….damaged`; a new one with its good records takes its place, where a record
+//! of lost numbers stands for the others. Mending comes after the gap events are on disk: a crash in between tells them
+//! twice rather than never.
 
 use std::{
     fs::File,
@@ -120,7 +121,8 @@ fn examine(
     if is_empty && (damaged || length > segment::HEADER) {
         // Nothing in it can be read: its name must be free for the segment that begins with the same number.
         tracing::warn!(segment = %name, bytes = length, "the last segment holds no readable record");
-        if length > segment::HEADER && header == Header::Bad {
+        // Its head may not have come to the disk before a crash of the machine.
+        if length > segment::HEADER && header == Header::Bad && !reader::is_blank(&file, 0)? {
             put_aside(directory, &name)?
         } else {
             directory.remove(&name)?
@@ -128,8 +130,10 @@ fn examine(
         return Ok(None);
     }
     if limit.is_none() && !damaged && salvage.end.offset < length {
-        let bytes = length - salvage.end.offset;
-        tracing::warn!(segment = %name, bytes, "cut what is behind the last record: the last run ended without closing the journal");
+        if !reader::is_blank(&file, salvage.end.offset)? {
+            let bytes = length - salvage.end.offset;
+            tracing::warn!(segment = %name, bytes, "cut what is behind the last record: the last run ended without closing the journal");
+        }
         file.set_len(salvage.end.offset)?;
         file.sync_all()?;
     }

@@ -108,7 +108,13 @@ fn read(
             Found::Damage if !is_there(&dir.join(&name), &file) => return Ok(ControlFlow::Continue(None)),
             Found::Damage => {}
         }
+        let damage = reader.at();
         let resumed = reader.resync(extent)?.is_some();
+        if resumed && Reader::new(Arc::clone(&file), damage).read(extent, 1, 0)? != Found::Damage {
+            // It was being written when it was read: what stands behind it was there before it was looked at again.
+            reader.switch(Arc::clone(&file), damage);
+            continue;
+        }
         let to = if resumed { reader.at().next } else { limit };
         if to == u64::MAX {
             // The end of the last segment: what stands there was never a whole record, or is about to be one.

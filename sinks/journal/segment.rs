@@ -6,10 +6,12 @@
 //!
 //! Records follow without a gap. A segment's numbers end where those of the next segment begin; whatever stands behind
 //! them in the file is superseded. A file may have been another segment before (see `spares`): behind its records there
-//! may be older ones, whose numbers are all below its first; they are none of its records. The chain, where there is
-//! one, is in the events themselves (see `chain`).
+//! may be older ones, whose numbers are all below its first; they are none of its records. Or there may be zeros, where
+//! it was given room ahead. The chain, where there is one, is in the events themselves (see `chain`).
 
 use std::{fs::File, io, os::unix::fs::FileExt};
+
+use rustix::fs::{FallocateFlags, fallocate};
 
 use super::directory::Directory;
 
@@ -64,6 +66,12 @@ pub(crate) fn reuse(directory: &Directory, spare: &str, first: u64) -> io::Resul
     file.write_all_at(&header(first), 0)?;
     directory.rename(spare, &name(first))?;
     Ok(file)
+}
+
+/// Makes a file longer, by blocks that are its own and read as zeros: a sync of what is written into them need not write
+/// the file's size, nor find room. Not every file system can.
+pub(crate) fn lengthen(file: &File, from: u64, to: u64) -> io::Result<()> {
+    Ok(fallocate(file, FallocateFlags::empty(), from, to.saturating_sub(from))?)
 }
 
 /// The first bytes of the segment that begins with this number.

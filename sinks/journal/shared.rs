@@ -63,6 +63,8 @@ pub(crate) struct Shared {
 pub(crate) struct Bounds {
     pub(crate) max_size: u64,
     pub(crate) segment_size: u64,
+    /// By how much the file of a segment is made longer than its records at a time.
+    pub(crate) ahead: u64,
     /// Part of `max_size` that only gap events may use.
     pub(crate) reserve: u64,
     /// What is written at a time, unless one event alone is larger.

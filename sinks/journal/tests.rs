@@ -1,10 +1,17 @@
 //! Faults that only the inside can bring about.
 
-use std::{fs, os::unix::fs::FileExt, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::atomic::Ordering::Relaxed,
+    time::Duration,
+};
 
-use panoptes_config as config;
+use panoptes_config::{self as config, ByteSize};
 use panoptes_event::{Batch, Kind, Uuid};
 
+mod ahead;
 mod reuse;
 
 use super::{Follower, Journal, Origin, lock, segment};
@@ -55,6 +62,51 @@ fn fail_syncs(journal: &Journal, n: u64) {
 fn firsts(journal: &Journal) -> Vec<u64> {
     let names = journal.0.shared.directory.names().unwrap();
     names.iter().filter_map(|name| segment::first(name)).collect()
+}
+
+/// Segments of some twelve events.
+fn small(dir: &Path) -> config::Journal {
+    config::Journal { segment_size: ByteSize::kib(3), ..options(dir) }
+}
+
+/// The last segment: its path, and where its records end.
+fn last(journal: &Journal) -> (PathBuf, u64) {
+    let (first, extent) = lock(&journal.0.shared.ledger).locate(u64::MAX).unwrap();
+    (journal.dir().join(segment::name(first)), extent.end)
+}
+
+/// What a kill leaves on disk, but for the sign of it: the gap event that tells of a crash has a test of its own.
+fn image(dir: &Path) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+    }
+    let image = tempfile::tempdir().unwrap();
+    copy(dir, image.path());
+    // One that is ended already has none.
+    let _ = fs::remove_file(image.path().join(crate::journal::open::RUNNING));
+    image
+}
+
+fn names(dir: &Path, suffix: &str) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(suffix)).collect()
+}
+
+/// Opens what is in a folder, appends one event, and gives back the numbers that the sink has not had, and how many
+/// are lost.
+fn after(dir: &Path) -> (Vec<u64>, u64) {
+    let journal = open(&small(dir));
+    append(&journal, 1);
+    let seqs = rest(&mut journal.follow("sink").unwrap());
+    (seqs, journal.stats().dropped)
 }
 
 #[test]

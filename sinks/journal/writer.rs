@@ -36,6 +36,8 @@ struct Active {
     file: Arc<File>,
     first: u64,
     offset: u64,
+    /// Where the file ends, if that is behind the offset; `u64::MAX` where it cannot be made longer ahead.
+    end: u64,
 }
 
 /// What one write took.
@@ -51,7 +53,7 @@ pub(crate) struct Written {
 impl Writer {
     /// Goes on with a number, in a segment that has records already or in a new one.
     pub(crate) fn new(next: u64, active: Option<(u64, Arc<File>, u64)>) -> Self {
-        let active = active.map(|(first, file, offset)| Active { file, first, offset });
+        let active = active.map(|(first, file, offset)| Active { file, first, offset, end: offset });
         Self { active, next, ..Self::default() }
     }
 
@@ -164,7 +166,8 @@ impl Writer {
         let fits = |active: &Active| {
             active.offset == segment::HEADER || active.offset + size <= shared.bounds.segment_size
         };
-        if let Some(active) = self.active.take_if(|active| fits(active)) {
+        if let Some(mut active) = self.active.take_if(|active| fits(active)) {
+            active.reach(shared, size);
             match active.file.write_all_at(&self.buffer.bytes, active.offset) {
                 Ok(()) => {
                     self.commit(shared, active, next);
@@ -173,7 +176,8 @@ impl Writer {
                 Err(error) => abandon(shared, &active, &error),
             }
         }
-        let active = self.begin(shared)?;
+        let mut active = self.begin(shared)?;
+        active.reach(shared, size);
         match active.file.write_all_at(&self.buffer.bytes, active.offset) {
             Ok(()) => {
                 self.commit(shared, active, next);
@@ -186,8 +190,8 @@ impl Writer {
         }
     }
 
-    /// Cuts what an earlier segment left in the file behind the records of this one. Best effort: nothing there is
-    /// taken for a record.
+    /// Cuts the room kept ahead, or what an earlier segment left in the file, behind the records of this one. Best effort:
+    /// nothing there is taken for a record.
     pub(crate) fn trim(&self) {
         if let Some(active) = &self.active {
             let _ = active.file.set_len(active.offset);
@@ -221,19 +225,45 @@ impl Writer {
         self.active = None;
         // What an attempt left that could not even be removed: no event has this number yet.
         shared.directory.remove(&segment::name(first))?;
-        let file = match reuse(shared, first) {
-            Some(file) => Arc::new(file),
-            None => Arc::new(segment::create(&shared.directory, first)?),
+        let (file, end) = match reuse(shared, first) {
+            Some(file) => file,
+            None => (segment::create(&shared.directory, first)?, segment::HEADER),
         };
+        let file = Arc::new(file);
         lock(&shared.ledger).open(first, Arc::clone(&file));
-        Ok(Active { file, first, offset: start(first).offset })
+        Ok(Active { file, first, offset: start(first).offset, end })
     }
 }
 
-/// The file of a spare, as the segment that begins with this number.
-fn reuse(shared: &Shared, first: u64) -> Option<File> {
+impl Active {
+    /// Gives the file room for so many bytes more and for some that come later, where someone waits for syncs; but not
+    /// beyond what the journal may take.
+    fn reach(&mut self, shared: &Shared, size: u64) {
+        let needed = self.offset + size;
+        if needed <= self.end || shared.bounds.ahead == 0 || !shared.durable.is_used() {
+            return;
+        }
+        let room = shared.bounds.max_size.saturating_sub(lock(&shared.ledger).bytes());
+        let end = (needed + shared.bounds.ahead).min(shared.bounds.segment_size).min(self.offset + room);
+        if end <= needed {
+            return;
+        }
+        match segment::lengthen(&self.file, self.offset, end) {
+            Ok(()) => self.end = end,
+            Err(error) => {
+                // What a full disk gave of it is written first; the rest comes as it is written.
+                tracing::debug!(segment = %segment::name(self.first), %error, "no room is kept ahead");
+                self.end = u64::MAX;
+            }
+        }
+    }
+}
+
+/// The file of a spare, as the segment that begins with this number; and where it ends.
+fn reuse(shared: &Shared, first: u64) -> Option<(File, u64)> {
     let spare = lock(&shared.spares).take()?;
-    let reused = segment::reuse(&shared.directory, &spare, first);
+    let reused = segment::reuse(&shared.directory, &spare, first)
+        .and_then(|file| file.metadata().map(|meta| (file, meta.len())));
     if let Err(error) = &reused {
         tracing::warn!(file = %spare, %error, "cannot use this file again");
         let _ = shared.directory.remove(&spare);

@@ -4,18 +4,12 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::{FileExt, MetadataExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use panoptes_config::ByteSize;
 use proptest::prelude::*;
 
 use super::*;
-
-/// Segments of some twelve events.
-fn small(dir: &Path) -> config::Journal {
-    config::Journal { segment_size: ByteSize::kib(3), ..options(dir) }
-}
 
 /// Appends one event at a time, each delivered and saved, and synced.
 fn cycle(journal: &Journal, follower: &mut Follower, events: usize) {
@@ -43,50 +37,10 @@ fn reused(dir: &Path) -> (Journal, Follower) {
     (journal, follower)
 }
 
-/// The last segment: its path, and where its records end.
-fn last(journal: &Journal) -> (PathBuf, u64) {
-    let (first, extent) = lock(&journal.0.shared.ledger).locate(u64::MAX).unwrap();
-    (journal.dir().join(segment::name(first)), extent.end)
-}
-
 /// Bytes of an earlier segment behind the journal's end.
 fn stale(journal: &Journal) -> u64 {
     let (path, end) = last(journal);
     fs::metadata(path).unwrap().len() - end
-}
-
-/// What a kill leaves on disk, but for the sign of it: the gap event that tells of a crash has a test of its own.
-fn image(dir: &Path) -> tempfile::TempDir {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-            let to = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &to);
-            } else {
-                fs::copy(entry.path(), to).unwrap();
-            }
-        }
-    }
-    let image = tempfile::tempdir().unwrap();
-    copy(dir, image.path());
-    // One that is ended already has none.
-    let _ = fs::remove_file(image.path().join(crate::journal::open::RUNNING));
-    image
-}
-
-fn names(dir: &Path, suffix: &str) -> Vec<String> {
-    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(suffix)).collect()
-}
-
-/// Opens what is in a folder, appends one event, and gives back the numbers that the sink has not had, and how many
-/// are lost.
-fn after(dir: &Path) -> (Vec<u64>, u64) {
-    let journal = open(&small(dir));
-    append(&journal, 1);
-    let seqs = rest(&mut journal.follow("sink").unwrap());
-    (seqs, journal.stats().dropped)
 }
 
 #[test]
