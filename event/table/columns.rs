@@ -97,7 +97,7 @@ impl From<Option<bool>> for Value<'_> {
 }
 
 /// The columns that a row has values for.
-pub static COLUMNS: [Column; 54] = {
+pub static COLUMNS: [Column; 55] = {
     use Holds::{Date, Event, Flag, Json, Long, Number, Small, Text, Time, Timestamp, Uuid, Word};
     [
         column("app_name", Word, |e| text(&e.meta.app_name)).indexed(),
@@ -154,6 +154,7 @@ pub static COLUMNS: [Column; 54] = {
         column("traceparent", Text, |e| text(&e.request.traceparent)),
         column("source_app", Text, |e| text(&e.meta.source_app)),
         column("instance", Text, |e| text(&e.meta.instance)),
+        column("intent_id", Uuid, |e| text(&e.intent_id)),
         column("event", Event, |e| Value::Text(e.json)),
     ]
 };

@@ -33,6 +33,8 @@ pub struct Row<'a> {
     pub(super) session: Session<'a>,
     #[serde(borrow, default)]
     pub(super) transaction: Transaction<'a>,
+    #[serde(borrow, default, rename = "intentId")]
+    pub(super) intent_id: Text<'a>,
     /// The whole.
     #[serde(skip)]
     pub(super) json: &'a str,
@@ -257,7 +259,7 @@ pub(super) struct Transaction<'a> {
 mod tests {
     use super::{super::COLUMNS, *};
 
-    const EVENT: &str = r#"{"id":"01938c5e-7b1a-7f3e-9d53-2c9a4b1f6e21","version":1,"kind":"statement","seq":4182,"meta":{"appName":"sh\"op","environment":"prod","timestamp":"2026-11-22T09:14:03.218411Z","timestampUnix":1795338843,"date":"2026-11-22","time":"09:14:03","durationMs":1.872,"reason":"default:allowed"},"operation":{"type":"UPDATE","category":"DML","mainTable":"orders","tablesInvolved":["orders", "customers"]},"sql":{"raw":"UPDATE orders","parameters":["paid",null],"rowCount":1,"success":true,"outcome":"ok"},"session":{"id":"01938c5e-7a02-7c11-8f2b-9f1d3a7b5c10","seq":17}}"#;
+    const EVENT: &str = r#"{"id":"01938c5e-7b1a-7f3e-9d53-2c9a4b1f6e21","version":1,"kind":"statement","seq":4182,"meta":{"appName":"sh\"op","environment":"prod","timestamp":"2026-11-22T09:14:03.218411Z","timestampUnix":1795338843,"date":"2026-11-22","time":"09:14:03","durationMs":1.872,"reason":"default:allowed"},"operation":{"type":"UPDATE","category":"DML","mainTable":"orders","tablesInvolved":["orders", "customers"]},"sql":{"raw":"UPDATE orders","parameters":["paid",null],"rowCount":1,"success":true,"outcome":"ok"},"session":{"id":"01938c5e-7a02-7c11-8f2b-9f1d3a7b5c10","seq":17},"intentId":"01938c5e-7b19-7f3e-9d53-2c9a4b1f6e20"}"#;
 
     fn value<'r>(row: &'r Row<'_>, name: &str) -> Value<'r> {
         COLUMNS.iter().find(|column| column.name == name).unwrap().of(row)
@@ -276,6 +278,7 @@ mod tests {
             ("sql_parameters", Value::Text(r#"["paid",null]"#)),
             ("success", Value::Flag(true)),
             ("session_seq", Value::Number(17)),
+            ("intent_id", Value::Text("01938c5e-7b19-7f3e-9d53-2c9a4b1f6e20")),
             ("db_engine", Value::Null),
             ("actor_roles", Value::Null),
             ("event", Value::Text(EVENT)),
