@@ -22,11 +22,54 @@ const BEFORE_ID: &[u8] = br#"{"id":""#;
 const BEFORE_KIND: &[u8] = br#"","version":1,"kind":""#;
 const _: () = assert!(VERSION == 1, "BEFORE_KIND names it");
 
+const INTENT: &[u8] = br#"intent""#;
+const INTENT_ID: &[u8] = br#""intentId":""#;
+const INTENT_COUNT: &[u8] = br#"","intentCount":"#;
+/// More than stands behind `intentId` in an event.
+const BEHIND_INTENT_ID: usize = 512;
+/// Characters of a UUID.
+const UUID: usize = 36;
+
 /// Encoded events, in order.
 #[derive(Default)]
 pub struct Batch {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
+    /// By the place of the event.
+    intents: Vec<(usize, Intended)>,
+}
+
+/// What an event says of intents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intended {
+    /// It is the intent of this id.
+    Told(Uuid),
+    /// It is the outcome of so many, whose ids count up from the first.
+    Met {
+        /// The first.
+        first: Uuid,
+        /// How many.
+        count: u32,
+    },
+}
+
+impl Intended {
+    /// What an event says, as a [`Batch`] has encoded it.
+    #[must_use]
+    pub fn of(json: &[u8]) -> Option<Self> {
+        let (id, rest) = json.strip_prefix(BEFORE_ID)?.split_at_checked(UUID)?;
+        if rest.strip_prefix(BEFORE_KIND)?.starts_with(INTENT) {
+            return Uuid::try_parse_ascii(id).ok().map(Self::Told);
+        }
+        // No value looks like it: quotes in values are escaped.
+        let tail = json.get(json.len().saturating_sub(BEHIND_INTENT_ID)..)?;
+        let at = tail.windows(INTENT_ID.len()).rposition(|window| window == INTENT_ID)?;
+        let (first, rest) = tail.get(at + INTENT_ID.len()..)?.split_at_checked(UUID)?;
+        let digits = rest.strip_prefix(INTENT_COUNT).unwrap_or_default().iter();
+        let digits = digits.map_while(|byte| char::from(*byte).to_digit(10));
+        let count = digits.fold(0_u32, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+        Some(Self::Met { first: Uuid::try_parse_ascii(first).ok()?, count: count.max(1) })
+    }
 }
 
 /// One event within [`Batch::bytes`].
@@ -69,6 +112,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        self.intents.clear();
     }
 
     /// Adds an event: `write` gives the members that come after `id`, `version`, `kind` and `seq`.
@@ -82,7 +126,22 @@ impl Batch {
         let mut object = Object::resume(&mut self.bytes);
         write(&mut object);
         object.end();
+        if kind == Kind::Intent {
+            self.intents.push((self.entries.len(), Intended::Told(id)));
+        }
         self.entries.push(Entry { end: self.bytes.len(), number_at, unix_micros, count: 1 });
+    }
+
+    /// The event that was added last is the outcome of so many intents, whose ids count up from `first`.
+    pub fn meets(&mut self, first: Uuid, count: u32) {
+        let last = self.entries.len().saturating_sub(1);
+        self.intents.push((last, Intended::Met { first, count }));
+    }
+
+    /// What the events say of intents, each with the place of its event, in order.
+    #[must_use]
+    pub fn intents(&self) -> &[(usize, Intended)] {
+        &self.intents
     }
 
     /// Adds a gap event, which stands for the events that it tells of: `write` gives the members ahead of `gap`.
@@ -151,6 +210,29 @@ mod tests {
         batch.iter().for_each(|(encoded, _)| encoded.write_chained(7, &[0xa5; 32], &mut out));
         let event: Event = serde_json::from_slice(&out).unwrap();
         assert_eq!((event.seq, event.prev), (7, Some("a5".repeat(32))));
+    }
+
+    #[test]
+    fn what_an_event_says_of_intents_is_kept_and_can_be_read_back() {
+        let [told, met] = [7, 8].map(Uuid::from_u128);
+        let mut batch = Batch::default();
+        batch.event(told, Kind::Intent, 0, |object| _ = object.plain("intentId", "none"));
+        batch.event(Uuid::nil(), Kind::Statement, 0, |object| _ = object.member("raw", r#""intentId":"x"#));
+        for count in [1, 12] {
+            batch.event(Uuid::nil(), Kind::Statement, 0, |object| {
+                object.uuid("intentId", met).optional("intentCount", Some(count).filter(|count| *count > 1));
+            });
+            batch.meets(met, count);
+        }
+        let met = [1, 12].map(|count| Intended::Met { first: met, count });
+        assert_eq!(batch.intents(), [(0, Intended::Told(told)), (2, met[0]), (3, met[1])]);
+        let mut read = Vec::new();
+        for (encoded, _) in batch.iter() {
+            let mut json = Vec::new();
+            encoded.write(42, &mut json);
+            read.push(Intended::of(&json));
+        }
+        assert_eq!(read, [Some(Intended::Told(told)), None, Some(met[0]), Some(met[1])]);
     }
 
     #[test]

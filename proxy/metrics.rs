@@ -55,6 +55,8 @@ struct JournalMetrics {
     high_water: IntGauge,
     segments: IntGauge,
     last_seq: IntGauge,
+    intents: IntCounter,
+    open_intents: IntGauge,
     operations: IntCounterVec,
     blocked: prometheus::Counter,
     sinks: IntCounterVec,
@@ -170,6 +172,8 @@ impl JournalMetrics {
             )?,
             segments: gauge(registry, "panoptes_journal_segments", "Files that the journal is made of.")?,
             last_seq: gauge(registry, "panoptes_journal_last_seq", "Number of the last event.")?,
+            intents: counter(registry, "panoptes_intents_total", "Intents written (mode strict).")?,
+            open_intents: gauge(registry, "panoptes_intents_open", "Intents that have no outcome yet.")?,
             operations: counters(
                 registry,
                 "panoptes_journal_operations_total",
@@ -196,10 +200,12 @@ impl JournalMetrics {
             (&self.high_water, stats.high_water.into()),
             (&self.segments, stats.segments as u64),
             (&self.last_seq, stats.last_seq),
+            (&self.open_intents, stats.open_intents),
         ];
         for (gauge, size) in sizes {
             gauge.set(i64::try_from(size).unwrap_or(i64::MAX));
         }
+        raise(&self.intents, stats.intents);
         let operations = [
             ("appended", stats.appended),
             ("dropped", stats.dropped),

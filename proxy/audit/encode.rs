@@ -135,6 +135,9 @@ pub(crate) fn write_statement(statement: &Statement, seq: u64, common: &Common, 
         }
         event.optional("cancel", kill);
     });
+    if let Some(intent) = aside.and_then(|aside| aside.intent) {
+        tools.out.meets(intent.first, intent.count);
+    }
 }
 
 /// Writes a statement that is about to go to the server. The rest as for [`write_statement`].

@@ -10,7 +10,7 @@
 //! * `durable`: who waits for what to be durable. `spares`: segments that every sink has passed, to be written over.
 //! * `follower`, `cursor`: one sink's way through the journal, and how far it has come. `tail`: the newest of it, in memory.
 //! * `chain`: the hash that ties an event to the one before, and signed checkpoints; `keys`: what they are signed with.
-//! * `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
+//! * `intents`: those without an outcome, and what becomes of them. `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `scan`: reads a journal from outside; [`look`]: its state, and ranges of it; [`verify`]: checks the chain of a
 //!   journal, or of what a sink wrote.
 //! * `directory`: files that stay; `memory`: or do not; `shared`: what the threads share; `stats`: the figures.
@@ -27,6 +27,7 @@ mod cursor;
 mod directory;
 mod durable;
 mod follower;
+mod intents;
 mod keys;
 mod ledger;
 pub mod look;
@@ -195,6 +196,7 @@ impl Journal {
                 Ok(writer) => writer,
                 Err((mut writer, Refusal::Full(reason))) => {
                     let loss = Loss::of(batch, done, reason.clone());
+                    shared.give_up_outcomes(batch, done);
                     writer.lose(shared, &loss);
                     return Err(AppendError::Dropped { events: batch.len() - done, reason });
                 }
@@ -206,6 +208,7 @@ impl Journal {
             };
             match writer.write(shared, batch.iter().skip(done)) {
                 Ok(written) => {
+                    shared.intend(batch, done, written.events, written.first);
                     appended.first = if done == 0 { written.first } else { appended.first };
                     appended.last = written.last;
                     done += written.events;

@@ -83,6 +83,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
         dirty: Dirty::default(),
         durable: Durable::default(),
         tail: Tail::default(),
+        intents: Mutex::default(),
         written: watch::Sender::new(findings.next.saturating_sub(1)),
         closed: watch::Sender::new(false),
         sinks,
@@ -146,6 +147,9 @@ impl Shared {
             writer.tell_loss(self)?;
         }
         drop(writer);
+        if crashed {
+            self.write_outcomes(&findings.intents, findings.next)?;
+        }
         self.sync()?;
         for kept in findings.segments.iter().filter(|kept| kept.damaged) {
             let limit = lock(&self.ledger).limit(kept.first);

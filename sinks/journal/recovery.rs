@@ -16,8 +16,9 @@ use std::{
 use super::{
     Error,
     directory::{Directory, TEMPORARY},
+    intents::Intents,
     loss::Loss,
-    reader::{self, Extent, Found, Mark, Reader},
+    reader::{self, Extent, Found, Mark, Reader, Span},
     record,
     segment::{self, Header},
 };
@@ -40,6 +41,7 @@ pub(crate) struct Findings {
     /// The JSON of the last event.
     pub(crate) last_event: Option<Vec<u8>>,
     pub(crate) losses: Vec<Loss>,
+    pub(crate) intents: Intents,
 }
 
 /// A segment that holds records.
@@ -108,7 +110,9 @@ fn examine(
     }
     let length = file.metadata()?.len();
     let extent = Extent { first, end: length, limit: limit.unwrap_or(u64::MAX) };
-    let salvage = salvage(&file, reader::start(first), extent, now, &mut io::sink())?;
+    let intents = &mut findings.intents;
+    let mut see = |span: &Span, block: &[u8]| intents.see(span.seq, span.json(block));
+    let salvage = salvage_seen(&file, reader::start(first), extent, now, &mut io::sink(), &mut see)?;
     findings.next = limit.unwrap_or(salvage.end.next);
     findings.last_micros = salvage.last_micros.unwrap_or(findings.last_micros);
     findings.last_event = salvage.last_event.or(findings.last_event.take());
@@ -184,11 +188,24 @@ pub(crate) fn salvage(
     now: i64,
     out: &mut impl Write,
 ) -> io::Result<Salvage> {
+    salvage_seen(file, from, extent, now, out, &mut |_, _| {})
+}
+
+/// The same; `see` is shown each event, with the block that it is in.
+fn salvage_seen(
+    file: &Arc<File>,
+    from: Mark,
+    extent: Extent,
+    now: i64,
+    out: &mut impl Write,
+    see: &mut impl FnMut(&Span, &[u8]),
+) -> io::Result<Salvage> {
     let mut reader = Reader::new(Arc::clone(file), from);
     let mut salvage = Salvage { end: from, last_micros: None, last_event: None, lost: Vec::new() };
     loop {
         let found = reader.read(extent, usize::MAX, BLOCK)?;
         out.write_all(reader.raw())?;
+        reader.spans().iter().for_each(|span| see(span, reader.block()));
         if let Some(last) = reader.spans().last() {
             salvage.last_micros = Some(last.unix_micros);
             salvage.last_event = Some(last.json(reader.block()).to_vec());

@@ -1,6 +1,6 @@
 //! What the threads of the journal share.
 //!
-//! Locks are taken in this order: writer, ledger, a sink's cursor; the spares' and the tail's alone. The ledger is never held over a system call that
+//! Locks are taken in this order: writer, ledger, a sink's cursor; the spares', the tail's and the intents' alone. The ledger is never held over a system call that
 //! writes, so that a slow disk holds up neither readers nor the figures.
 
 use std::{
@@ -19,6 +19,7 @@ use super::{
     cursor::Cursor,
     directory::Directory,
     durable::Durable,
+    intents::Intents,
     ledger::{Ledger, Released, Trouble},
     loss::{Loss, Origin},
     segment,
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) dirty: Dirty,
     pub(crate) durable: Durable,
     pub(crate) tail: Tail,
+    pub(crate) intents: Mutex<Intents>,
     /// The last number written.
     pub(crate) written: watch::Sender<u64>,
     pub(crate) closed: watch::Sender<bool>,
@@ -113,6 +115,7 @@ impl Shared {
     /// disk is not full; the others are deleted.
     pub(crate) fn release(&self, spare: bool) {
         let passed = self.sinks.iter().map(|sink| lock(&sink.cursors).saved.seq).min().unwrap_or(u64::MAX);
+        let passed = self.outcomes_behind(passed);
         let mut ledger = lock(&self.ledger);
         let released = ledger.release(passed);
         let crossed = ledger.crossed();

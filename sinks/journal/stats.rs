@@ -33,6 +33,10 @@ pub struct Stats {
     pub dropped: u64,
     /// How long appenders waited for room, all together.
     pub blocked: Duration,
+    /// Intents taken (mode `strict`).
+    pub intents: u64,
+    /// Those that have no outcome yet.
+    pub open_intents: u64,
     /// Syncs of segments.
     pub syncs: u64,
     /// Syncs that failed.
@@ -73,6 +77,9 @@ impl Shared {
         let high_water = ledger.is_high();
         let (bytes, segments, last_seq) = (ledger.bytes(), ledger.count(), ledger.next().saturating_sub(1));
         drop(ledger);
+        let intents = lock(&self.intents);
+        let (told, open_intents) = (intents.told(), intents.open());
+        drop(intents);
         Stats {
             bytes,
             max_bytes: self.bounds.max_size,
@@ -82,6 +89,8 @@ impl Shared {
             appended: counter(&self.counters.appended),
             dropped: counter(&self.counters.dropped),
             blocked: Duration::from_micros(counter(&self.counters.blocked_micros)),
+            intents: told,
+            open_intents,
             syncs: counter(&self.counters.syncs),
             sync_failures: counter(&self.counters.sync_failures),
             write_failures: counter(&self.counters.write_failures),

@@ -12,9 +12,10 @@ use panoptes_config::{self as config, ByteSize};
 use panoptes_event::{Batch, Kind, Uuid};
 
 mod ahead;
+mod intents;
 mod reuse;
 
-use super::{Follower, Journal, Origin, lock, segment};
+use super::{Follower, Journal, Origin, lock, scan, segment};
 
 fn options(dir: &std::path::Path) -> config::Journal {
     // Synced by hand alone.

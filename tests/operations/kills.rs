@@ -5,7 +5,7 @@
 //! |---|---|
 //! | all | every event that was in the journal's files when the process was gone; of each session all up to some number |
 //! | durable | every statement that was answered |
-//! | strict | the same; the intent of every statement that the server ran; no intent with two outcomes |
+//! | strict | the same; the intent of every statement that the server ran; one outcome of every intent |
 //!
 //! `KILLS` says how often (see `scripts/kill-loop`).
 
@@ -24,7 +24,7 @@ use serde_json::Value;
 use crate::{
     Named,
     support::{
-        intents::{pair, texts},
+        intents::{lost_outcomes, pair, texts},
         panoptes::Panoptes,
         postgres::{Postgres, Version},
         raw::{Raw, bind, execute, parse, sync},
@@ -90,7 +90,7 @@ fn killed(mode: &str) -> Result<(), Failed> {
         written.len()
     );
     if mode == "strict" {
-        problems.extend(unintended(&server, &events, kills)?);
+        problems.extend(unintended(&server, &events, &told.answered, kills)?);
     }
     match problems.first() {
         None => Ok(()),
@@ -99,7 +99,12 @@ fn killed(mode: &str) -> Result<(), Failed> {
 }
 
 /// Statements that the server's log has and no intent tells.
-fn unintended(server: &Postgres, events: &[Value], kills: usize) -> Result<Vec<String>, Failed> {
+fn unintended(
+    server: &Postgres,
+    events: &[Value],
+    answered: &BTreeSet<String>,
+    kills: usize,
+) -> Result<Vec<String>, Failed> {
     let ours = |text: &str| text.contains("'round ");
     let ended = || {
         let all = sessions(&server.log());
@@ -119,17 +124,23 @@ fn unintended(server: &Postgres, events: &[Value], kills: usize) -> Result<Vec<S
         .collect();
     let intents = pair(events);
     problems.extend(intents.problems);
-    let (count, open) = (intents.count, intents.open.len());
+    problems.extend(intents.open.iter().map(|text| format!("an intent without an outcome: {text}")));
+    let lost = lost_outcomes(events);
     println!(
-        "strict: {} statements ran, {count} intents, {open} without an outcome over {kills} kills",
-        ran.len()
+        "strict: {} statements ran, {} intents, {} of them told to be lost over {kills} kills",
+        ran.len(),
+        intents.count,
+        lost.len()
     );
     assert!(!ran.is_empty(), "the server's log tells what ran");
-    if open > kills * CLIENTS {
-        problems.push(format!(
-            "{open} intents have no outcome: each client has one statement under way at a kill"
-        ));
+    if lost.len() > kills * CLIENTS {
+        problems.push(format!("{} are lost: each client has one statement under way at a kill", lost.len()));
     }
+    problems.extend(
+        lost.iter()
+            .filter(|text| answered.contains(**text))
+            .map(|text| format!("answered, and told to be lost: {text}")),
+    );
     Ok(problems)
 }
 

@@ -73,6 +73,15 @@ pub fn texts(events: &[Value]) -> impl Iterator<Item = String> {
     events.iter().filter(|event| event["kind"] == "intent").map(text)
 }
 
+/// Texts of statements of which nobody knows what became, each once.
+pub fn lost_outcomes(events: &[Value]) -> Vec<&str> {
+    let lost = events.iter().filter(|event| event["sql"]["outcome"] == "lost");
+    // What a sink gets twice is the same.
+    let by_id: BTreeMap<_, _> =
+        lost.map(|event| (event["id"].as_str(), event["sql"]["raw"].as_str())).collect();
+    by_id.into_values().flatten().collect()
+}
+
 /// The text of an event, or its command.
 fn text(event: &Value) -> String {
     let text = event["sql"]["raw"].as_str().or_else(|| event["operation"]["command"].as_str());
