@@ -1,0 +1,59 @@
+//! Logins within the session, what is left of one that begins anew, and what the client says beside.
+
+use panoptes_parser::wire::{Ask, Observation, Observer};
+
+use super::{affected, returned, stage};
+
+#[test]
+fn a_login_within_the_session_is_another_user() {
+    let mut stage = stage();
+    stage.login("ana", true).done("begin").active().query("delete from t", affected(1)).active();
+    stage.login("eve", false).query("select 1", returned(1)).active().login("eve", true).idle();
+    stage.query("select 2", returned(1)).idle();
+    assert_eq!(stage.users(), ["ana", "ana", "ana", "eve", "ana", "ana", "eve", "eve"]);
+    let told = stage.told();
+    assert!(told.contains("verdict  | #1 rolledBack 2-5"), "{told}");
+}
+
+#[test]
+fn a_session_cannot_call_itself_another_user() {
+    let mut stage = stage();
+    let parameters = b"\x2d\0ana\0shop\0\0\x04user\x04root\x08database\x05mysql\x0cprogram_name\x03app";
+    stage.observe(Observation::Startup { parameters });
+    stage.observe(Observation::LoggedIn { at: 5_000 });
+    let login = stage.last();
+    let db = login.db.unwrap();
+    assert_eq!((db.user.as_deref(), db.name.as_deref()), (Some("ana"), Some("shop")));
+    assert_eq!(login.meta.source_app.as_deref(), Some("app"));
+    assert_eq!(login.session.unwrap().attributes.unwrap()["user"], "root");
+}
+
+/// MariaDB goes back to what the client said when it logged in.
+#[test]
+fn a_reset_has_the_character_set_of_the_login() {
+    for (version, raw) in [("10.11.6-MariaDB", "select '\u{e4}'"), ("8.4.3", "select '\\xe4'")] {
+        let mut stage = stage();
+        stage.parameter("server_version", version);
+        // latin1_swedish_ci.
+        stage.observe(Observation::Startup { parameters: b"\x08\0ana\0shop\0mysql_native_password\0" });
+        stage.observe(Observation::LoggedIn { at: 5_000 });
+        stage.done("set names utf8mb4").idle();
+        let ask = Ask::Command { name: "COM_RESET_CONNECTION", object: None, argument: &b""[..] };
+        stage.settled(ask, affected(0)).idle().bytes(b"select '\xe4'", returned(1)).idle();
+        assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some(raw), "{version}");
+    }
+}
+
+#[test]
+fn attributes_are_those_of_the_next_statement_alone() {
+    let mut stage = stage();
+    let attributes = b"\x02\x01\0\x01\xfd\0\x05route\xfd\0\x08password\x02/x\x06canary";
+    stage.observe(Observation::Attributes { attributes });
+    stage.query("select 1", returned(1)).idle();
+    let request = stage.last().request.unwrap().attributes.unwrap();
+    assert_eq!((&request["route"], &request["password"]), (&"/x".into(), &"[REDACTED]".into()));
+    stage.observe(Observation::Attributes { attributes });
+    // Its statement was left out.
+    stage.idle().query("select 2", returned(1)).idle();
+    assert!(stage.last().request.is_none());
+}

@@ -1,0 +1,183 @@
+//! Texts: of several statements and answers, and how they are read.
+
+use panoptes_parser::wire::TransactionStatus;
+
+use super::{super::Stage, affected, refused, returned, stage};
+
+#[test]
+fn a_procedure_is_one_statement_of_several_results() {
+    let mut stage = stage();
+    stage.several().query("call p(); select 2; call p()", returned(1)).turned(TransactionStatus::Idle);
+    stage.next(returned(3)).turned(TransactionStatus::Idle).next(affected(0)).turned(TransactionStatus::Idle);
+    stage
+        .next(returned(1))
+        .turned(TransactionStatus::Idle)
+        .next(returned(4))
+        .next(refused(1317, "70100"))
+        .idle();
+    assert_eq!(
+        stage.told(),
+        "1 CALL \"call p()\" rows 4 ok | idle committed\n\
+         2 SELECT \"select 2\" rows 1 ok | idle committed\n\
+         3 CALL \"call p()\" rows 4 cancelled 1317 70100 no | idle unknown\n"
+    );
+}
+
+#[test]
+fn statements_of_a_text_last_each_for_itself() {
+    let mut stage = stage();
+    stage
+        .several()
+        .query("insert into t values (1); selct; select 3", affected(1))
+        .turned(TransactionStatus::Idle);
+    stage.next(refused(1064, "42000")).idle();
+    assert_eq!(
+        stage.told(),
+        "1 INSERT(write t) \"insert into t values (1)\" rows 1 ok | idle committed\n\
+         2 UNKNOWN \"selct\" error 1064 42000 no | idle rolledBack\n\
+         3 SELECT \"select 3\" skipped | idle\n"
+    );
+}
+
+/// The server answers once more, for the comment.
+#[test]
+fn a_comment_behind_the_last_statement_is_no_statement() {
+    for text in [
+        "delete from t; -- c",
+        "delete from t; /* a; b */",
+        "delete from t ;\n# c\n",
+        "delete from t; -- a\n/* b */",
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, affected(2)).turned(TransactionStatus::Idle).next(affected(0)).idle();
+        assert_eq!(
+            stage.told(),
+            "1 DELETE(write t) \"delete from t\" rows 2 ok | idle committed\n",
+            "{text}"
+        );
+    }
+    for (text, answer) in [
+        // It may run, it has changed something, and there is none.
+        ("delete from t; /*! do 1 */", affected(0)),
+        ("delete from t; -- c", affected(1)),
+        ("delete from t -- c", affected(0)),
+        ("delete from t;", affected(0)),
+    ] {
+        let mut stage = stage();
+        stage
+            .several()
+            .query(text, affected(2))
+            .turned(TransactionStatus::Idle)
+            .next(answer)
+            .next(affected(0))
+            .idle();
+        let told = stage.told();
+        assert!(told.contains("split uncertain"), "{text}: {told}");
+    }
+}
+
+/// The server reads each statement as those before it have set: what is a string to one is a statement to the other.
+#[test]
+fn a_text_that_changes_how_it_is_read_is_not_cut() {
+    for first in [
+        "set sql_mode='NO_BACKSLASH_ESCAPES'",
+        "set @@sql_mode = @m",
+        "execute s",
+        "/*!40101 set sql_mode='' */",
+    ] {
+        let mut stage = stage();
+        stage.several().query(&format!("{first}; select 'a\\'; delete from t; -- '; do 1"), affected(0));
+        stage.next(returned(1)).next(affected(1)).next(affected(0)).idle();
+        let told = stage.told();
+        assert!(told.lines().count() == 1 && told.contains("split uncertain"), "{first}: {told}");
+    }
+    for (text, answers) in [
+        ("set names big5; select '\u{e4}'", [affected(0), returned(1)]),
+        ("set names utf8mb4, character_set_client = @c; select '\u{e4}'", [affected(0), returned(1)]),
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, answers[0]).next(answers[1]).idle();
+        assert!(stage.told().contains("split uncertain"), "{text}");
+    }
+    for text in
+        ["set names utf8mb4; select '\u{e4}\\''", "set sql_mode = ''; select 1", "set @a = 1; select '\\''"]
+    {
+        let mut stage = stage();
+        stage.several().query(text, affected(0)).next(returned(1)).idle();
+        assert_eq!(stage.told().lines().count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_mode_that_no_text_tells_leaves_a_doubt() {
+    let hidden = r#"select 1 as "a\"; delete from t; -- ", 2; do 3; do 4"#;
+    let answers = |stage: &mut Stage| {
+        stage.query(hidden, returned(1)).next(affected(1)).next(affected(0)).idle();
+        let told = stage.told();
+        (told.lines().last().unwrap().contains("split uncertain"), told)
+    };
+    let mut prepared = stage();
+    prepared
+        .several()
+        .prepared("set sql_mode=?", 1)
+        .run(Some(&[0, 1, 0, 0, 0, 0, 1, 253, 0, 0]), affected(0))
+        .idle();
+    let (uncertain, told) = answers(&mut prepared);
+    assert!(uncertain, "{told}");
+    for first in ["set sql_mode=@m", "execute s", "prepare s from 'set sql_mode=@m'; execute s"] {
+        let mut stage = stage();
+        stage.several();
+        for text in first.split("; ") {
+            stage.done(text).idle();
+        }
+        let (uncertain, told) = answers(&mut stage);
+        assert!(uncertain, "{first}: {told}");
+    }
+}
+
+/// Whatever led to it.
+#[test]
+fn an_answer_to_another_statement_is_not_believed() {
+    for (text, first, second) in [
+        ("select 1; select 2", returned(1), affected(0)),
+        ("select 1; do 1", returned(1), affected(1)),
+        ("select 1; do 1", returned(1), returned(1)),
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, first).next(second).idle();
+        assert!(stage.told().contains("split uncertain"), "{text}");
+    }
+    let mut stage = stage();
+    stage.several().query("select 1; select 2 into @a", returned(1)).next(affected(1)).idle();
+    assert!(!stage.told().contains("split uncertain"));
+}
+
+#[test]
+fn texts_are_read_as_the_session_says() {
+    let mut stage = stage();
+    stage.done("set sql_mode = 'ANSI_QUOTES'").idle().query("select \"a\" from \"t\"", returned(1)).idle();
+    assert!(stage.last().sql.unwrap().normalized.unwrap().contains("\"a\""), "a name, not a literal");
+    stage.done("set names latin1").idle();
+    stage.bytes(b"select '\xe4'", returned(1)).idle();
+    assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 'ä'"));
+    stage.parameter("character_set_client", "utf8mb4").bytes(b"select '\xc3\xa4'", returned(1)).idle();
+    assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 'ä'"));
+    stage.done("use `Other`").idle().query("select 1", returned(1)).idle();
+    assert_eq!(stage.last().db.unwrap().name.as_deref(), Some("Other"));
+    stage.query("select 1; select 2", refused(1064, "42000")).idle();
+    assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some("select 1; select 2"), "unasked, it is one");
+}
+
+#[test]
+fn a_character_set_that_no_text_tells_leaves_a_doubt() {
+    for text in ["set names default", "set character_set_client = @utf8"] {
+        let mut stage = stage();
+        stage.done("set names gbk").idle().done(text).idle().bytes(b"select '\xc3\xa4'", returned(1)).idle();
+        let sql = stage.last().sql.unwrap();
+        assert_eq!(
+            (sql.raw.as_deref(), sql.split.as_deref()),
+            (Some("select '\u{e4}'"), Some("uncertain")),
+            "{text}"
+        );
+    }
+}

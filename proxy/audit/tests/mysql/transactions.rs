@@ -1,0 +1,163 @@
+//! Transactions, whose state the server's status tells.
+
+use panoptes_parser::wire::TransactionStatus;
+
+use super::{affected, refused, returned, stage};
+
+#[test]
+fn an_error_undoes_its_own_statement_alone() {
+    let mut stage = stage();
+    stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+    stage.query("insert into t values (1)", refused(1062, "23000")).active().done("commit").idle();
+    assert_eq!(
+        stage.told(),
+        "1 BEGIN \"begin\" rows 0 ok | #1 active\n\
+         2 INSERT(write t) \"insert into t values (1)\" rows 1 ok | #1 active\n\
+         3 INSERT(write t) \"insert into t values (1)\" error 1062 23000 no | #1 active rolledBack\n\
+         4 COMMIT \"commit\" rows 0 ok | #1 idle committed\n\
+         5 verdict  | #1 committed 1-2\n"
+    );
+}
+
+#[test]
+fn the_status_tells_how_a_block_ended() {
+    for (text, answer, verdict) in [
+        ("create table u (a int)", affected(0), "committed"),
+        ("create table u (a int)", refused(1050, "42S01"), "committed"),
+        ("set autocommit = 1", affected(0), "committed"),
+        ("call p()", affected(0), "unknown"),
+        ("execute s", affected(0), "unknown"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query(text, answer).idle();
+        let told = stage.told();
+        assert!(told.ends_with(&format!("verdict  | #1 {verdict} 1-1\n")), "{text}: {told}");
+    }
+}
+
+/// Tables without transactions keep their rows, and which these are is not said.
+#[test]
+fn a_rollback_with_a_warning_is_not_of_all() {
+    let mut stage = stage();
+    stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+    stage.warned("rollback", 1).idle();
+    let told = stage.told();
+    assert!(
+        told.ends_with("rows 0 warnings 1 warning | #1 idle unknown\n4 verdict  | #1 unknown 1-2\n"),
+        "{told}"
+    );
+    stage.done("begin").active().done("savepoint s").active().done("insert into t values (2)").active();
+    stage.warned("rollback to s", 1).active().done("commit").idle();
+    let told = stage.told();
+    assert!(told.contains("| #2 unknown 7-7 to s\n") && told.contains("| #2 committed 5-"), "{told}");
+}
+
+#[test]
+fn a_deadlock_undoes_its_transaction() {
+    let mut stage = stage();
+    stage.done("begin").active().query("update t set a = 2", refused(1213, "40001")).idle();
+    let told = stage.told();
+    assert!(told.ends_with("verdict  | #1 rolledBack 1-1 by 40001\n"), "{told}");
+}
+
+/// It undoes its statement, or all of the transaction, as the server is configured: the next status tells.
+#[test]
+fn an_error_that_may_undo_its_transaction_leaves_a_doubt() {
+    for code in [1205, 1020, 1206] {
+        may_undo_its_transaction(code);
+    }
+}
+
+fn may_undo_its_transaction(code: u16) {
+    for (then, status, verdict) in [
+        ("select 1", TransactionStatus::Active, "committed"),
+        ("select 1", TransactionStatus::Idle, "rolledBack"),
+        ("create table u (a int)", TransactionStatus::Idle, "unknown"),
+        ("", TransactionStatus::Idle, "unknown"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query("update t set a = 2", refused(code, "HY000")).active();
+        if !then.is_empty() {
+            stage.done(then).ready(status);
+        }
+        stage.done("commit").idle();
+        let told = stage.told();
+        assert!(told.contains(&format!("verdict  | #1 {verdict} 1-")), "{code} {then}: {told}");
+    }
+}
+
+/// It commits what came before it, and then it fails.
+#[test]
+fn what_commits_may_have_done_so_where_it_failed() {
+    for (text, code, verdict) in [
+        ("drop table nope", 1051, "unknown"),
+        ("create table u (a int)", 1050, "unknown"),
+        ("rename table nope to u", 1146, "unknown"),
+        ("create index i on nope (a)", 1146, "unknown"),
+        ("drop user nope", 1396, "unknown"),
+        ("grant select on nope.* to eve", 1410, "unknown"),
+        ("set password for nope = 'x'", 1133, "unknown"),
+        ("lock tables nope read", 1146, "unknown"),
+        ("execute s", 1051, "unknown"),
+        ("execute immediate 'drop table nope'", 1051, "unknown"),
+        ("execute immediate 'insert into t values (1)'", 1062, "rolledBack"),
+        ("drop table nope nope", 1064, "rolledBack"),
+        ("drop temporary table nope", 1051, "rolledBack"),
+        ("create or replace temporary table u (a int)", 1142, "rolledBack"),
+        ("use nope", 1049, "rolledBack"),
+        ("set nope = 1", 1193, "rolledBack"),
+        ("insert into t values (1)", 1062, "rolledBack"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+        stage.query(text, refused(code, "HY000")).active().done("rollback").idle();
+        let told = stage.told();
+        assert!(told.ends_with(&format!("verdict  | #1 {verdict} 1-2\n")), "{text}: {told}");
+    }
+    for verdict in ["committed", "unknown"] {
+        let mut stage = stage();
+        stage.done("begin").active().query("drop table nope", refused(1051, "42S02")).active();
+        match verdict {
+            // The next status says that the block is over.
+            "committed" => stage.query("select a from t", returned(1)).idle(),
+            _ => stage.closed(false),
+        };
+        let told = stage.told();
+        assert!(told.contains(&format!("verdict  | #1 {verdict} 1-1")), "{told}");
+    }
+}
+
+#[test]
+fn begin_commits_what_came_before() {
+    let mut stage = stage();
+    stage.done("begin").active().done("begin").active().done("rollback").idle();
+    let told = stage.told();
+    assert!(
+        told.contains("verdict  | #1 committed 1-1") && told.contains("verdict  | #2 rolledBack"),
+        "{told}"
+    );
+}
+
+/// A procedure may commit, or roll back, and begin another; the status is the same.
+#[test]
+fn behind_a_procedure_the_transaction_may_be_another() {
+    for (text, answer, verdict) in [
+        ("call p()", affected(0), "unknown"),
+        ("call p()", refused(1644, "45000"), "unknown"),
+        ("execute s", affected(0), "unknown"),
+        ("execute immediate 'call p()'", affected(0), "unknown"),
+        ("lock tables t write", affected(0), "unknown"),
+        ("create temporary table u (a int)", affected(0), "rolledBack"),
+        ("select 1", returned(1), "rolledBack"),
+    ] {
+        let mut stage = stage();
+        stage.done("begin").active().query("insert into t values (1)", affected(1)).active();
+        stage.query(text, answer).active().query("insert into t values (2)", affected(1)).active();
+        stage.done("rollback").idle();
+        let told = stage.told();
+        let before = told.lines().find(|line| line.contains("verdict")).unwrap();
+        assert!(before.contains(&format!("#1 {verdict} 1-")), "{text}: {told}");
+        assert!(told.ends_with("-5\n") || told.ends_with("rolledBack 5-5\n"), "what came behind: {told}");
+        assert!(told.contains("| #1 rolledBack"), "{text}: {told}");
+    }
+}
