@@ -109,6 +109,12 @@ impl Block {
         self.commits |= commits && self.implicit;
     }
 
+    /// What was written so far is told; what comes has a verdict of its own.
+    pub(crate) fn part(&mut self) -> Option<(u64, u64)> {
+        (self.perhaps_over, self.perhaps_committed, self.astray, self.commits) = (false, false, false, false);
+        self.written.take()
+    }
+
     /// Whether a verdict may not be that of all that was written.
     pub(crate) fn doubts(&self, verdict: Verdict) -> bool {
         match verdict {

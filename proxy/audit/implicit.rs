@@ -19,11 +19,21 @@ pub(super) fn may_have_committed(failed: &Statement) -> bool {
     if failed.end.error.as_ref().is_some_and(|error| error.code == PARSE_ERROR) {
         return false;
     }
-    let What::Sql(text) = &failed.what else { return false };
+    may_commit(failed)
+}
+
+/// Whether the transaction that goes on behind a statement may be another than that before it: the statement, or the
+/// procedure that it called, may have ended it, in one way or the other, and begun one.
+pub(super) fn may_have_ended(statement: &Statement) -> bool {
+    statement.commits || statement.end.is_success() && may_commit(statement)
+}
+
+fn may_commit(statement: &Statement) -> bool {
+    let What::Sql(text) = &statement.what else { return false };
     let runs =
-        || failed.prepared.as_ref().and_then(|prepared| prepared.text.as_ref()).or(text.prepares.as_ref());
+        || statement.prepared.as_ref().and_then(|prepared| prepared.text.as_ref()).or(text.prepares.as_ref());
     match text.verb() {
-        _ if failed.split_uncertain => true,
+        _ if statement.split_uncertain => true,
         "EXECUTE" => runs().is_none_or(|body| commits(body)),
         _ => commits(text),
     }

@@ -15,7 +15,7 @@ use panoptes_parser::{
 
 use super::{
     block::{Block, Mark},
-    implicit::may_have_committed,
+    implicit::{may_have_committed, may_have_ended},
     statement::{Error, Statement, What},
 };
 
@@ -160,6 +160,12 @@ impl Transactions {
             (_, None) => self.open(Block::new(id(), false)),
         }
         self.mark_last(status);
+        let each_alone = self.each_alone;
+        if status != TransactionStatus::Idle
+            && self.last().is_some_and(|last| each_alone && may_have_ended(last))
+        {
+            self.part();
+        }
     }
 
     /// What is held is to be written, without a verdict where none is known.
@@ -285,6 +291,24 @@ impl Transactions {
         }
     }
 
+    /// A transaction goes on of which nobody can say that it is still the same: what came before has no verdict.
+    fn part(&mut self) {
+        for item in &mut self.held {
+            if let Item::Statement(statement) = item
+                && statement.is_open()
+            {
+                statement.verdict = Some(Verdict::Unknown);
+            }
+        }
+        let unix_micros = self.last().map(|last| last.answered());
+        let Some(block) = &mut self.block else { return };
+        if let Some((from, to)) = block.part() {
+            let (transaction, verdict) = (block.id, Verdict::Unknown);
+            let told = Told { transaction, verdict, from, to, savepoint: None, undone_by: None, unix_micros };
+            self.held.push(Item::Verdict(Box::new(told)));
+        }
+    }
+
     /// How many of the held items may last although their transaction was rolled back: outside of a block, a procedure
     /// commits what came before it.
     fn doubtful(&self, block: Option<&Block>, verdict: Verdict) -> usize {
@@ -380,10 +404,10 @@ impl Transactions {
                 statement.verdict = Some(undone);
             }
         }
-        if let (Some(Mark::Written(seq)), Some((_, to))) = (mark, written)
+        if let (Some(Mark::Written(seq)), Some((first, to))) = (mark, written)
             && seq < to
         {
-            let (from, verdict, savepoint) = (seq + 1, undone, Some(name.to_owned()));
+            let (from, verdict, savepoint) = (first.max(seq + 1), undone, Some(name.to_owned()));
             let unix_micros = self.last().map(|last| last.answered());
             let told = Told { transaction, verdict, from, to, savepoint, undone_by: None, unix_micros };
             self.held.push(Item::Verdict(Box::new(told)));
