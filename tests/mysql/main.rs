@@ -10,6 +10,7 @@
 //! | `operations.rs` | shutdown, limits, servers and clients that vanish, KILL, secrets, readiness |
 //! | `raw.rs` | a client that writes packets by hand |
 //! | `verdicts.rs` | what became of statements where that is told in a roundabout way |
+//! | `fates.rs` | the same of transactions at random, against what is in the tables |
 //! | `replication.rs` | binary logs that are read through the proxy |
 //! | `durable.rs` | no answer before its event is on disk, over kill -9 |
 //! | `memory.rs` | huge rows, results and parameters |
@@ -24,6 +25,7 @@ mod support;
 
 mod completeness;
 mod durable;
+mod fates;
 mod general_log;
 mod kills;
 mod literals;
@@ -103,7 +105,9 @@ fn main() {
             add("a_second_factor", true, Box::new(transparency::second_factor));
         }
         add("one_event_per_statement", true, Box::new(completeness::one_event_per_statement));
-        for &(name, test) in verdicts::TESTS.iter().chain(replication::TESTS).chain(durable::TESTS) {
+        for &(name, test) in
+            verdicts::TESTS.iter().chain(fates::TESTS).chain(replication::TESTS).chain(durable::TESTS)
+        {
             add(name, true, Box::new(test));
         }
         for &(name, test) in operations::TESTS.iter().chain(memory::TESTS).chain(strict::TESTS) {

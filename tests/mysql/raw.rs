@@ -14,10 +14,15 @@ pub(crate) struct Raw {
     pub(crate) id: u32,
 }
 
+/// SERVER_MORE_RESULTS_EXISTS.
+const MORE: u8 = 8;
+
 /// What an answer to a query was.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) rows: u64,
+    /// Another answer to the same text follows.
+    pub(crate) more: bool,
     /// Number and message.
     pub(crate) error: Option<(u16, String)>,
 }
@@ -89,6 +94,21 @@ impl Raw {
         self.answer()
     }
 
+    /// Runs statements that have no rows; the last answer.
+    pub(crate) fn queries(&mut self, text: &str) -> Answer {
+        let mut answer = self.query(text);
+        while answer.more {
+            answer = self.answer();
+        }
+        answer
+    }
+
+    /// From here on a text may be of several statements.
+    pub(crate) fn allow_several(&mut self) {
+        self.send(0, &[0x1b, 0, 0]);
+        assert_eq!(self.answer().error, None);
+    }
+
     /// Runs a query where the other side may be gone.
     pub(crate) fn try_query(&mut self, text: &str) -> io::Result<Answer> {
         self.try_send(0, &[b"\x03", text.as_bytes()].concat())?;
@@ -110,7 +130,9 @@ impl Raw {
     fn try_prepare(&mut self, text: &str) -> io::Result<[u8; 4]> {
         self.try_send(0, &[b"\x16", text.as_bytes()].concat())?;
         let done = self.packet()?;
-        assert_eq!(done[0], 0, "prepared: {}", done.escape_ascii());
+        if done[0] == 0xff {
+            return Err(io::Error::other(done.escape_ascii().to_string()));
+        }
         let (columns, parameters) =
             (u16::from_le_bytes([done[5], done[6]]), u16::from_le_bytes([done[7], done[8]]));
         for count in [parameters, columns].into_iter().filter(|count| *count > 0) {
@@ -129,8 +151,15 @@ impl Raw {
     fn try_answer(&mut self) -> io::Result<Answer> {
         let first = self.packet()?;
         match first[0] {
-            0 | 0xfe => return Ok(Answer::default()),
-            0xff => return Ok(Answer { rows: 0, error: Some(error(&first)) }),
+            // Rows and the last number are one byte each where they are few.
+            0 => {
+                return Ok(Answer {
+                    more: first.get(3).is_some_and(|status| status & MORE != 0),
+                    ..Answer::default()
+                });
+            }
+            0xfe => return Ok(Answer::default()),
+            0xff => return Ok(Answer { error: Some(error(&first)), ..Answer::default() }),
             columns => {
                 for _ in 0..=columns {
                     self.packet()?;
@@ -140,11 +169,15 @@ impl Raw {
         let mut rows = 0;
         loop {
             match self.skip_packet()? {
-                ([0xfe, ..], length) if length < 9 => return Ok(Answer { rows, error: None }),
-                ([0xff, low, high], _) => {
+                ([0xfe, _, _, status, _], length) if length < 9 => {
+                    return Ok(Answer { rows, more: status & MORE != 0, error: None });
+                }
+
+                ([0xff, low, high, ..], _) => {
                     return Ok(Answer {
                         rows,
                         error: Some((u16::from_le_bytes([low, high]), String::new())),
+                        ..Answer::default()
                     });
                 }
                 _ => rows += 1,
@@ -166,13 +199,13 @@ impl Raw {
     }
 
     /// First bytes and length of what one or more packets carry; all else is thrown away.
-    fn skip_packet(&mut self) -> io::Result<([u8; 3], u64)> {
-        let (mut first, mut whole) = ([0; 3], 0);
+    fn skip_packet(&mut self) -> io::Result<([u8; 5], u64)> {
+        let (mut first, mut whole) = ([0; 5], 0);
         loop {
             let length = self.header()? as u64;
             let mut rest = length;
             if whole == 0 {
-                let kept = length.min(3);
+                let kept = length.min(5);
                 self.stream.read_exact(&mut first[..kept as usize])?;
                 rest -= kept;
             }

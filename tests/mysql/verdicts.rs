@@ -22,20 +22,24 @@ pub(crate) const TESTS: &[Named] = &[
 ];
 
 /// Runs statements that all succeed.
-fn run(client: &mut Raw, texts: &[&str]) {
+pub(crate) fn run(client: &mut Raw, texts: &[&str]) {
     for text in texts {
         assert_eq!(client.query(text).error, None, "{text}");
     }
 }
 
 /// The events of sessions that have all ended.
-fn ended(proxy: &Panoptes, sessions: usize) -> Vec<Value> {
+pub(crate) fn ended(proxy: &Panoptes, sessions: usize) -> Vec<Value> {
     proxy.wait_for("the logouts", |events| of_kind(events, "logout").count() == sessions)
 }
 
-/// The verdict of the statement with these words: its own, or that of the first event which tells it later.
-fn verdict(events: &[Value], words: &str) -> String {
-    let one = statement(events, words);
+/// The verdict of the statement with these words.
+fn verdict_of(events: &[Value], words: &str) -> String {
+    verdict(events, statement(events, words))
+}
+
+/// The verdict of a statement: its own, or that of the first event which tells it later.
+pub(crate) fn verdict(events: &[Value], one: &Value) -> String {
     let (transaction, seq) = (&one["transaction"], one["session"]["seq"].as_u64());
     let told = of_kind(events, "verdict").map(|event| &event["transaction"]).find(|told| {
         told["id"] == transaction["id"] && told["fromSeq"].as_u64() <= seq && seq <= told["toSeq"].as_u64()
@@ -70,7 +74,7 @@ fn rows_stay(rig: &Rig) -> Result<(), Failed> {
         ("plain values (3)", "unknown"),
         ("safe values (4)", "rolledBack"),
     ] {
-        assert_eq!(verdict(&events, words), expected, "{words}");
+        assert_eq!(verdict_of(&events, words), expected, "{words}");
     }
     Ok(())
 }
@@ -101,9 +105,9 @@ fn deadlock(rig: &Rig) -> Result<(), Failed> {
     let after = if refused(&first) { one.id } else { other.id };
     drop((one, other));
     let events = ended(&proxy, 2);
-    assert_eq!(verdict(&events, &format!("{victim} first")), "rolledBack");
-    assert_eq!(verdict(&events, &format!("{victim} second")), "rolledBack");
-    assert_eq!(verdict(&events, &format!("{survivor} first")), "committed");
+    assert_eq!(verdict_of(&events, &format!("{victim} first")), "rolledBack");
+    assert_eq!(verdict_of(&events, &format!("{victim} second")), "rolledBack");
+    assert_eq!(verdict_of(&events, &format!("{survivor} first")), "committed");
     let told = of_kind(&events, "verdict").find(|event| event["transaction"]["sqlState"] == "40001");
     assert!(told.is_some(), "the verdict says why: {events:#?}");
     let after = statement(&events, &format!("after {after}"));
@@ -131,9 +135,9 @@ fn timed_out(rig: &Rig) -> Result<(), Failed> {
     }
     drop((holder, client));
     let events = ended(&proxy, 2);
-    assert_eq!(verdict(&events, "before 2"), "committed", "a status was told in between");
-    assert_eq!(verdict(&events, "before 3"), "unknown");
-    assert_eq!(verdict(&events, "holds"), "rolledBack", "its session ended");
+    assert_eq!(verdict_of(&events, "before 2"), "committed", "a status was told in between");
+    assert_eq!(verdict_of(&events, "before 3"), "unknown");
+    assert_eq!(verdict_of(&events, "holds"), "rolledBack", "its session ended");
     Ok(())
 }
 
@@ -155,8 +159,7 @@ fn failed_definition(rig: &Rig) -> Result<(), Failed> {
         run(&mut client, &["rollback"]);
     }
     // Several statements in a text, from here on.
-    client.send(0, &[0x1b, 0, 0]);
-    assert_eq!(client.answer().error, None);
+    client.allow_several();
     run(&mut client, &["delete from kept where a = 3; -- c"]);
     assert_eq!(client.answer().error, None, "of the comment");
     drop(client);
@@ -166,11 +169,11 @@ fn failed_definition(rig: &Rig) -> Result<(), Failed> {
     for (row, expected) in
         [(1, "unknown"), (2, "unknown"), (3, "unknown"), (4, "rolledBack"), (5, "rolledBack")]
     {
-        assert_eq!(verdict(&events, &format!("kept values ({row})")), expected, "{row}");
+        assert_eq!(verdict_of(&events, &format!("kept values ({row})")), expected, "{row}");
     }
     let commented = statement(&events, "where a = 3");
     assert_eq!((&commented["sql"]["rowCount"], &commented["sql"]["split"]), (&1.into(), &Value::Null));
-    assert_eq!(verdict(&events, "where a = 3"), "committed");
+    assert_eq!(verdict_of(&events, "where a = 3"), "committed");
     Ok(())
 }
 
