@@ -35,14 +35,23 @@ impl<S: Sink> Driver<S> {
             if self.read().await {
                 let filtered = self.distribute();
                 self.deliver().await;
-                self.follower.acknowledge(filtered);
+                let refused: usize = self.lanes.iter().map(|lane| lane.refused).sum();
+                self.follower.acknowledge(filtered + refused, filtered);
             }
         }
     }
 
-    /// Keeps what was acknowledged.
-    pub(crate) fn save(&self) {
-        self.follower.save();
+    /// Keeps what was acknowledged, if it will stay where it is; if not, it is delivered again. Whether it was kept.
+    pub(crate) fn save(&mut self) -> bool {
+        let lost = self.lanes.iter_mut().filter_map(Lane::unsettled).reduce(|first, _| first);
+        match &lost {
+            Some(reason) => {
+                tracing::warn!(sink = %self.name, reason, "what was delivered last may not stay; it is delivered again");
+                self.follower.rewind();
+            }
+            None => self.follower.save(),
+        }
+        lost.is_none()
     }
 
     /// Prepares the destination. Where nothing is left to deliver, nobody waits for it.
@@ -61,7 +70,9 @@ impl<S: Sink> Driver<S> {
         let delivered = self.follower.save_at().is_some();
         // What is there when a batch was just delivered has waited for it: it goes at once.
         let mut gathered = delivered && self.follower.backlog() > 0;
-        self.follower.save_if_due();
+        if self.follower.is_save_due() {
+            self.save();
+        }
         if delivered && !gathered {
             // Where there were events there will be more: their first one need not wake this thread.
             self.gather().await;
@@ -74,7 +85,7 @@ impl<S: Sink> Driver<S> {
             let save_at = self.follower.save_at();
             tokio::select! {
                 () = self.follower.ready() => gathered = false,
-                () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => self.follower.save(),
+                () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => drop(self.save()),
             }
         }
         if !gathered && self.follower.backlog() < (self.bounds.max_events * self.lanes.len()) as u64 {

@@ -24,6 +24,10 @@ pub(crate) struct Lane<S> {
     pub(crate) queue: Vec<Span>,
     /// What is still to be sent of the delivery in hand.
     pending: Vec<Span>,
+    /// How many of what it was given became dead letters.
+    pub(crate) refused: usize,
+    /// Why what was taken since the last cursor may not stay.
+    unsettled: Option<String>,
 }
 
 /// What all lanes of a sink share.
@@ -37,7 +41,8 @@ pub(crate) struct Shared<'d> {
 
 impl<S: Sink> Lane<S> {
     pub(crate) fn new(sink: S, retry: &config::Retry) -> Self {
-        Self { sink, backoff: Backoff::new(retry), queue: Vec::new(), pending: Vec::new() }
+        let (queue, pending) = Default::default();
+        Self { sink, backoff: Backoff::new(retry), queue, pending, refused: 0, unsettled: None }
     }
 
     /// Prepares the destination, however long that takes.
@@ -51,6 +56,7 @@ impl<S: Sink> Lane<S> {
 
     /// Sends what it is given, a delivery at a time.
     pub(crate) async fn deliver(&mut self, shared: Shared<'_>) {
+        self.refused = 0;
         let queue = std::mem::take(&mut self.queue);
         let mut rest = queue.as_slice();
         while !rest.is_empty() {
@@ -98,6 +104,7 @@ impl<S: Sink> Lane<S> {
                 Err(error) => self.pause(shared, &format!("cannot write dead letters: {error}"), None).await,
             }
         }
+        self.refused += refused.len();
         shared.count(|progress| &progress.dead_lettered, refused.len());
         tracing::error!(sink = %shared.name, events = refused.len(), reason = first, "events will never be taken: see the dead letters");
     }
@@ -121,9 +128,25 @@ impl<S: Sink> Lane<S> {
         shared.failed(reason);
         let pause = self.backoff.next();
         let due = Instant::now() + after.unwrap_or(pause).clamp(pause, LONGEST_REST.max(pause));
-        // A cursor need not wait for the destination.
-        shared.follower.save_if_due();
+        // A cursor need not wait for the destination to take more.
+        if shared.follower.is_save_due() && self.settle() {
+            shared.follower.save();
+        }
         sleep_until(due).await;
+    }
+
+    /// Whether what was taken will stay; if not, [`Lane::unsettled`] tells why.
+    fn settle(&mut self) -> bool {
+        if self.unsettled.is_none() {
+            self.unsettled = self.sink.settle().err();
+        }
+        self.unsettled.is_none()
+    }
+
+    /// Why what was taken since the last cursor may not stay, if so. Asked once: then all of it is sent again.
+    pub(crate) fn unsettled(&mut self) -> Option<String> {
+        self.settle();
+        self.unsettled.take()
     }
 }
 

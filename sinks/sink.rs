@@ -20,6 +20,15 @@ pub trait Sink: Send + 'static {
     /// Sends one batch. Runs on a thread of this sink's own, so it may block; but only an `await` can be cut short
     /// when the program ends.
     fn deliver(&mut self, batch: &Records<'_>) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Makes what was taken survive a crash of the machine, where taking it was not enough. Called ahead of each cursor.
+    ///
+    /// # Errors
+    ///
+    /// Why what was taken since the last time may not stay: it is sent again. A sink that needs this has one lane.
+    fn settle(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Why a batch is not, or not wholly, at its destination.

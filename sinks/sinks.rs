@@ -224,6 +224,5 @@ async fn drive<S: Sink>(mut driver: Driver<S>, mut stop: watch::Receiver<bool>) 
         // Also where nobody holds the other end any more.
         _ = stop.wait_for(|&stop| stop) => false,
     };
-    driver.save();
-    finished
+    driver.save() && finished
 }

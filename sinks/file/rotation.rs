@@ -14,17 +14,23 @@ use std::{
 use panoptes_config::{Compression, Rotate};
 use panoptes_event::time;
 
+use super::output::sync_folder;
 use crate::journal::{now, private};
 
 /// Added to a name while its file is being compressed.
 const TEMPORARY: &str = "part";
+/// What compressed files end in.
+const EXTENSIONS: [&str; 2] = ["gz", "zst"];
 const GZIP_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 6;
 
-/// When the file at `path` is put aside.
+/// When a file is put aside.
 pub(super) struct Rotation {
+    /// Where it really is, behind links.
     path: PathBuf,
     options: Rotate,
+    /// It is a file, and no pipe or device, which stay where they are.
+    is_regular: bool,
     /// Which multiple of `every` the file is of.
     period: Option<i64>,
     /// Tells the thread that looks after old files.
@@ -33,17 +39,19 @@ pub(super) struct Rotation {
 
 impl Rotation {
     pub(super) fn new(path: &Path, options: &Rotate) -> Self {
-        Self { path: path.to_owned(), options: options.clone(), period: None, tidy: None }
+        Self { path: path.to_owned(), options: options.clone(), is_regular: true, period: None, tidy: None }
     }
 
     /// Whether there is any.
     pub(super) fn is_on(&self) -> bool {
-        self.options.max_size.is_some() || self.options.every.is_some()
+        self.is_regular && (self.options.max_size.is_some() || self.options.every.is_some())
     }
 
-    /// The file was opened, as it is.
-    pub(super) fn opened(&mut self, file: &File) -> io::Result<()> {
+    /// The file at `path` was opened, as it is.
+    pub(super) fn opened(&mut self, path: &Path, file: &File) -> io::Result<()> {
         let metadata = file.metadata()?;
+        self.is_regular = metadata.is_file();
+        self.path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let modified = metadata.modified().map_or_else(|_| now(), time::unix_micros);
         self.period = self.period_of(if metadata.len() > 0 { modified } else { now() });
         self.tidy();
@@ -67,7 +75,8 @@ impl Rotation {
             }
             aside = suffixed(&self.path, &format!("{time}-{n}"));
         }
-        fs::rename(&self.path, &aside)
+        fs::rename(&self.path, &aside)?;
+        sync_folder(folder(&self.path))
     }
 
     fn period_of(&self, unix_micros: i64) -> Option<i64> {
@@ -113,7 +122,7 @@ fn tidy(path: &Path, options: &Rotate) {
 
 /// The files that were put aside, oldest first.
 pub(super) fn old_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder(path);
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(Vec::new()) };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -131,9 +140,21 @@ pub(super) fn old_files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Whether a suffix is one of ours: what others have put beside the file stays.
+/// Whether a suffix is one of ours, `20261122T101500-000000Z` with what may follow it: what others have put beside the file
+/// stays.
 fn is_time(suffix: &str) -> bool {
-    suffix.bytes().take(8).filter(u8::is_ascii_digit).count() == 8
+    let suffix = suffix.strip_suffix(&format!(".{TEMPORARY}")).unwrap_or(suffix);
+    let suffix =
+        EXTENSIONS.iter().find_map(|end| suffix.strip_suffix(end)?.strip_suffix('.')).unwrap_or(suffix);
+    let Some((time, number)) = suffix.split_once('Z') else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let shape = time.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    shape.eq(*b"00000000T000000-000000")
+        && (number.is_empty() || number.strip_prefix('-').is_some_and(is_number))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn compress(plain: &Path, compression: Compression) -> io::Result<()> {
@@ -160,15 +181,16 @@ fn compress(plain: &Path, compression: Compression) -> io::Result<()> {
     };
     out.sync_all()?;
     fs::rename(&temporary, &target)?;
+    sync_folder(folder(plain))?;
     fs::remove_file(plain)
 }
 
 fn is_compressed(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension == "gz" || extension == "zst")
+    EXTENSIONS.iter().any(|extension| file.extension().is_some_and(|end| end == *extension))
 }
 
 fn exists(plain: &Path) -> bool {
-    plain.exists() || suffixed(plain, "gz").exists() || suffixed(plain, "zst").exists()
+    plain.exists() || EXTENSIONS.iter().any(|extension| suffixed(plain, extension).exists())
 }
 
 fn suffixed(path: &Path, suffix: &str) -> PathBuf {
@@ -215,13 +237,18 @@ mod tests {
         let path = dir.path().join("audit.log");
         let names = [
             "audit.log",
-            "audit.log.20261120T000000-0Z.gz",
-            "audit.log.20261121T000000-0Z",
-            "audit.log.20261122T000000-0Z",
+            "audit.log.20261120T000000-000000Z.gz",
+            "audit.log.20261121T000000-000000Z",
+            "audit.log.20261122T000000-000000Z",
         ];
-        for name in
-            names.into_iter().chain(["audit.log.20261121T000000-0Z.zst.part", "audit.log.bak", "other"])
-        {
+        for name in names.into_iter().chain([
+            "audit.log.20261121T000000-000000Z.zst.part",
+            "audit.log.20240101",
+            "audit.log.20240102.part",
+            "audit.log.12345678-notes.txt",
+            "audit.log.bak",
+            "other",
+        ]) {
             fs::write(dir.path().join(name), name).unwrap();
         }
         tidy(&path, &Rotate { max_files: 2, compression: Compression::Zstd, ..Rotate::default() });
@@ -232,13 +259,16 @@ mod tests {
             left,
             [
                 "audit.log",
-                "audit.log.20261121T000000-0Z.zst",
-                "audit.log.20261122T000000-0Z.zst",
+                "audit.log.12345678-notes.txt",
+                "audit.log.20240101",
+                "audit.log.20240102.part",
+                "audit.log.20261121T000000-000000Z.zst",
+                "audit.log.20261122T000000-000000Z.zst",
                 "audit.log.bak",
                 "other"
             ]
         );
-        let old = fs::read(dir.path().join("audit.log.20261121T000000-0Z.zst")).unwrap();
+        let old = fs::read(dir.path().join("audit.log.20261121T000000-000000Z.zst")).unwrap();
         assert_eq!(zstd::stream::decode_all(old.as_slice()).unwrap(), names[2].as_bytes());
     }
 }

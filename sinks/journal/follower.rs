@@ -162,10 +162,10 @@ impl Follower {
         }
     }
 
-    /// The sink has what was read last, less what it does not get.
-    pub(crate) fn acknowledge(&mut self, filtered: usize) {
+    /// The sink is done with what was read last: all but `without` of it was delivered, and `filtered` is not for it.
+    pub(crate) fn acknowledge(&mut self, without: usize, filtered: usize) {
         let Some(cursor) = self.position() else { return };
-        let delivered = self.batch().1.len().saturating_sub(filtered) as u64;
+        let delivered = self.batch().1.len().saturating_sub(without) as u64;
         if let Some(progress) = self.progress() {
             lock(&progress.cursors).acknowledged = cursor;
             count(&progress.delivered, delivered);
@@ -181,11 +181,21 @@ impl Follower {
         self.save_at.get()
     }
 
-    /// Saves where that is due.
-    pub(crate) fn save_if_due(&self) {
-        if self.save_at().is_some_and(|at| at <= Instant::now()) {
-            self.save();
-        }
+    /// Whether it is.
+    pub(crate) fn is_save_due(&self) -> bool {
+        self.save_at().is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Goes back to the cursor that was saved last: what was delivered since is read again.
+    pub(crate) fn rewind(&mut self) {
+        self.save_at.set(None);
+        let Some(progress) = self.progress() else { return };
+        let mut cursors = lock(&progress.cursors);
+        cursors.acknowledged = cursors.saved;
+        let saved = cursors.saved;
+        drop(cursors);
+        (self.reader, self.part) = (None, None);
+        (self.hint, self.next) = (saved, saved.seq.saturating_add(1));
     }
 
     /// Saves the cursor, and lets go of the segments that it has passed.

@@ -47,7 +47,7 @@ pub struct State {
     pub sinks: Vec<SinkState>,
 }
 
-/// How far a sink has come, as far as it was saved: a running sink is up to half a second further.
+/// How far a sink has come, as far as it was saved: a running sink is up to a second further.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkState {

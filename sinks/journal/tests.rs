@@ -50,7 +50,7 @@ fn rest(follower: &mut Follower) -> Vec<u64> {
             assert_eq!(event["seq"], span.seq);
             seqs.push(span.seq);
         }
-        follower.acknowledge(0);
+        follower.acknowledge(0, 0);
     }
     seqs
 }
@@ -121,7 +121,7 @@ fn a_failed_sync_moves_the_unsynced_events_to_a_new_segment() {
         journal.0.shared.sync().unwrap();
         append(&journal, 10);
         assert!(follower.read(synced + 5, 1 << 20).unwrap(), "in the middle of what moves");
-        follower.acknowledge(0);
+        follower.acknowledge(0, 0);
         fail_syncs(&journal, 1);
         journal.0.shared.sync().unwrap();
         assert_eq!(journal.stats().sync_failures, 1);
@@ -255,7 +255,7 @@ fn the_age_of_the_oldest_event_is_read_from_its_record() {
     append(&journal, 2);
     let mut follower = journal.follow("sink").unwrap();
     assert!(follower.read(1, 1).unwrap());
-    follower.acknowledge(0);
+    follower.acknowledge(0, 0);
     let stats = journal.stats().sinks.remove(0);
     assert_eq!((stats.lag_events, stats.delivered), (1, 1));
     assert!(stats.lag > Duration::from_secs(1_700_000_000), "its time is 1970");

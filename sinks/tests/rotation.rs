@@ -119,3 +119,44 @@ fn on_sighup_a_file_that_was_moved_away_is_made_anew() {
     all.extend(bodies(&lines(&path)));
     assert_eq!(all, (0..next).collect::<Vec<_>>());
 }
+
+#[test]
+fn what_went_to_a_file_that_was_deleted_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.jsonl");
+    let journal = open(&options(&dir.path().join("journal")), &["file"]);
+    let sinks = Sinks::start(&file(&path, Rotate::default()), &journal).unwrap();
+    journal.append(&batch(0..10, 0)).unwrap();
+    wait_for_lines(&path, 10);
+    fs::remove_file(&path).unwrap();
+    journal.append(&batch(10..20, 0)).unwrap();
+    wait_for_lines(&path, 10);
+    finish(journal, sinks);
+    let found = bodies(&lines(&path));
+    assert_eq!(found.get(found.len() - 10..).unwrap(), (10..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn behind_a_link_the_file_itself_is_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, volume) = (dir.path().join("audit.log"), dir.path().join("volume"));
+    fs::create_dir(&volume).unwrap();
+    std::os::unix::fs::symlink(volume.join("real.log"), &path).unwrap();
+    let journal = open(&options(&dir.path().join("journal")), &["file"]);
+    let rotate = Rotate { max_size: Some(ByteSize::kib(8)), ..Rotate::default() };
+    let sinks = Sinks::start(&file(&path, rotate), &journal).unwrap();
+    journal.append(&batch(0..100, 500)).unwrap();
+    finish(journal, sinks);
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    let files = files(&volume.join("real.log")).unwrap();
+    assert!(files.len() > 5 && files.iter().all(|(name, _)| name.starts_with("real.log")), "{files:?}");
+    assert_eq!(bodies_of(&files), (0..100).collect::<Vec<_>>());
+}
+
+fn wait_for_lines(path: &Path, count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while lines(path).len() < count {
+        assert!(Instant::now() < deadline, "{} lines", lines(path).len());
+        thread::yield_now();
+    }
+}

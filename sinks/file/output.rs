@@ -1,0 +1,210 @@
+//! The file that lines go to, while it is open.
+
+use std::{
+    fs::{self, DirBuilder},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use crate::journal::private;
+
+/// An open file, and what is known of it.
+pub(super) struct Output {
+    file: fs::File,
+    /// The folder that it is in.
+    folder: PathBuf,
+    /// Neither a pipe nor a device: of those nothing is kept, and nothing can be put aside.
+    is_regular: bool,
+    size: u64,
+    /// Something was written since the last sync.
+    unsynced: bool,
+    /// It may be new in its folder, which was not synced since.
+    is_new: bool,
+    /// A sync failed. The next one may succeed and yet not have what that one lost.
+    failed: bool,
+}
+
+impl Output {
+    /// Opens the file, creates it where missing (0600, its folder 0750), and cuts off half an event at its end.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+        }
+        let file = private().read(true).append(true).create(true).open(path)?;
+        mend(&file)?;
+        let metadata = file.metadata()?;
+        // Where it really is, behind links; a pipe is nowhere.
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = real.parent().map(Path::to_owned).unwrap_or_default();
+        let is_regular = metadata.is_file();
+        Ok(Self {
+            file,
+            folder,
+            is_regular,
+            size: metadata.len(),
+            unsynced: false,
+            is_new: true,
+            failed: false,
+        })
+    }
+
+    /// The file itself.
+    pub(super) fn file(&self) -> &fs::File {
+        &self.file
+    }
+
+    /// Its size, as far as this process knows.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Writes more of a batch, of which `written` bytes are in the file: how many are then. Where that fails, none of it is.
+    pub(super) fn append(&mut self, mut written: usize, lines: &[u8]) -> io::Result<usize> {
+        let mut rest = lines;
+        self.unsynced = true;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(n) if n > 0 => {
+                    written += n;
+                    rest = rest.get(n..).unwrap_or_default();
+                }
+                Ok(_) => return cut(&self.file, written, io::ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return cut(&self.file, written, error),
+            }
+        }
+        self.size += lines.len() as u64;
+        Ok(written)
+    }
+
+    /// Makes what was written survive a crash of the machine. What was deleted under us is an error: nobody will read it.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("a sync failed"));
+        }
+        let synced = if self.is_regular { self.sync_regular() } else { Ok(()) };
+        self.failed = synced.is_err();
+        synced
+    }
+
+    fn sync_regular(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was deleted while it was written"));
+        }
+        if std::mem::take(&mut self.unsynced) {
+            self.file.sync_data()?;
+        }
+        if std::mem::take(&mut self.is_new) {
+            sync_folder(&self.folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes what was created, renamed or removed in a folder survive a crash. Not every folder may be read: then so be it.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    match fs::File::open(folder) {
+        Ok(folder) => folder.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Cuts off half an event at the end, which the journal sends again as a whole. Half a line that is no event of ours, or
+/// that the file does not let go of, is ended.
+fn mend(mut file: &fs::File) -> io::Result<()> {
+    const EVENT: &[u8] = br#"{"id":""#;
+    let metadata = file.metadata()?;
+    let size = metadata.len();
+    let Some(start) =
+        metadata.is_file().then(|| last_line(file, size)).transpose()?.filter(|start| *start < size)
+    else {
+        return Ok(());
+    };
+    let mut head = [0; EVENT.len()];
+    let read = file.read_at(&mut head, start)?;
+    match head.get(..read).is_some_and(|head| EVENT.starts_with(head)) {
+        true => file.set_len(start).or_else(|_| file.write_all(b"\n")),
+        false => file.write_all(b"\n"),
+    }
+}
+
+/// Where what follows the last newline begins. No further back than any event reaches.
+fn last_line(file: &fs::File, size: u64) -> io::Result<u64> {
+    const CHUNK: usize = 64 << 10;
+    const FAR: u64 = 32 << 20;
+    let mut chunk = [0; CHUNK];
+    let mut end = size;
+    while end > size.saturating_sub(FAR) {
+        let start = end.saturating_sub(CHUNK as u64);
+        let read = file.read_at(&mut chunk, start)?;
+        let known = usize::try_from(end - start).unwrap_or(CHUNK).min(read);
+        if let Some(place) = chunk.get(..known).and_then(|chunk| chunk.iter().rposition(|b| *b == b'\n')) {
+            return Ok(start + place as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(end)
+}
+
+/// Takes the first part of a batch off again. Others may write to the file as well: only the end is ours to cut.
+fn cut(file: &fs::File, written: usize, error: io::Error) -> io::Result<usize> {
+    if written > 0 {
+        let size = file.metadata()?.len();
+        file.set_len(size.saturating_sub(written as u64))?;
+    }
+    Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_an_event_of_a_killed_process_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let long = format!("{{\"id\":\"1\",\"text\":\"{}", "x".repeat(200_000));
+        for (left, mended) in [
+            ("", ""),
+            ("{}\n", "{}\n"),
+            ("{}\n{\"i", "{}\n"),
+            ("{\"id\":\"01938c5e", ""),
+            (&format!("{{}}\n{long}"), "{}\n"),
+            ("{}\nanother's", "{}\nanother's\n"),
+        ] {
+            fs::write(&path, left).unwrap();
+            Output::open(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), mended);
+        }
+    }
+
+    #[test]
+    fn half_a_batch_is_cut_off_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        fs::write(&path, "{\"whole\":1}\n{\"ha").unwrap();
+        let file = private().append(true).open(&path).unwrap();
+        let error = cut(&file, 4, io::ErrorKind::StorageFull.into()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"whole\":1}\n");
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_is_not_synced_as_if_it_were_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut output = Output::open(&path).unwrap();
+        output.append(0, b"{}\n").unwrap();
+        output.sync().unwrap();
+        // Who moves it still has it.
+        fs::rename(&path, dir.path().join("moved")).unwrap();
+        output.append(0, b"{}\n").unwrap();
+        output.sync().unwrap();
+        fs::remove_file(dir.path().join("moved")).unwrap();
+        assert_eq!(output.sync().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(output.sync().is_err(), "nor is it the next time");
+        Output::open(Path::new("/dev/null")).unwrap().sync().unwrap();
+    }
+}
