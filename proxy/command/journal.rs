@@ -1,26 +1,21 @@
 //! `panoptes journal`: what is in it, a range of it as lines, a range of it to a sink once more.
 
 use std::{
-    collections::BTreeMap,
     error::Error,
     io,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Args, Subcommand};
 use panoptes_config::Config;
-use panoptes_sinks::{
-    Journal as Log, Origin, Sinks,
-    journal::look::{self, State},
-};
+use panoptes_sinks::journal::look::{self, Found, State};
 
-use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration, start_log};
+use super::replay::replay;
+use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration};
 
-/// How long a sink may take for a slice of a replay.
-const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// So many missing pieces of a range are told apart.
+const MAX_PIECES: usize = 10;
 
 /// Looks into the journal; works beside a running process, and changes nothing in it.
 #[derive(Args)]
@@ -71,19 +66,13 @@ struct Place {
 
 /// Which events.
 #[derive(Args)]
-struct Range {
+pub(super) struct Range {
     /// Number of the first event; without it the oldest.
-    #[arg(long, value_name = "SEQ", default_value_t = 0)]
-    from: u64,
+    #[arg(long, value_name = "SEQ")]
+    pub(super) from: Option<u64>,
     /// Number of the last event; without it the newest.
-    #[arg(long, value_name = "SEQ", default_value_t = u64::MAX)]
-    to: u64,
-}
-
-impl Range {
-    fn numbers(&self) -> RangeInclusive<u64> {
-        self.from..=self.to
-    }
+    #[arg(long, value_name = "SEQ")]
+    pub(super) to: Option<u64>,
 }
 
 impl Place {
@@ -106,9 +95,9 @@ impl Journal {
     pub(crate) fn run(self) -> ExitCode {
         match self.command {
             Command::State { place, json } => place.dir().map(|dir| (state(&dir, json), dir)),
-            Command::Export { place, range } => place.dir().map(|dir| (export(&dir, range.numbers()), dir)),
+            Command::Export { place, range } => place.dir().map(|dir| (export(&dir, &range), dir)),
             Command::Replay { place, range, sink } => {
-                place.config().map(|config| (replay(&config, range.numbers(), &sink), config.journal.dir))
+                place.config().map(|config| (replay(&config, &range, &sink), config.journal.dir))
             }
         }
         .map_or_else(
@@ -124,11 +113,30 @@ impl Journal {
     }
 }
 
-fn export(dir: &Path, numbers: RangeInclusive<u64>) -> Result<(), Box<dyn Error>> {
-    match look::export(dir, numbers, &mut io::stdout().lock()) {
+impl Range {
+    /// An error where not all of the range was there, or nothing at all.
+    pub(super) fn expect(&self, found: &Found) -> Result<(), Box<dyn Error>> {
+        let piece = |(from, to): &(u64, u64)| match from == to {
+            true => from.to_string(),
+            false => format!("{from} to {to}"),
+        };
+        match found.missing.as_slice() {
+            [] if found.events > 0 => Ok(()),
+            [] => Err("there is no event in it".into()),
+            missing => {
+                let pieces: Vec<_> = missing.iter().take(MAX_PIECES).map(piece).collect();
+                let more = if missing.len() > MAX_PIECES { " and more" } else { "" };
+                Err(format!("these numbers are not in it: {}{more}", pieces.join(", ")).into())
+            }
+        }
+    }
+}
+
+fn export(dir: &Path, range: &Range) -> Result<(), Box<dyn Error>> {
+    match look::export(dir, range.from, range.to, &mut io::stdout().lock()) {
         // Whoever reads has enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        exported => Ok(exported.map(drop)?),
+        exported => range.expect(&exported?),
     }
 }
 
@@ -167,40 +175,4 @@ fn show(dir: &Path, state: &State) {
         };
         println!("sink {}: at {at}, {lag}, {} dead letters", sink.name, sink.dead_letters);
     }
-}
-
-/// Delivers slices of the range, each from a journal of its own, so that the one at work is not touched.
-fn replay(config: &Config, numbers: RangeInclusive<u64>, name: &str) -> Result<(), Box<dyn Error>> {
-    start_log(config)?;
-    let Some(sink) = config.sinks.get(name) else {
-        let known = config.sinks.keys().cloned().collect::<Vec<_>>().join(", ");
-        return Err(format!("no sink {name:?} is configured; known here: {known}").into());
-    };
-    let sinks = BTreeMap::from([(name.to_owned(), sink.clone())]);
-    let (mut next, to, mut sum) = (*numbers.start(), *numbers.end(), 0);
-    while next <= to {
-        let dir = tempfile::Builder::new().prefix("panoptes-replay-").tempdir()?;
-        let (events, then) = look::copy(&config.journal.dir, next..=to, dir.path(), name)?;
-        if events == 0 {
-            break;
-        }
-        let options =
-            panoptes_config::Journal { dir: dir.path().to_owned(), ..panoptes_config::Journal::default() };
-        let slice = Log::open(&options, Origin::default(), &[name])?;
-        let running = Sinks::start(&sinks, &slice)?;
-        slice.close()?;
-        let behind = running.finish(PATIENCE);
-        let refused: u64 = slice.stats().sinks.iter().map(|sink| sink.dead_lettered).sum();
-        if refused > 0 {
-            let kept = dir.keep();
-            eprintln!("{refused} events will never be taken; see {}", kept.join("dead-letters").display());
-        }
-        if !behind.is_empty() {
-            return Err(format!("the sink did not take all from number {next} on").into());
-        }
-        sum += events;
-        next = then;
-    }
-    println!("{sum} events delivered to {name} once more");
-    Ok(())
 }

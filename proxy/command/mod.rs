@@ -3,5 +3,6 @@
 pub(crate) mod classify;
 pub(crate) mod journal;
 pub(crate) mod keys;
+mod replay;
 pub(crate) mod schema;
 pub(crate) mod verify;

@@ -27,6 +27,9 @@ pub(crate) struct Verify {
     /// The public key, in PEM; may be repeated. Without it only the chain is checked, and nobody vouches for it.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+    /// Number of the event that the trail must begin with: 1 where nothing of it was ever let go.
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
     /// The report as JSON.
     #[arg(long)]
     json: bool,
@@ -61,10 +64,14 @@ impl Verify {
     }
 
     fn check(&self, keys: &[VerifyingKey]) -> io::Result<Report> {
-        match self.paths.as_slice() {
+        let report = match self.paths.as_slice() {
             [folder] if folder.is_dir() => verify::folder(folder, keys),
             files => verify::files(files, keys),
-        }
+        }?;
+        Ok(match self.from {
+            Some(from) => report.from(from),
+            None => report,
+        })
     }
 
     fn show(&self, report: &Report) {

@@ -63,6 +63,43 @@ pub struct SinkState {
     pub dead_letters: u64,
 }
 
+/// What of a range was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// How many events.
+    pub events: u64,
+    /// Numbers that were not, first and last of each piece.
+    pub missing: Vec<(u64, u64)>,
+    /// The number that is to come next; none where any may be the first.
+    next: Option<u64>,
+}
+
+impl Found {
+    /// Nothing yet, of a range that begins with a number, or with whatever is the oldest.
+    #[must_use]
+    pub fn from(first: Option<u64>) -> Self {
+        Self { next: first, ..Self::default() }
+    }
+
+    fn see(&mut self, seq: u64) {
+        let expected = self.next.unwrap_or(seq);
+        if expected < seq {
+            self.missing.push((expected, seq - 1));
+        }
+        self.events += 1;
+        self.next = seq.checked_add(1);
+    }
+
+    /// The range ends with a number, or with whatever is the newest.
+    pub fn end(&mut self, last: Option<u64>) {
+        if let (Some(next), Some(last)) = (self.next, last)
+            && next <= last
+        {
+            self.missing.push((next, last));
+        }
+    }
+}
+
 /// Looks at a journal's folder, and changes nothing.
 pub fn state(dir: &Path) -> io::Result<State> {
     let firsts = segments(dir)?;
@@ -94,25 +131,32 @@ pub fn state(dir: &Path) -> io::Result<State> {
     Ok(state)
 }
 
-/// Writes the events with these numbers, a line each; how many there were.
-pub fn export(dir: &Path, numbers: RangeInclusive<u64>, out: &mut impl Write) -> io::Result<u64> {
+/// Writes the events from one number to another, or as far as there are any, a line each.
+pub fn export(dir: &Path, from: Option<u64>, to: Option<u64>, out: &mut impl Write) -> io::Result<Found> {
     let mut out = BufWriter::with_capacity(1 << 20, out);
-    let mut events = 0;
-    scan(dir, numbers, |seen| {
-        if let Seen::Event { json, .. } = whole(seen) {
+    let mut found = Found::from(from);
+    scan(dir, from.unwrap_or(0)..=to.unwrap_or(u64::MAX), |seen| {
+        if let Seen::Event { seq, json, .. } = whole(seen) {
             out.write_all(json)?;
             out.write_all(b"\n")?;
-            events += 1;
+            found.see(seq);
         }
         Ok(ControlFlow::Continue(()))
     })?;
     out.flush()?;
-    Ok(events)
+    found.end(to);
+    Ok(found)
 }
 
 /// Copies events with these numbers, at most 256 MiB at a time, to a journal of their own in a new folder, where one sink
-/// is to deliver them. Gives back how many, and the number to go on with.
-pub fn copy(dir: &Path, numbers: RangeInclusive<u64>, to: &Path, sink: &str) -> io::Result<(u64, u64)> {
+/// is to deliver them; `found` counts them. Gives back the number to go on with, or none where there are no more.
+pub fn copy(
+    dir: &Path,
+    numbers: RangeInclusive<u64>,
+    to: &Path,
+    sink: &str,
+    found: &mut Found,
+) -> io::Result<Option<u64>> {
     let (mut events, mut next, mut bytes, mut out) = (0, *numbers.start(), 0, None);
     scan(dir, numbers, |seen| {
         let Seen::Event { seq, unix_micros, json } = whole(seen) else {
@@ -143,12 +187,13 @@ pub fn copy(dir: &Path, numbers: RangeInclusive<u64>, to: &Path, sink: &str) -> 
         }
         events += 1;
         next = seq + 1;
+        found.see(seq);
         Ok(ControlFlow::Continue(()))
     })?;
     if let Some(mut out) = out {
         out.flush()?;
     }
-    Ok((events, next))
+    Ok((events > 0).then_some(next))
 }
 
 /// Says what cannot be read.

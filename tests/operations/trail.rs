@@ -123,12 +123,31 @@ fn expect_replay(proxy: &mut Panoptes) -> Result<(), Failed> {
     assert_eq!(code(&verify(proxy, &["events.jsonl"])), 0, "a repeat is no fault");
     let unknown = run(proxy.dir(), &["journal", "replay", "--config", "panoptes.toml", "--sink", "nowhere"]);
     assert_eq!(code(&unknown), 1, "{unknown:?}");
+    expect_ranges_to_be_judged(proxy, &replay)?;
     // What was replayed has moved no cursor, and the proxy starts as before.
     proxy.start_again();
     wait_for("the proxy to be at the end", || {
         (state(proxy).ok()?["sinks"][0]["lagEvents"] == 0).then_some(())
     });
     assert!(proxy.stop().success(), "{}", proxy.log());
+    Ok(())
+}
+
+/// What is not there is said, by the exit code too.
+fn expect_ranges_to_be_judged(proxy: &Panoptes, replay: &[&str]) -> Result<(), Failed> {
+    let export = ["journal", "export", "--journal", "journal"];
+    let last = state(proxy)?["last"].as_u64().ok_or("no event")?;
+    let (beyond, far) = ((last + 10).to_string(), (last + 5).to_string());
+    for command in [&export[..], replay] {
+        let short = run(proxy.dir(), &[command, &["--from", &last.to_string(), "--to", &beyond]].concat());
+        let told = String::from_utf8_lossy(&short.stderr).into_owned();
+        assert_eq!(code(&short), 1, "{told}");
+        assert!(told.contains(&format!("not in it: {} to {beyond}", last + 1)), "{told}");
+        let none = run(proxy.dir(), &[command, &["--from", &far, "--to", &beyond]].concat());
+        assert_eq!(code(&none), 1, "{none:?}");
+        let reversed = run(proxy.dir(), &[command, &["--from", "9", "--to", "4"]].concat());
+        assert_eq!(code(&reversed), 1, "{reversed:?}");
+    }
     Ok(())
 }
 

@@ -126,12 +126,24 @@ impl Report {
             || covered_to.is_none()
             || !has_keys;
         let verdict = match (findings.is_empty(), unsaid) {
+            // What has no event at all is no trail.
+            _ if first.is_none() => Verdict::Unknown,
             (false, _) => Verdict::Violated,
             (true, true) => Verdict::Unknown,
             (true, false) => Verdict::Whole,
         };
         let records = notes.records;
         Self { verdict, records, first, last, checkpoints, covered_to, covered_at, findings, notes }
+    }
+
+    /// Asks for all records from a number on: what is not there is missing, though nothing in the trail tells of it.
+    #[must_use]
+    pub fn from(mut self, seq: u64) -> Self {
+        if let Some(first) = self.first.filter(|first| *first > seq) {
+            self.findings.insert(0, Finding::Missing { from: seq, to: first - 1 });
+            self.verdict = Verdict::Violated;
+        }
+        self
     }
 }
 
@@ -157,6 +169,10 @@ impl fmt::Display for Report {
             return f.write_str("cannot say: there is no event");
         };
         writeln!(f, "{} records, numbers {first} to {last}, {} checkpoints", self.records, self.checkpoints)?;
+        if first > 1 && !matches!(self.findings.first(), Some(Finding::Missing { to, .. }) if to + 1 == first)
+        {
+            writeln!(f, "of what was before number {first} nothing can be said (--from asks for it)")?;
+        }
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }

@@ -118,6 +118,22 @@ fn what_was_not_touched_is_whole() {
 }
 
 #[test]
+fn a_beginning_that_is_gone_is_missed_by_who_asks_for_it() {
+    let part = check(&TRAIL.lines[4..]);
+    assert_eq!((part.verdict, part.first), (Verdict::Whole, Some(5)));
+    assert!(part.to_string().contains("before number 5 nothing can be said"), "{part}");
+    assert_eq!(part.clone().from(5).verdict, Verdict::Whole);
+    let part = part.from(1);
+    assert_eq!(
+        (part.verdict, part.findings.as_slice()),
+        (Verdict::Violated, &[Finding::Missing { from: 1, to: 4 }][..])
+    );
+    assert!(!part.to_string().contains("nothing can be said"), "{part}");
+    let nothing = check([&b"root:x:0:0".to_vec()]);
+    assert_eq!(nothing.verdict, Verdict::Unknown, "{nothing}");
+}
+
+#[test]
 fn without_the_key_nothing_can_be_said() {
     let lines = &TRAIL.lines;
     let mut file = tempfile::NamedTempFile::new().unwrap();
