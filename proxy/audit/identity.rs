@@ -16,9 +16,9 @@ use super::{
         Common, engine, some, write_client, write_forgotten, write_intent, write_operation, write_outcome,
         write_server, write_statement,
     },
+    item::Told,
     statement::{Error, Statement},
     text::Text,
-    transaction::Told,
 };
 use crate::{
     clock,

@@ -1,12 +1,13 @@
 //! From records to events, away from the path of the bytes.
 //!
 //! * [`Auditor`]: one thread; the sessions of some workers, in order.
-//! * `session`: applies what was seen, one observation after the other. `extended`: those of the extended protocol.
+//! * `session`: applies what was seen, one observation after the other. `change`: what a statement changes for the next.
+//!   `extended`: those of the extended protocol.
 //!   `run`, `values`: runs of statements that the server numbers. `login`: who it is, and how its texts are read.
 //! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
 //! * `text`: a statement's text, understood once. `texts`, `cache`: what is remembered of texts. `operation`: what was done.
 //! * `statement`: one execution of it. `aside`: what is told beside it. `secret`: what was hidden of it, and parameters that are to be.
-//! * `transaction`, `block`: whether it lasted.
+//! * `transaction`, `block`, `item`: whether it lasted, and what is held until that is known.
 //! * `intent`: what is to run, told before it does (mode `strict`).
 //! * `encode`: the event. `identity`: what all events of a session have in common.
 //!   `ids`: what tells events apart.
@@ -14,12 +15,14 @@
 mod aside;
 mod block;
 mod cache;
+mod change;
 mod encode;
 mod extended;
 mod identity;
 mod ids;
 mod implicit;
 mod intent;
+mod item;
 mod login;
 mod names;
 mod operation;
@@ -61,11 +64,11 @@ use crate::{
 };
 use encode::EncodedOrigin;
 use ids::Ids;
+use item::Item;
 use names::NameLimits;
 use operation::Operated;
 use session::Session;
 use texts::Texts;
-use transaction::Item;
 
 /// The parser recurses as deep as a statement is nested, so its thread has a stack for the deepest that it is given.
 pub(crate) const STACK_BYTES: usize = 64 << 20;

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use panoptes_config::Protocol;
 use panoptes_event::{Cancel, Uuid};
 use panoptes_parser::{
-    mysql::{encoding_of_charset, values::Attributes},
+    mysql::values::Attributes,
     postgres::type_oids,
-    sql::{Dialect, Effect, Server},
+    sql::{Dialect, Effect},
     text::Encoding,
     wire::{Answer, Ask, Digest, Failure, Nanos, Observation, Settled, TransactionStatus},
 };
@@ -18,6 +18,7 @@ use super::{
     extended::PassedOver,
     identity::Identity,
     intent::Intents,
+    item::Item,
     login::Login,
     names::{NameLimits, Names, Prepared, numbered},
     operation::Operated,
@@ -25,7 +26,7 @@ use super::{
     run::{Run, Runs},
     statement::{End, Error, Statement, What},
     text::{Cut, Text},
-    transaction::{Item, Transactions},
+    transaction::Transactions,
     values::unknown_types,
 };
 use crate::session::{Ending, Opened};
@@ -46,7 +47,7 @@ pub(crate) struct Session {
     pub(super) names: Names,
     pub(super) limits: NameLimits,
     /// A routine prepared statements that nobody here saw: any name may be another's now.
-    prepares_unseen: bool,
+    pub(super) prepares_unseen: bool,
     pub(super) query: Option<Query>,
     /// Of the text that is told next, where it was cut.
     hashed: Option<Digest>,
@@ -232,14 +233,6 @@ impl Session {
         }
     }
 
-    /// MariaDB goes back to the character set of the login, MySQL to its own.
-    fn encoding_at_reset(&self) -> Encoding {
-        match self.dialect {
-            Dialect::Mysql { server: Server::Mariadb(_), .. } => self.first_encoding,
-            _ => Encoding::UTF8,
-        }
-    }
-
     /// The server has forgotten all of the session but who it is.
     pub(super) fn begin_anew(&mut self, encoding: Encoding, tools: &mut Tools) {
         self.finish_running(tools);
@@ -376,65 +369,6 @@ impl Session {
         let portal = self.names.portal(name.as_bytes()).filter(|_| statement.end.was_run());
         if let Some(declared) = portal.and_then(|portal| portal.prepared.text.as_ref()) {
             statement.what = What::Sql(Rc::new(text.fetching(declared)));
-        }
-    }
-
-    /// What a statement changes for those that follow.
-    fn apply(&mut self, text: &Rc<Text>, tools: &mut Tools) {
-        match &text.effect {
-            Effect::Prepare { name, .. } => {
-                let text = text.prepares.clone();
-                let prepared = Prepared::new(name.as_bytes(), text, Vec::new());
-                // Its own event tells the text, where there is no room for it.
-                _ = self.prepare(Rc::new(prepared), tools);
-            }
-            Effect::Deallocate(name) => self.names.deallocate(name.as_bytes()),
-            Effect::DeallocateAll => {
-                self.prepares_unseen = false;
-                self.names.deallocate_all();
-            }
-            Effect::DiscardAll => {
-                self.prepares_unseen = false;
-                self.names.deallocate_all();
-                self.names.close_all_portals();
-            }
-            Effect::Declare { name, hold } => self.declare(name.as_bytes(), *hold, text, tools),
-            Effect::Close(name) => self.names.close_portal(name.as_bytes()),
-            Effect::CloseAll => self.names.close_all_portals(),
-            Effect::Set { ansi_quotes, charset, unknown } => {
-                self.set(*ansi_quotes, charset.as_deref(), *unknown);
-            }
-            Effect::Execute(name) if !self.dialect.is_postgres() => {
-                let known = self.names.statement(name.as_bytes()).and_then(|known| known.text.clone());
-                self.set_by(known.as_deref());
-            }
-            Effect::ExecuteImmediate { .. } => self.set_by(text.prepares.as_deref()),
-            Effect::Use(name) => self.identity.choose(name.clone().into_owned()),
-            _ => {}
-        }
-    }
-
-    /// What runs by another name may be a SET.
-    fn set_by(&mut self, text: Option<&Text>) {
-        match text.map(|text| &text.effect) {
-            Some(Effect::Set { ansi_quotes, charset, unknown }) => {
-                self.set(*ansi_quotes, charset.as_deref(), *unknown);
-            }
-            Some(_) => {}
-            None => self.quotes_unknown = true,
-        }
-    }
-
-    /// A SET of what decides how texts are read.
-    fn set(&mut self, quotes: Option<bool>, charset: Option<&str>, unknown: bool) {
-        if quotes.is_some() || unknown {
-            self.quotes_unknown = unknown;
-        }
-        if let (Some(quotes), Dialect::Mysql { ansi_quotes, .. }) = (quotes, &mut self.dialect) {
-            *ansi_quotes = quotes;
-        }
-        if let Some(charset) = charset {
-            self.encoding = encoding_of_charset(charset);
         }
     }
 

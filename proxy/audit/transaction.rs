@@ -16,6 +16,7 @@ use panoptes_parser::{
 use super::{
     block::{Block, Mark},
     implicit::{may_have_committed, may_have_ended},
+    item::{Item, Told},
     statement::{Error, Statement, What},
 };
 
@@ -41,29 +42,6 @@ pub(crate) struct Transactions {
     commit_failed: Option<Rc<Error>>,
     /// An error undoes its own statement alone, and statements may commit what came before them (MySQL).
     each_alone: bool,
-}
-
-/// Something to be written.
-#[derive(Debug)]
-pub(crate) enum Item {
-    /// A statement.
-    Statement(Statement),
-    /// What became of statements that were written before.
-    Verdict(Box<Told>),
-}
-
-/// What became of the statements from one `session.seq` to another.
-#[derive(Clone, Debug)]
-pub(crate) struct Told {
-    pub(crate) transaction: Uuid,
-    pub(crate) verdict: Verdict,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    pub(crate) savepoint: Option<String>,
-    /// The error that undid them: when they were to be committed, or with all of their transaction.
-    pub(crate) undone_by: Option<Rc<Error>>,
-    /// When it was decided, in microseconds since 1970: by the answer to the statement that did.
-    pub(crate) unix_micros: Option<i64>,
 }
 
 impl Transactions {
@@ -431,11 +409,5 @@ impl Transactions {
             Item::Statement(statement) => Some(statement),
             Item::Verdict(_) => None,
         })
-    }
-}
-
-impl Item {
-    fn is_open(&self) -> bool {
-        matches!(self, Self::Statement(statement) if statement.is_open())
     }
 }

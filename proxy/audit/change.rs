@@ -1,0 +1,80 @@
+//! What a statement changes in its session for those that follow: names, the schema, how texts are read.
+
+use std::rc::Rc;
+
+use panoptes_parser::{
+    mysql::encoding_of_charset,
+    sql::{Dialect, Effect, Server},
+    text::Encoding,
+};
+
+use super::{Tools, names::Prepared, session::Session, text::Text};
+
+impl Session {
+    /// What a statement changes for those that follow.
+    pub(super) fn apply(&mut self, text: &Rc<Text>, tools: &mut Tools) {
+        match &text.effect {
+            Effect::Prepare { name, .. } => {
+                let text = text.prepares.clone();
+                let prepared = Prepared::new(name.as_bytes(), text, Vec::new());
+                // Its own event tells the text, where there is no room for it.
+                _ = self.prepare(Rc::new(prepared), tools);
+            }
+            Effect::Deallocate(name) => self.names.deallocate(name.as_bytes()),
+            Effect::DeallocateAll => {
+                self.prepares_unseen = false;
+                self.names.deallocate_all();
+            }
+            Effect::DiscardAll => {
+                self.prepares_unseen = false;
+                self.names.deallocate_all();
+                self.names.close_all_portals();
+            }
+            Effect::Declare { name, hold } => self.declare(name.as_bytes(), *hold, text, tools),
+            Effect::Close(name) => self.names.close_portal(name.as_bytes()),
+            Effect::CloseAll => self.names.close_all_portals(),
+            Effect::Set { ansi_quotes, charset, unknown } => {
+                self.set(*ansi_quotes, charset.as_deref(), *unknown);
+            }
+            Effect::Execute(name) if !self.dialect.is_postgres() => {
+                let known = self.names.statement(name.as_bytes()).and_then(|known| known.text.clone());
+                self.set_by(known.as_deref());
+            }
+            Effect::ExecuteImmediate { .. } => self.set_by(text.prepares.as_deref()),
+            Effect::Use(name) => self.identity.choose(name.clone().into_owned()),
+            _ => {}
+        }
+    }
+
+    /// What runs by another name may be a SET.
+    fn set_by(&mut self, text: Option<&Text>) {
+        match text.map(|text| &text.effect) {
+            Some(Effect::Set { ansi_quotes, charset, unknown }) => {
+                self.set(*ansi_quotes, charset.as_deref(), *unknown);
+            }
+            Some(_) => {}
+            None => self.quotes_unknown = true,
+        }
+    }
+
+    /// A SET of what decides how texts are read.
+    fn set(&mut self, quotes: Option<bool>, charset: Option<&str>, unknown: bool) {
+        if quotes.is_some() || unknown {
+            self.quotes_unknown = unknown;
+        }
+        if let (Some(quotes), Dialect::Mysql { ansi_quotes, .. }) = (quotes, &mut self.dialect) {
+            *ansi_quotes = quotes;
+        }
+        if let Some(charset) = charset {
+            self.encoding = encoding_of_charset(charset);
+        }
+    }
+
+    /// MariaDB goes back to the character set of the login, MySQL to its own.
+    pub(super) fn encoding_at_reset(&self) -> Encoding {
+        match self.dialect {
+            Dialect::Mysql { server: Server::Mariadb(_), .. } => self.first_encoding,
+            _ => Encoding::UTF8,
+        }
+    }
+}
