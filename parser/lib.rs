@@ -7,12 +7,13 @@
 //! * `json`: values as JSON, whatever protocol they came by.
 //! * [`postgres`]: PostgreSQL's protocol. [`mysql`]: MySQL's, and MariaDB's.
 //! * [`sql`]: what a statement does, and to what.
-//! * [`text`]: bytes of a session's encoding as text.
+//! * [`text`]: bytes of a session's encoding as text. `characters`: where a server reads them otherwise.
 //!
 //! Bytes come in by [`wire::Wire`], cut anywhere; a frame is read in place by its header, a question waits in
 //! [`inflight`] for its answer, and both go out together as an observation. What the SQL says is found out later,
 //! away from the path of the bytes.
 
+mod characters;
 mod digest;
 pub mod inflight;
 mod json;

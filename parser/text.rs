@@ -8,13 +8,19 @@ use std::borrow::Cow;
 
 use encoding_rs::{DecoderResult, mem};
 
+use crate::characters::Characters;
+
 /// The character encoding of a session, by PostgreSQL's `client_encoding`.
 ///
 /// UTF-8 until told otherwise. `SQL_ASCII` promises nothing about its bytes and a few rare encodings
 /// (`EUC_TW`, `JOHAB`, `MULE_INTERNAL`, `EUC_JIS_2004`, `SHIFT_JIS_2004`) have no table here: for those, as
 /// for names never heard of, valid UTF-8 is shown as text and every other byte as `\xNN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Encoding(Form);
+pub struct Encoding {
+    form: Form,
+    /// Where the server finds its characters, if that may be elsewhere.
+    characters: Option<Characters>,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Form {
@@ -30,7 +36,7 @@ enum Form {
 
 impl Encoding {
     /// UTF-8.
-    pub const UTF8: Self = Self(Form::Utf8);
+    pub const UTF8: Self = Self { form: Form::Utf8, characters: None };
 
     /// The encoding of this name, spelled as loosely as the server allows: case and punctuation do not count.
     pub fn named(name: &str) -> Self {
@@ -40,16 +46,28 @@ impl Encoding {
             .take(LONGEST_NAME)
             .collect::<String>()
             .to_ascii_lowercase();
-        Self(match letters.as_str() {
+        let form = match letters.as_str() {
             "latin1" | "iso88591" => Form::Latin1,
             "utf8" | "unicode" | "sqlascii" => Form::Utf8,
             other => table(other).map_or(Form::Unknown, Form::Table),
-        })
+        };
+        Self { form, characters: None }
+    }
+
+    /// The same of a server that finds its characters by ranges of bytes.
+    pub(crate) fn by_ranges(self, characters: Option<Characters>) -> Self {
+        Self { characters, ..self }
     }
 
     /// Whether it can be read. Where it cannot, a byte that looks like a quote or a `;` may be part of a character.
     pub fn is_known(&self) -> bool {
-        self.0 != Form::Unknown
+        self.form != Form::Unknown
+    }
+
+    /// Whether the server finds the same characters in these bytes. Where it may not, a quote or a `;` may be part of one.
+    pub fn is_certain(&self, bytes: &[u8]) -> bool {
+        let known = self.is_known() || bytes.is_ascii();
+        known && self.characters.is_none_or(|characters| characters.agree(bytes, self))
     }
 
     /// The text of `bytes`; those that are not of the encoding are shown as `\xNN`, lower case.
@@ -57,7 +75,7 @@ impl Encoding {
     /// Borrows where the bytes already are UTF-8. The result is at most four times as long as `bytes`.
     pub fn decode<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
         self.decode_exact(bytes).unwrap_or_else(|| {
-            Cow::Owned(match self.0 {
+            Cow::Owned(match self.form {
                 Form::Utf8 | Form::Unknown | Form::Latin1 => show_utf8(bytes),
                 Form::Table(table) => show_table(table, bytes),
             })
@@ -66,7 +84,7 @@ impl Encoding {
 
     /// The text of `bytes`, or None where some of them are not of the encoding.
     pub fn decode_exact<'a>(&self, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
-        match self.0 {
+        match self.form {
             Form::Utf8 | Form::Unknown => str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Form::Latin1 => Some(mem::decode_latin1(bytes)),
             Form::Table(table) => table.decode_without_bom_handling_and_without_replacement(bytes),

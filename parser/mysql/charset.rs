@@ -1,7 +1,7 @@
 //! Character sets: the number of a collation tells one, and each has a name of MySQL's own.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_character_set.html>
 
-use crate::text::Encoding;
+use crate::{characters::Characters, text::Encoding};
 
 /// The encoding that a session begins with, by the number of its collation.
 ///
@@ -45,7 +45,7 @@ pub fn encoding_of_collation(collation: u16) -> Encoding {
 #[must_use]
 pub fn encoding_of_charset(name: &str) -> Encoding {
     let name = name.to_ascii_lowercase();
-    match name.as_str() {
+    let encoding = match name.as_str() {
         "utf8" | "utf8mb3" | "utf8mb4" | "ascii" | "binary" => Encoding::UTF8,
         "latin1" => Encoding::named("windows1252"),
         "hebrew" => Encoding::named("iso88598"),
@@ -59,7 +59,8 @@ pub fn encoding_of_charset(name: &str) -> Encoding {
             Some(page) => Encoding::named(&format!("windows{page}")),
             None => Encoding::named(other),
         },
-    }
+    };
+    encoding.by_ranges(Characters::of(&name))
 }
 
 #[cfg(test)]

@@ -204,8 +204,7 @@ impl Query {
 impl Session {
     /// Whether it is uncertain where the server finds the statements of a text.
     pub(super) fn doubts(&self, query: &Query, bytes: &[u8]) -> bool {
-        !self.encoding.is_known() && !bytes.is_ascii()
-            || self.may_be_cut_otherwise(&query.text, &query.statements())
+        !self.encoding.is_certain(bytes) || self.may_be_cut_otherwise(&query.text, &query.statements())
     }
 
     /// One answer to a text, or to the rest of it.

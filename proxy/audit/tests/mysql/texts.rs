@@ -181,3 +181,16 @@ fn a_character_set_that_no_text_tells_leaves_a_doubt() {
         );
     }
 }
+
+/// What is a character here is none there, and the backslash behind it hides the quote.
+#[test]
+fn a_character_that_the_server_reads_otherwise_leaves_a_doubt() {
+    let text = b"select '\x87\\' , ' ; delete from t where a=5; -- '; do 3; do 4";
+    let mut stage = stage();
+    stage.several().done("set names big5").idle();
+    stage.bytes(text, returned(1)).next(affected(1)).next(affected(0)).next(affected(0)).idle();
+    let told = stage.told();
+    assert!(told.lines().count() == 2 && told.contains("split uncertain"), "{told}");
+    stage.bytes(b"select '\xb3\x5c'", returned(1)).idle();
+    assert_eq!(stage.last().sql.unwrap().split, None);
+}
