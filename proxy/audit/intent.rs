@@ -258,7 +258,11 @@ impl Session {
             Ask::Run { statement: name, parameters: Some(body), length, bulk, named } => {
                 let run = Run { statement: name, parameters: Some(body), length, bulk, named };
                 let prepared = self.meant(&numbered(name), intents);
-                let mut one = statement(self.intended_text(prepared.text.as_ref(), tools), tools);
+                let what = match &prepared.text {
+                    Some(text) => self.intended_text(Some(text), tools),
+                    None => What::Command(Operated::command(run.command(), None)),
+                };
+                let mut one = statement(what, tools);
                 self.intended_values(&mut one, run, &prepared, tools);
                 one.prepared = (name != LAST_PREPARED).then_some(prepared);
                 vec![one]

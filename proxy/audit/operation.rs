@@ -47,6 +47,7 @@ impl Operated {
         let (kind, category) = match command {
             "FunctionCall" => ("CALL", Category::Dml),
             "SHOW" => ("SHOW", Category::Session),
+            "COM_STMT_EXECUTE" | "COM_STMT_BULK_EXECUTE" => ("EXECUTE", Category::Dml),
             "COM_STMT_FETCH" => ("FETCH", Category::Dml),
             "COM_CHANGE_USER" => ("LOGIN", Category::Session),
             _ => ("UNKNOWN", Category::Other),

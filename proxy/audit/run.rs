@@ -99,6 +99,13 @@ pub(super) struct Run<'a> {
     pub(super) named: bool,
 }
 
+impl Run<'_> {
+    /// The command that it is.
+    pub(super) fn command(&self) -> &'static str {
+        if self.bulk { "COM_STMT_BULK_EXECUTE" } else { "COM_STMT_EXECUTE" }
+    }
+}
+
 impl Session {
     /// An answer to a run.
     pub(super) fn run(&mut self, run: Run<'_>, settled: Settled<&[u8]>, tools: &mut Tools) {
@@ -116,7 +123,7 @@ impl Session {
         }
         let what = match &prepared.text {
             Some(text) => What::Sql(Rc::clone(text)),
-            None => What::Command(Rc::clone(&tools.unknown)),
+            None => What::Command(Operated::command(run.command(), None)),
         };
         let Some(mut statement) = self.statement(what, settled, tools) else { return };
         if !tools.encoded.is_empty() {
