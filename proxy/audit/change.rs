@@ -41,8 +41,27 @@ impl Session {
                 self.set_by(known.as_deref());
             }
             Effect::ExecuteImmediate { .. } => self.set_by(text.prepares.as_deref()),
-            Effect::Use(name) => self.identity.choose(name.clone().into_owned()),
+            Effect::Use(name) => self.choose(name.clone().into_owned()),
             _ => {}
+        }
+    }
+
+    /// The schema of names that are told without one is another for what comes; empty for none. What is held ran in the old.
+    pub(super) fn choose(&mut self, schema: String) {
+        let known = self.transactions.chosen().or(self.identity.schema()).unwrap_or_default();
+        if known == schema {
+            return;
+        }
+        match self.held_since {
+            Some(_) => self.transactions.choose(schema),
+            None => self.identity.choose(schema),
+        }
+    }
+
+    /// A schema is gone: if it was that of the session, it has none.
+    pub(super) fn drop_schema(&mut self, schema: &str) {
+        if self.transactions.chosen().or(self.identity.schema()) == Some(schema) {
+            self.choose(String::new());
         }
     }
 
@@ -52,6 +71,7 @@ impl Session {
             Some(Effect::Set { ansi_quotes, charset, unknown }) => {
                 self.set(*ansi_quotes, charset.as_deref(), *unknown);
             }
+            Some(Effect::Use(name)) => self.choose(name.clone().into_owned()),
             Some(_) => {}
             None => self.quotes_unknown = true,
         }

@@ -107,6 +107,11 @@ impl Identity {
         self.change();
     }
 
+    /// The same, where there is one.
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.who.database.as_deref()
+    }
+
     /// A parameter of the login.
     pub(crate) fn parameter(&mut self, name: &str, value: String, dialect: Dialect) {
         match name {

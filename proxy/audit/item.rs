@@ -13,6 +13,8 @@ pub(crate) enum Item {
     Statement(Statement),
     /// What became of statements that were written before.
     Verdict(Box<Told>),
+    /// The schema of what comes; empty for none.
+    Schema(String),
 }
 
 /// What became of the statements from one `session.seq` to another.

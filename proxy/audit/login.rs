@@ -102,7 +102,10 @@ impl Session {
                 *server = Server::of(&announced);
                 self.identity.server_version = Some(Server::own_version(&announced).to_owned());
             }
-            b"schema" => self.identity.choose(text()),
+            b"schema" => {
+                let schema = text();
+                self.choose(schema);
+            }
             b"multi_statements" => self.several = value == b"on",
             b"no_backslash_escapes" => *no_backslash_escapes = value == b"on",
             // Where the server was told to track it.

@@ -227,9 +227,12 @@ impl Session {
             // It is no part of what it rolls back.
             self.begin_anew(self.encoding_at_reset(), tools);
         }
+        if let Some(schema) = argument.as_ref().filter(|_| done && name == "COM_INIT_DB") {
+            self.choose(schema.clone());
+        }
         self.hold(statement, &settled.answer, tools);
-        if done && name == "COM_INIT_DB" {
-            self.identity.choose(argument.unwrap_or_default());
+        if let Some(schema) = argument.filter(|_| done && name == "COM_DROP_DB") {
+            self.drop_schema(&schema);
         }
     }
 
@@ -331,6 +334,7 @@ impl Session {
         if let Answer::Failed(Failure { fatal: true, .. }) = answer {
             self.identity.ended_by.clone_from(&statement.end.error);
         }
+        let dropped = statement.dropped_schema();
         let rolled_back = matches!(answer, Answer::Complete { tag, .. } if tag.starts_with(b"ROLLBACK"));
         self.transactions.borrow(&mut tools.spare);
         self.transactions.settle(statement, rolled_back, Uuid::now_v7);
@@ -338,6 +342,9 @@ impl Session {
             self.spill(tools);
         } else if self.held_since.is_none() {
             self.held_since = Some(tools.anchor.at());
+        }
+        if let Some(text) = dropped {
+            self.drop_schema(text.form.class.object_name.as_deref().unwrap_or_default());
         }
     }
 
@@ -399,6 +406,10 @@ impl Session {
             let seq = match item {
                 Item::Statement(statement) => self.identity.write_statement(statement, tools),
                 Item::Verdict(told) => self.identity.write_verdict(told, tools),
+                Item::Schema(schema) => {
+                    self.identity.choose(schema.clone());
+                    continue;
+                }
             };
             self.transactions.written(place, item, seq);
         }

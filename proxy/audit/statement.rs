@@ -109,6 +109,14 @@ impl Statement {
         }
     }
 
+    /// Its text, if it dropped a schema (MySQL).
+    pub(crate) fn dropped_schema(&self) -> Option<Rc<Text>> {
+        let What::Sql(text) = &self.what else { return None };
+        let class = &text.form.class;
+        let drops = class.verb == "DROP" && class.object == Some("DATABASE") && self.end.is_success();
+        drops.then(|| Rc::clone(text))
+    }
+
     /// What is told beside it.
     pub(crate) fn aside(&mut self) -> &mut Aside {
         self.aside.get_or_insert_default()

@@ -52,7 +52,7 @@ pub(crate) struct Form {
     /// `normalized` and `fingerprint`; members of `sql`.
     pub(crate) normalized: Vec<u8>,
     pub(crate) operation: Rc<Operated>,
-    pub(super) class: Class,
+    pub(crate) class: Class,
 }
 
 impl Text {

@@ -184,17 +184,35 @@ impl Transactions {
         }
     }
 
+    /// What is settled from here on is in this schema; empty for none.
+    pub(crate) fn choose(&mut self, schema: String) {
+        self.held.push(Item::Schema(schema));
+    }
+
+    /// The schema that was chosen last, if what is held tells.
+    pub(crate) fn chosen(&self) -> Option<&str> {
+        self.held.iter().rev().find_map(|item| match item {
+            Item::Schema(schema) => Some(schema.as_str()),
+            _ => None,
+        })
+    }
+
     /// What is held of the text at hand is so no longer: one event will stand for all of it. Tells of how many intents it
     /// was the outcome.
     pub(crate) fn take_back(&mut self) -> u32 {
-        let mut intents = 0;
+        let (mut intents, mut schema) = (0, None);
         let from = self.text_from.min(self.held.len());
         for item in self.held.drain(from..) {
-            if let Item::Statement(statement) = item {
-                self.held_bytes = self.held_bytes.saturating_sub(statement.size());
-                intents += statement.intents();
+            match item {
+                Item::Statement(statement) => {
+                    self.held_bytes = self.held_bytes.saturating_sub(statement.size());
+                    intents += statement.intents();
+                }
+                Item::Schema(_) => schema = Some(item),
+                Item::Verdict(_) => {}
             }
         }
+        self.held.extend(schema);
         intents
     }
 
@@ -407,7 +425,7 @@ impl Transactions {
     fn last(&mut self) -> Option<&mut Statement> {
         self.held.iter_mut().rev().find_map(|item| match item {
             Item::Statement(statement) => Some(statement),
-            Item::Verdict(_) => None,
+            Item::Verdict(_) | Item::Schema(_) => None,
         })
     }
 }

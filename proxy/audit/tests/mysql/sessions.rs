@@ -2,7 +2,7 @@
 
 use panoptes_parser::wire::{Ask, Observation, Observer};
 
-use super::{affected, returned, stage};
+use super::{affected, refused, returned, stage};
 
 #[test]
 fn a_login_within_the_session_is_another_user() {
@@ -56,4 +56,41 @@ fn attributes_are_those_of_the_next_statement_alone() {
     // Its statement was left out.
     stage.idle().query("select 2", returned(1)).idle();
     assert!(stage.last().request.is_none());
+}
+
+#[test]
+fn a_statement_is_in_the_schema_that_it_ran_in() {
+    let mut stage = stage();
+    stage.several().done("use one").idle();
+    stage.query("select 1; use two; select 2", returned(1)).next(affected(0)).next(returned(1)).idle();
+    stage.done("drop database other").idle().done("drop database two").idle().done("do 3").idle();
+    let schemas: Vec<_> = stage
+        .events()
+        .iter()
+        .cloned()
+        .map(|event| (event.sql.unwrap().raw.unwrap(), event.db.unwrap().name.unwrap_or_default()))
+        .collect();
+    let told: Vec<_> = schemas.iter().map(|(raw, schema)| (raw.as_str(), schema.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("use one", "one"),
+            ("select 1", "one"),
+            ("use two", "two"),
+            ("select 2", "two"),
+            ("drop database other", "two"),
+            ("drop database two", "two"),
+            ("do 3", ""),
+        ]
+    );
+}
+
+/// Nobody knows what it was to run.
+#[test]
+fn a_run_of_an_unknown_number_is_its_command() {
+    let mut stage = stage();
+    stage.run(Some(&[0, 1, 0, 0, 0]), refused(1243, "HY000")).idle();
+    let operation = stage.last().operation.unwrap();
+    let told = (&*operation.kind, &*operation.category, operation.command.as_deref());
+    assert_eq!(told, ("EXECUTE", "DML", Some("COM_STMT_EXECUTE")));
 }
