@@ -1,0 +1,166 @@
+//! The second look at a text: what the names hold that a walk has noted.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use super::super::about::is_any;
+use super::super::dynamic::is_harmless_text;
+use super::super::hidden::{Hidden, LITERAL};
+use super::place::Place;
+use super::{Names, Role, is_reserved, lower, note};
+use crate::sql::Dialect;
+use crate::sql::constant::{Constant, UNKNOWN};
+use crate::sql::cursor::{Cursor, is_hex};
+use crate::sql::lexer::{Kind, Lexer, Token};
+
+/// Tokens that one look passes on the way to values and in them, for each byte of its text; beyond them nothing is certain.
+const MAX_EFFORT: usize = 8;
+
+/// A look at a text for what names hold.
+pub(super) struct Look<'a> {
+    pub(super) text: &'a str,
+    pub(super) dialect: Dialect,
+    nesting: usize,
+    pub(super) names: Names,
+    /// Tokens that may still be passed: see [`MAX_EFFORT`].
+    pub(super) effort: usize,
+}
+
+/// A text that runs by the name of its variable, and the literals of it.
+#[derive(Default)]
+struct Run<'a> {
+    text: String,
+    literals: Vec<Range<usize>>,
+    names: Vec<&'a str>,
+    secret: bool,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(text: &'a str, dialect: Dialect, nesting: usize, names: Names) -> Self {
+        Self { text, dialect, nesting, names, effort: MAX_EFFORT.saturating_mul(text.len()) }
+    }
+
+    pub(super) fn run(&mut self, hidden: &mut Hidden) {
+        let mut runs: HashMap<String, Run<'a>> = HashMap::new();
+        let mut segment = Vec::new();
+        let mut lexer = Lexer::new(self.text.as_bytes(), self.dialect);
+        loop {
+            let token = lexer.next();
+            segment.extend(token.filter(|token| token.kind != Kind::Semicolon));
+            if token.is_none_or(|token| token.kind == Kind::Semicolon) {
+                self.segment(&segment, &mut runs, hidden);
+                segment.clear();
+            }
+            if token.is_none() {
+                break;
+            }
+        }
+        for (_, mut run) in runs {
+            self.judge(&mut run);
+            if run.secret {
+                run.literals.into_iter().for_each(|range| hidden.hide(range, LITERAL, "nested"));
+                run.names
+                    .into_iter()
+                    .for_each(|name| hidden.uncertain |= !note(&mut self.names, name, Role::Secret));
+            }
+        }
+    }
+
+    /// One statement.
+    fn segment(&mut self, tokens: &[Token], runs: &mut HashMap<String, Run<'a>>, hidden: &mut Hidden) {
+        let values = tokens.iter().any(|token| self.spelling(*token).eq_ignore_ascii_case("values"));
+        let mut place = Place { values, ..Place::default() };
+        let (mut secrets, mut added) = (Vec::new(), HashSet::new());
+        for (at, token) in tokens.iter().enumerate() {
+            if let Some(role) = self.role(*token)
+                && let Some(value) = self.value(tokens, at, &mut place)
+            {
+                match role {
+                    Role::Secret => secrets.push(value),
+                    // A name that comes often is often given the same.
+                    Role::Run if added.insert((lower(self.spelling(*token)), value.clone())) => {
+                        self.spend(value.len());
+                        self.add(tokens, at, value, runs);
+                    }
+                    Role::Run => {}
+                }
+            }
+            if self.effort == 0 {
+                break;
+            }
+            place.pass(*token, self.spelling(*token));
+        }
+        // Each token is hidden once, of however many names it is the value.
+        secrets.sort_by_key(|value| value.start);
+        let mut end = 0;
+        for value in secrets {
+            self.hide(tokens.get(value.start.max(end)..value.end).unwrap_or_default(), hidden);
+            end = end.max(value.end);
+        }
+    }
+
+    pub(super) fn spend(&mut self, tokens: usize) {
+        self.effort = self.effort.saturating_sub(tokens);
+    }
+
+    fn role(&self, token: Token) -> Option<Role> {
+        let named = matches!(token.kind, Kind::Word | Kind::Quoted);
+        named.then(|| self.names.get(&lower(self.spelling(token))).copied()).flatten()
+    }
+
+    /// Hides what a secret is made of, and looks for the names in it next.
+    fn hide(&mut self, value: &[Token], hidden: &mut Hidden) {
+        let calls = value.iter().skip(1).map(|next| next.kind == Kind::Open).chain([false]);
+        for (token, call) in value.iter().zip(calls) {
+            match token.kind {
+                _ if is_text(*token, self.text, self.dialect) => {
+                    hidden.hide(token.start..token.end, LITERAL, "password");
+                }
+                Kind::Word | Kind::Quoted if !call && !is_reserved(self.spelling(*token)) => {
+                    let name = self.spelling(*token);
+                    hidden.uncertain |= !note(&mut self.names, name, Role::Secret);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds what a variable is given that holds a text to run: another text, or more of the same.
+    fn add(&self, tokens: &[Token], at: usize, value: Range<usize>, runs: &mut HashMap<String, Run<'a>>) {
+        let Some(name) = tokens.get(at).map(|token| lower(self.spelling(*token))) else { return };
+        let given = tokens.get(value.clone()).unwrap_or_default();
+        let begins = |token: &Token| self.gives(*token) || is_any(self.spelling(*token), &["select"]);
+        let skip = given.iter().position(begins).map_or(0, |sign| sign + 1);
+        let given = given.get(skip..).unwrap_or_default();
+        let (Some(first), Some(last)) = (given.first(), given.last()) else { return };
+        let expression = self.text.get(first.start..last.end).unwrap_or_default();
+        let constant = Constant::read(Cursor::new(expression, self.dialect));
+        let run = runs.entry(name.clone()).or_default();
+        let more = given.iter().find(|token| token.kind != Kind::Operator);
+        if more.is_some_and(|token| lower(self.spelling(*token)) == name) {
+            run.text += constant.text.strip_prefix(UNKNOWN).unwrap_or(&constant.text);
+        } else {
+            self.judge(run);
+            run.text = constant.text;
+        }
+        run.secret |= !constant.certain;
+        let literals = given.iter().filter(|token| is_text(**token, self.text, self.dialect));
+        run.literals.extend(literals.map(|token| token.start..token.end));
+        run.names.extend(constant.names);
+    }
+
+    fn judge(&self, run: &mut Run<'a>) {
+        let text = std::mem::take(&mut run.text);
+        run.secret |= !text.is_empty() && !is_harmless_text(&text, self.dialect, self.nesting);
+    }
+
+    pub(super) fn spelling(&self, token: Token) -> &'a str {
+        self.text.get(token.start..token.end).unwrap_or_default()
+    }
+}
+
+/// Is it a literal, or MySQL's number that is one?
+pub(super) fn is_text(token: Token, text: &str, dialect: Dialect) -> bool {
+    let number = token.kind == Kind::Number && !dialect.is_postgres();
+    token.kind == Kind::String || number && is_hex(text.get(token.start..token.end).unwrap_or_default())
+}

@@ -1,0 +1,86 @@
+//! Secrets by way of a name: `DECLARE p text := '…'; BEGIN EXECUTE format('ALTER USER a PASSWORD %L', p)`, and
+//! `SELECT pgp_sym_encrypt('data', k) FROM (VALUES ('…')) v(k)`.
+//!
+//! A walk notes the names that stand where a secret does, or in a text that runs. A second `look` at the same text finds
+//! the statements that say what these names hold: `given` by the words around a name, which `place` keeps. What these
+//! take from other names is looked for in turn.
+
+mod given;
+mod look;
+mod place;
+
+use std::collections::HashMap;
+
+use super::about::is_any;
+use super::walk::Walk;
+use crate::sql::keyword::keyword;
+use look::Look;
+
+/// Names of one text that are looked for; of more nothing is certain.
+const MAX_NAMES: usize = 256;
+/// How often what holds a secret takes it from somewhere else.
+const MAX_STEPS: usize = 8;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A secret, or a part of a text that has one.
+    Secret,
+    /// All of a text that is run.
+    Run,
+}
+
+/// Names by their lower case.
+pub(super) type Names = HashMap<String, Role>;
+
+impl Walk<'_, '_> {
+    /// These names stand where `role` says.
+    pub(super) fn mention<'n>(&mut self, names: impl IntoIterator<Item = &'n str>, role: Role) {
+        for name in names {
+            self.hidden.uncertain |= !note(&mut self.names, name, role);
+        }
+    }
+
+    /// At the end of the text: hides what the names hold.
+    pub(super) fn variables(&mut self) {
+        let mut names = std::mem::take(&mut self.names);
+        for _ in 0..MAX_STEPS {
+            if names.is_empty() {
+                return;
+            }
+            let known = names.len();
+            let mut look = Look::new(self.cursor.text, self.cursor.dialect, self.nesting, names);
+            look.run(self.hidden);
+            self.hidden.uncertain |= look.effort == 0;
+            names = look.names;
+            if names.len() == known {
+                return;
+            }
+        }
+        // Who knows where else it comes from.
+        self.hidden.uncertain = true;
+    }
+}
+
+/// False where there are too many.
+fn note(names: &mut Names, name: &str, role: Role) -> bool {
+    let name = lower(name);
+    let room = names.len() < MAX_NAMES;
+    match names.get_mut(&name) {
+        Some(known) if role == Role::Secret => *known = role,
+        Some(_) => {}
+        None if room => _ = names.insert(name, role),
+        None => return false,
+    }
+    true
+}
+
+/// Is it a keyword that is no name without quotes? A column may be called `key`.
+pub(super) fn is_reserved(word: &str) -> bool {
+    const NAMES: [&str; 8] = ["comment", "index", "key", "position", "schema", "sequence", "temp", "work"];
+    keyword(word.as_bytes()).is_some() && !is_any(word, &NAMES)
+}
+
+fn lower(name: &str) -> String {
+    name.trim_matches(['"', '`']).to_ascii_lowercase()
+}
