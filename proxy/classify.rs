@@ -12,7 +12,7 @@ use std::{
 
 use panoptes_event::json::Object;
 use panoptes_parser::{
-    sql::{self, Dialect, Effect},
+    sql::{self, Dialect, Effect, SecretNames},
     text::Encoding,
 };
 use serde::Deserialize;
@@ -23,6 +23,8 @@ use crate::audit::{text::Text, texts::Texts};
 /// Longest input line, and longest text.
 const MAX_LINE_BYTES: usize = 16 << 20;
 const MAX_TEXT_BYTES: usize = 256 << 20;
+/// Longest text whose statements are looked at for secrets that they give each other: the audit takes no longer one as a whole.
+const MAX_SHARED_TEXT: usize = 1 << 20;
 /// U+FEFF, which editors of some systems put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// What is remembered of texts seen before.
@@ -248,14 +250,19 @@ impl<W: Write> Answers<W> {
 
     /// One answer for each statement of `text`; `line` is that of a place in it.
     fn text(&mut self, text: &str, mut line: impl FnMut(usize) -> usize) -> Result<(), ClassifyError> {
-        let uncertain = !is_certain(text, self.dialect);
+        let (count, certain) = counted(text, self.dialect);
+        let several = count > 1 && text.len() <= MAX_SHARED_TEXT;
+        let names = if several { SecretNames::of(text, self.dialect) } else { None };
         for place in sql::split(text.as_bytes(), self.dialect) {
             let line = line(place.start);
             let Some(statement) = text.get(place) else { continue };
-            let read = self.texts.read(statement, None, self.dialect);
+            let read = match &names {
+                Some(names) => self.texts.read_among(statement, names, self.dialect),
+                None => self.texts.read(statement, None, self.dialect),
+            };
             self.encoded.clear();
             let resolved = self.known.follow(&read, self.dialect);
-            encode(&mut self.encoded, line, resolved.as_ref().unwrap_or(&read), uncertain);
+            encode(&mut self.encoded, line, resolved.as_ref().unwrap_or(&read), !certain);
             self.output.write_all(&self.encoded).map_err(ClassifyError::Write)?;
         }
         Ok(())
@@ -266,11 +273,11 @@ impl<W: Write> Answers<W> {
     }
 }
 
-/// Only the end of a text tells whether its cuts are right; to read it twice costs less than to keep what was found in it.
-fn is_certain(text: &str, dialect: Dialect) -> bool {
+/// How many statements a text has. Only its end tells whether its cuts are right; to read it twice costs less than to keep what
+/// was found in it.
+fn counted(text: &str, dialect: Dialect) -> (usize, bool) {
     let mut statements = sql::split(text.as_bytes(), dialect);
-    statements.by_ref().for_each(drop);
-    statements.certain()
+    (statements.by_ref().count(), statements.certain())
 }
 
 fn encode(out: &mut Vec<u8>, line: usize, text: &Text, uncertain: bool) {

@@ -35,21 +35,17 @@ pub(super) struct Constant<'a> {
 impl<'a> Constant<'a> {
     /// Reads the expression that the cursor stands before, up to a comma, a bracket that closes, or a word that ends it.
     pub(super) fn read(cursor: Cursor<'a>) -> Self {
-        let start = cursor.peek().map_or(cursor.text.len(), |token| token.start);
-        let mut reader = Reader {
-            cursor,
-            certain: true,
-            literals: 0,
-            tokens: 0,
-            names: Vec::new(),
-            end: start,
-            deep: false,
-            room: 0,
-        };
-        reader.room = MAX_GROWTH * reader.cursor.text.len().saturating_sub(start);
+        let mut reader = Reader::new(cursor);
         let text = reader.expression(0);
-        let Reader { certain, literals, tokens, names, end, deep, .. } = reader;
-        Self { text, certain, literals, names, end, deep, alone: tokens == 1 }
+        reader.said(text)
+    }
+
+    /// Reads the call of this function, before whose bracket the cursor stands.
+    pub(super) fn call(function: &str, cursor: Cursor<'a>) -> Self {
+        let mut reader = Reader::new(cursor);
+        let mut text = String::new();
+        reader.call(function, 0, &mut text);
+        reader.said(text)
     }
 
     /// Does the text tell all of it?
@@ -71,6 +67,26 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(cursor: Cursor<'a>) -> Self {
+        let start = cursor.peek().map_or(cursor.text.len(), |token| token.start);
+        let room = MAX_GROWTH * cursor.text.len().saturating_sub(start);
+        Self {
+            cursor,
+            certain: true,
+            literals: 0,
+            tokens: 0,
+            names: Vec::new(),
+            end: start,
+            deep: false,
+            room,
+        }
+    }
+
+    fn said(self, text: String) -> Constant<'a> {
+        let Self { certain, literals, tokens, names, end, deep, .. } = self;
+        Constant { text, certain, literals, names, end, deep, alone: tokens == 1 }
+    }
+
     fn take(&mut self) -> Option<Token> {
         let token = self.cursor.take()?;
         (self.tokens, self.end) = (self.tokens + 1, token.end);
@@ -169,7 +185,11 @@ impl<'a> Reader<'a> {
         if depth == MAX_DEPTH {
             return; // its bracket is left out
         }
-        let name = self.cursor.spelling(token).to_ascii_lowercase();
+        self.call(self.cursor.spelling(token), depth, out);
+    }
+
+    fn call(&mut self, name: &str, depth: usize, out: &mut String) {
+        let name = name.to_ascii_lowercase();
         self.take();
         let literals = self.literals;
         let mut arguments = Vec::new();

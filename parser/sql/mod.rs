@@ -37,8 +37,8 @@ mod verb;
 pub use classify::{Access, Class, Mode, Parsed, classify};
 pub use fingerprint::{Fingerprint, fingerprint, normalize};
 pub use redact::{
-    Redacted, SecretParameter, SecretPart, is_secret_setting, redact, redact_arguments, redact_head,
-    redact_message, redact_value,
+    Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, redact, redact_among,
+    redact_arguments, redact_head, redact_message, redact_value,
 };
 pub use split::{Statements, split};
 pub use statement::{Effect, effect, prepared};

@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range, rc::Rc};
 
 use panoptes_parser::{
     postgres::tag_rows,
-    sql::{Dialect, redact, split},
+    sql::{Dialect, SecretNames, redact, split},
     wire::{Answer, Failure, Settled},
 };
 
@@ -54,12 +54,16 @@ pub(crate) struct Query {
     last: Option<Box<Statement>>,
     /// What the client said beside it, of all its statements.
     request: Vec<u8>,
+    /// Names by which one of its statements gives a secret to another.
+    names: Option<SecretNames>,
 }
 
 impl Query {
     /// A text, or the head of one that was cut.
     pub(crate) fn new(text: Cow<'_, str>, cut: Option<Cut>, dialect: Dialect, several: bool) -> Self {
         let pieces = if cut.is_some() { None } else { pieces(&text, dialect, several) };
+        let several = pieces.as_ref().is_some_and(|pieces| pieces.len() > 1);
+        let names = if several { SecretNames::of(&text, dialect) } else { None };
         Self {
             text: text.into_owned(),
             cut,
@@ -70,6 +74,7 @@ impl Query {
             whole: None,
             last: None,
             request: Vec::new(),
+            names,
         }
     }
 
@@ -197,7 +202,11 @@ impl Query {
     }
 
     fn read(&self, range: Range<usize>, texts: &mut Texts) -> Rc<Text> {
-        texts.read(self.text.get(range).unwrap_or_default(), None, self.dialect)
+        let text = self.text.get(range).unwrap_or_default();
+        match &self.names {
+            Some(names) => texts.read_among(text, names, self.dialect),
+            None => texts.read(text, None, self.dialect),
+        }
     }
 }
 
@@ -381,6 +390,17 @@ mod tests {
         let query = query("select 'ä'; selct 2; select 3");
         for (position, before) in [(0, 0), (1, 0), (11, 0), (13, 1), (20, 1), (22, 2), (999, 2)] {
             assert_eq!(query.before(position), before, "{position}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_one_statement_gives_another_is_hidden() {
+        let (mut query, mut texts) = (
+            query("set app.k = 'canary'; select 'b'; select crypt(current_setting('app.k'), a) from t"),
+            Texts::new(1 << 20),
+        );
+        for shown in ["set app.k = '[REDACTED]'", "select 'b'"] {
+            assert_eq!(String::from_utf8_lossy(&query.next(&mut texts).raw), format!("\"raw\":\"{shown}\""));
         }
     }
 

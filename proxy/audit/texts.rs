@@ -6,7 +6,7 @@
 use std::{borrow::Cow, rc::Rc};
 
 use panoptes_event::json;
-use panoptes_parser::sql::{self, Dialect, Effect, Server};
+use panoptes_parser::sql::{self, Dialect, Effect, SecretNames, Server};
 use serde::Serialize;
 
 use super::{
@@ -36,6 +36,11 @@ impl Texts {
         self.read_nested(text, cut, dialect, true)
     }
 
+    /// Understands one statement of several, which give each other secrets by these names.
+    pub(crate) fn read_among(&mut self, text: &str, names: &SecretNames, dialect: Dialect) -> Rc<Text> {
+        self.read_redacted(text, sql::redact_among(text, dialect, names), None, dialect, true)
+    }
+
     /// A prepared statement prepares no other: the server refuses that, and here it would recurse.
     fn read_nested(&mut self, text: &str, cut: Option<Cut>, dialect: Dialect, prepares: bool) -> Rc<Text> {
         // One text is hardly ever read in two ways.
@@ -44,9 +49,20 @@ impl Texts {
         {
             return known;
         }
-        let whole = cut.is_none();
         let redacted =
             if cut.is_some() { sql::redact_head(text, dialect) } else { sql::redact(text, dialect) };
+        self.read_redacted(text, redacted, cut, dialect, prepares)
+    }
+
+    fn read_redacted(
+        &mut self,
+        text: &str,
+        redacted: Option<sql::Redacted<'_>>,
+        cut: Option<Cut>,
+        dialect: Dialect,
+        prepares: bool,
+    ) -> Rc<Text> {
+        let whole = cut.is_none();
         let shown = redacted.as_ref().map_or(text, |redacted| &redacted.text);
         let effect = sql::effect(shown, dialect).into_owned();
         let body = body(&effect, shown, dialect).filter(|_| prepares);

@@ -11,6 +11,8 @@ pub(super) enum About {
     Rows,
     /// Definitions of what holds rows: the same, but for options and connection strings.
     Definition,
+    /// COMMENT and SECURITY LABEL on who may log in, and where: a literal stays if it speaks of no secret.
+    Remark,
     /// CREATE, ALTER and GRANT of roles and users: no literal stays but names and what is known to be harmless.
     Role,
     /// MySQL's SET PASSWORD: only the user's name stays.
@@ -50,7 +52,10 @@ impl About {
             return Self::Rows;
         }
         if cursor.at_any(&DEFINITIONS) {
-            return Self::Definition;
+            let noun = cursor.word_at(2);
+            let remark = cursor.at("comment") && (is_any(noun, &LOGINS) || is_any(noun, &["subscription"]))
+                || cursor.at("security");
+            return if remark { Self::Remark } else { Self::Definition };
         }
         if cursor.at_any(&["grant", "revoke"]) {
             return Self::Role;

@@ -17,6 +17,10 @@ pub(super) enum Call {
     Secret(u16),
     /// A connection string or a statement at each place: both may hold a secret.
     Remote,
+    /// Names and values in turn: what follows the name of a password is one.
+    Pairs,
+    /// A command line.
+    Command,
     /// `set_config`: its first argument names what its second one is.
     Setting,
 }
@@ -31,6 +35,11 @@ impl Call {
         let known = if dialect.is_postgres() { POSTGRES } else { MYSQL };
         let found = known.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
         found.map_or(Self::Other, |(_, call)| *call)
+    }
+
+    /// Do names or words elsewhere in the text tell if a secret is in it?
+    pub(super) const fn is_harmless(self) -> bool {
+        matches!(self, Self::Other | Self::Neutral | Self::Pairs)
     }
 
     /// May a name with these last two letters, in any case, be one of them? For a quick look at any text.
@@ -51,7 +60,7 @@ const fn ends(known: &[(&str, Call)]) -> [u32; 32] {
     while at < known.len() {
         let (name, call) = known[at];
         let name = name.as_bytes();
-        if !matches!(call, Call::Neutral) {
+        if !call.is_harmless() {
             ends[(name[name.len() - 1] & 31) as usize] |= 1 << (name[name.len() - 2] & 31);
         }
         at += 1;
@@ -87,6 +96,16 @@ const POSTGRES: &[(&str, Call)] = &[
     ("dblink_open", Call::Remote),
     ("dblink_send_query", Call::Remote),
     ("set_config", Call::Setting),
+    ("hstore", Call::Pairs),
+    ("json_build_object", Call::Pairs),
+    ("json_object", Call::Pairs),
+    ("json_object_agg", Call::Pairs),
+    ("json_objectagg", Call::Pairs),
+    ("jsonb_build_object", Call::Pairs),
+    ("jsonb_insert", Call::Pairs),
+    ("jsonb_object", Call::Pairs),
+    ("jsonb_object_agg", Call::Pairs),
+    ("jsonb_set", Call::Pairs),
     // Of extensions: Supabase's vault, aws_s3 on RDS, pgsodium.
     ("create_secret", FIRST),
     ("update_secret", SECOND),
@@ -137,6 +156,17 @@ const MYSQL: &[(&str, Call)] = &[
     ("encrypt", FIRST),
     ("password", ALL),
     ("old_password", ALL),
+    ("column_add", Call::Pairs),
+    ("column_create", Call::Pairs),
+    ("json_array_append", Call::Pairs),
+    ("json_array_insert", Call::Pairs),
+    ("json_insert", Call::Pairs),
+    ("json_object", Call::Pairs),
+    ("json_objectagg", Call::Pairs),
+    ("json_replace", Call::Pairs),
+    ("json_set", Call::Pairs),
+    ("sys_eval", Call::Command),
+    ("sys_exec", Call::Command),
     ("validate_password_strength", FIRST),
     ("kdf", FIRST),
     ("asymmetric_encrypt", THIRD),
@@ -173,7 +203,7 @@ mod tests {
     #[test]
     fn the_quick_look_knows_every_name_and_few_others() {
         for (known, dialect) in [(POSTGRES, Dialect::POSTGRES), (MYSQL, Dialect::MYSQL)] {
-            for (name, _) in known.iter().filter(|(_, call)| *call != Call::Neutral) {
+            for (name, _) in known.iter().filter(|(_, call)| !call.is_harmless()) {
                 for name in [name.to_string(), name.to_uppercase()] {
                     let [.., first, second] = name.as_bytes() else { panic!("{name}") };
                     assert!(Call::may_end(*first, *second, dialect), "{name}");

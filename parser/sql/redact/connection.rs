@@ -7,10 +7,13 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::{memchr_iter, memchr2_iter};
 
-use super::name;
+use super::{name, prose};
 
 /// Bytes of an element of XML that are looked through for its end.
 const MAX_ELEMENT: usize = 256;
+
+/// Bytes of a word that are looked at.
+const MAX_WORD: usize = 128;
 
 /// What a text is known to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,9 @@ pub(super) enum Form {
 pub(super) fn secrets(text: &str, form: Form, mut hide: impl FnMut(Range<usize>)) -> bool {
     let assigned = assigned(text, form, &mut hide);
     let labelled = labelled(text, &mut hide);
+    if form == Form::Connection {
+        slashed(text, &mut hide);
+    }
     // Each literal of a routine is read by itself.
     form != Form::Code && uri(text, form, &mut hide) || assigned || labelled
 }
@@ -113,7 +119,10 @@ fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
         // What else is in this name ends with it.
         end = name;
         let from = skip(text, name, |byte| byte.is_ascii_whitespace());
-        if from > name && text.as_bytes().get(from) == Some(&b'"') {
+        if let Some(told) = told(text, at + 5..name, from) {
+            end = told.end;
+            hide(told);
+        } else if from > name && text.as_bytes().get(from) == Some(&b'"') {
             end = value_end(text, from, None);
             open |= hide_value(text, from..end, hide);
         } else if from > name && text.get(..at).is_some_and(|before| before.ends_with("--")) {
@@ -130,6 +139,40 @@ fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
         }
     }
     open
+}
+
+/// `… the password is 4X9t2Qe7`: the word, where it can be read in no other way. The rest of the name stands at `tail`.
+fn told(text: &str, tail: Range<usize>, from: usize) -> Option<Range<usize>> {
+    let apart = text.as_bytes().get(tail.end).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b',');
+    let from = from.max(tail.end + 1);
+    if !(apart && matches!(text.get(tail)?, "d" | "ord" | "ORD" | "D")) {
+        return None;
+    }
+    let ends = |byte: u8| byte.is_ascii_whitespace() || b"'\"`,;".contains(&byte);
+    let word = |from: usize| {
+        let near = text.as_bytes().iter().skip(from).take(MAX_WORD);
+        from..from + near.take_while(|byte| !ends(**byte)).count()
+    };
+    let mut range = word(from);
+    if matches!(text.get(range.clone())?, "is" | "was" | "to" | "IS") {
+        range = word(skip(text, range.end, |byte| byte.is_ascii_whitespace()));
+    }
+    let random = prose::is_random(text.get(range.start..ceil(text, range.end))?);
+    random.then(|| range.start..skip(text, range.end, |byte| !ends(byte)))
+}
+
+/// Oracle's `jdbc:oracle:thin:user/password@host`.
+fn slashed(text: &str, hide: &mut impl FnMut(Range<usize>)) {
+    for driver in [&b":thin:"[..], b":oci:", b":oci8:"] {
+        for at in words(text, driver) {
+            let start = at + driver.len();
+            let end = skip(text, start, |byte| !byte.is_ascii_whitespace() && byte != b'@');
+            let slash = text.get(start..end).and_then(|login| login.find('/')).map(|slash| start + slash + 1);
+            if let Some(from) = slash.filter(|from| *from < end && text.as_bytes().get(end) == Some(&b'@')) {
+                hide(from..end);
+            }
+        }
+    }
 }
 
 /// Where a value ends that begins at `from`; `separator` is what stands before its name.
@@ -154,7 +197,12 @@ fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
         match (*byte, close) {
             (b'\\', _) => at += 1,
             (byte, Some(close)) if byte == close && bytes.get(at + 1) == Some(&close) => at += 1,
-            (byte, Some(close)) if byte == close => return at + 1,
+            // A quote that a letter follows is one that nobody escaped, or not as it is read here.
+            (byte, Some(close))
+                if byte == close && !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) =>
+            {
+                return at + 1;
+            }
             (b';', None) if separator == Some(b';') => break,
             (b'&', None) if matches!(separator, Some(b'&' | b'?')) => break,
             (byte, None) if byte.is_ascii_whitespace() && separator != Some(b';') => break,
@@ -227,7 +275,7 @@ fn address_end(text: &str, start: usize) -> usize {
 }
 
 /// Where a word stands, in any case.
-fn words(text: &str, word: &'static [u8]) -> impl Iterator<Item = usize> {
+fn words<'t>(text: &'t str, word: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     let places = text.as_bytes().windows(word.len()).enumerate();
     places.filter(|(_, found)| found.eq_ignore_ascii_case(word)).map(|(at, _)| at)
 }

@@ -9,7 +9,7 @@ use super::super::cursor::Cursor;
 use super::super::lexer::{Kind, Lexer};
 use super::about::{About, is_any};
 use super::hidden::Hidden;
-use super::inside::MAX_NESTING;
+use super::inside::{MAX_NESTING, is_statement};
 use super::variable::Role;
 use super::walk::Walk;
 
@@ -42,39 +42,29 @@ impl Walk<'_, '_> {
             // One literal is read as any other.
             let names = if run.literals == 0 { run.names } else { Vec::new() };
             self.mention(names, Role::Run);
+        } else if run.is_known() && hides_nothing(&run.text, self.cursor.dialect, self.nesting) {
+            self.harmless_end = run.end;
         } else if !is_harmless(&run, self.cursor.dialect, self.nesting) {
             self.hides_run = true;
             self.mention(run.names, Role::Secret);
         }
     }
 
-    /// MySQL runs texts by way of variables, which later statements name: what CONCAT puts together is looked at as well.
-    pub(super) fn concatenates(&mut self) {
-        if self.cursor.dialect.is_postgres() || self.about.is_rows() {
+    /// MySQL runs texts by way of variables, which later statements name, and psql runs what a query answers: what CONCAT and
+    /// `format` put together is looked at as well. The cursor stands behind the function's name.
+    pub(super) fn concatenates(&mut self, function: &str) {
+        let start = self.cursor.peek().map_or(0, |next| next.start);
+        let dialect = self.cursor.dialect;
+        if start < self.run_end {
             return;
         }
-        let start = self.last.map_or(0, |last| last.start);
-        if self.cursor.kind() != Some(Kind::Open) || start < self.run_end {
-            return;
+        let run = Constant::call(function, self.cursor.clone());
+        self.run_end = run.end;
+        let runs = !self.about.is_rows() && !dialect.is_postgres() || is_statement(&run.text, dialect);
+        if run.deep || runs && holds_secret(&run.text, dialect, self.nesting) {
+            self.hides_run = true;
+            self.mention(run.names, Role::Secret);
         }
-        let mut before = self.cursor.clone();
-        before.take();
-        let (mut text, mut deep) = (String::new(), false);
-        let mut end = before.peek().map_or(start, |next| next.start);
-        loop {
-            let piece = Constant::read(before.clone());
-            text += &piece.text;
-            deep |= piece.deep;
-            end = piece.end.max(end);
-            while before.peek().is_some_and(|next| next.start < end) {
-                before.take();
-            }
-            if before.eat_kind(Kind::Comma).is_none() {
-                break;
-            }
-        }
-        self.run_end = end;
-        self.hides_run |= deep || holds_secret(&text, self.cursor.dialect, self.nesting);
     }
 
     /// A literal of a text that runs, and may not stay as it is: the first one may say what it is about, the others go.
@@ -112,18 +102,29 @@ pub(super) fn is_harmless_text(text: &str, dialect: Dialect, nesting: usize) -> 
     known && !holds_secret(text, dialect, nesting)
 }
 
-/// Would anything of it be hidden, if it were a statement?
+/// Would anything of it be hidden, if it were a statement, or of what may follow?
 fn holds_secret(text: &str, dialect: Dialect, nesting: usize) -> bool {
+    let mut about = false;
+    !is_clean(text, dialect, nesting, |walk| about = walk.about.is_secret() && walk.began) || about
+}
+
+/// All of a statement is known: does it show no secret, whatever it is about?
+fn hides_nothing(text: &str, dialect: Dialect, nesting: usize) -> bool {
+    is_clean(text, dialect, nesting, |_| {})
+}
+
+fn is_clean(text: &str, dialect: Dialect, nesting: usize, look: impl FnOnce(&Walk<'_, '_>)) -> bool {
     if nesting >= MAX_NESTING {
-        return true;
+        return false;
     }
     let mut hidden = Hidden::default();
     let mut walk = Walk::new(text, dialect, &mut hidden, nesting + 1, true);
     walk.alone = true;
     walk.about = About::read(&walk.cursor, false);
     walk.run();
-    let open = walk.open || walk.about.is_secret() && walk.began || !walk.cursor.certain();
-    open || hidden.uncertain || !hidden.is_empty()
+    look(&walk);
+    let open = walk.open || !walk.cursor.certain() || !walk.parameters.is_empty();
+    !open && !hidden.uncertain && hidden.is_empty()
 }
 
 /// Is a function called with literals of whose name the text tells only a part, or nothing? `INSERT INTO ¿ (a)` calls none.

@@ -35,6 +35,8 @@ pub(super) struct Frame {
     row: bool,
     /// The name of the argument at hand says that it is a secret.
     secret: bool,
+    /// The argument at hand says that the next one is.
+    announced: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +55,16 @@ impl Frame {
             Call::Setting => Bracket::Setting(Setting::Unread),
             other => Bracket::Call(other),
         };
-        Self { kind, argument: 0, named: false, outer, square: false, row: false, secret: false }
+        Self {
+            kind,
+            argument: 0,
+            named: false,
+            outer,
+            square: false,
+            row: false,
+            secret: false,
+            announced: false,
+        }
     }
 
     /// The bracket of a row: `VALUES (…), (…)`, `IN (…)`.
@@ -61,9 +72,10 @@ impl Frame {
         Self { row: true, ..Self::call(Call::Other, outer) }
     }
 
-    /// A `[`.
-    pub(super) fn square(outer: Verdict) -> Self {
-        Self { square: true, ..Self::call(Call::Other, outer) }
+    /// A `[`; that of an array of pairs may be one of them.
+    pub(super) fn square(pairs: bool, outer: Verdict) -> Self {
+        let call = if pairs { Call::Pairs } else { Call::Other };
+        Self { square: true, ..Self::call(call, outer) }
     }
 
     /// Does this bracket close it?
@@ -82,6 +94,7 @@ impl Frame {
             square: false,
             row: false,
             secret: false,
+            announced: false,
         }
     }
 
@@ -112,6 +125,7 @@ impl Frame {
             Bracket::Options(false) => Verdict::Goes("options"),
             Bracket::Call(Call::Secret(_)) if self.is_key() || self.named => Verdict::Goes("key"),
             Bracket::Call(Call::Remote) => Verdict::Connection,
+            Bracket::Call(Call::Command) => Verdict::Program,
             Bracket::Setting(setting) => self.setting(setting),
             Bracket::Call(_) => self.outer,
         }
@@ -132,7 +146,7 @@ impl Frame {
 
     pub(super) fn comma(&mut self) {
         self.argument = self.argument.saturating_add(1);
-        self.secret = false;
+        self.secret = std::mem::take(&mut self.announced);
         if let Bracket::Options(harmless) = &mut self.kind {
             *harmless = false;
         }
@@ -151,6 +165,25 @@ impl Frame {
     /// `password => value`
     pub(super) fn give_secret(&mut self) {
         self.secret = true;
+    }
+
+    /// Names and values in turn?
+    pub(super) fn is_pairs(&self) -> bool {
+        matches!(self.kind, Bracket::Call(Call::Pairs))
+    }
+
+    /// The argument at hand names a password.
+    pub(super) fn announce(&mut self) {
+        self.announced = true;
+    }
+
+    pub(super) fn announces(&self) -> bool {
+        self.announced
+    }
+
+    /// `'password' : …`
+    pub(super) fn give_announced(&mut self) {
+        self.secret |= std::mem::take(&mut self.announced);
     }
 
     /// The name of an option.

@@ -5,17 +5,23 @@ use super::super::lexer::{Kind, Lexer, Token};
 use super::super::literal::{self, Value};
 use super::about::{About, Setting, is_any};
 use super::connection::{self, Form};
-use super::frame::Verdict;
+use super::frame::{Frame, Verdict};
 use super::hidden::{Hidden, INSIDE, LITERAL};
 use super::name;
 use super::program;
+use super::prose;
 use super::scan::may_hold_secret;
+use super::variable::{Names, PARAMETER, Role};
 use super::walk::{Next, Walk};
 
 /// Statements in literals deeper than this are hidden whole, if they may hold a secret.
 pub(super) const MAX_NESTING: usize = 4;
 
+/// What RAISE is told to do with its message.
+const LEVELS: [&str; 6] = ["debug", "exception", "info", "log", "notice", "warning"];
+
 /// What a text in a literal left behind.
+#[derive(Default)]
 pub(super) struct Ending {
     pub(super) hidden: Hidden,
     /// A secret begins in it that another literal goes on with.
@@ -24,6 +30,8 @@ pub(super) struct Ending {
     pub(super) about: bool,
     /// Some of its parameters are secret.
     parameters: bool,
+    /// Names of it that stand for a secret.
+    names: Names,
 }
 
 /// Hides the secrets of a value that stands alone.
@@ -49,8 +57,9 @@ pub(super) fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, for
     open |= walk.open;
     let about = walk.about.is_secret() && walk.began;
     let parameters = !walk.parameters.is_empty();
+    let names = std::mem::take(&mut walk.names);
     hidden.uncertain |= uncertain;
-    Ending { hidden, open, about, parameters }
+    Ending { hidden, open, about, parameters, names }
 }
 
 impl Walk<'_, '_> {
@@ -68,6 +77,10 @@ impl Walk<'_, '_> {
         if self.names_variable(token) {
             return;
         }
+        if token.start < self.harmless_end {
+            return self.reset_next();
+        }
+        self.announces(token);
         if let Some(selected) = &mut self.selected {
             selected.push(token);
         }
@@ -77,6 +90,7 @@ impl Walk<'_, '_> {
         match self.verdict() {
             Verdict::Goes(_) if first => self.first_literal(token),
             Verdict::Goes(rule) => {
+                self.note_setting(token);
                 self.hidden.hide(range, LITERAL, rule);
                 if self.is_touched(token) {
                     return self.unquoted(token);
@@ -88,12 +102,54 @@ impl Walk<'_, '_> {
             }
             Verdict::Connection if self.is_piece(token) => self.hidden.hide(range, LITERAL, "connection"),
             Verdict::Connection => self.inside(token, Form::Connection),
+            Verdict::Stays if self.is_telling(token) => self.hidden.hide(range, LITERAL, "password"),
             Verdict::Program | Verdict::Stays => self.inside(token, Form::Any),
         }
+        self.open |= std::mem::take(&mut self.fills);
         if let Some(frame) = self.frame() {
             frame.option(false);
         }
         self.reset_next();
+    }
+
+    /// `json_build_object('password', …)`, `JSON_SET(a, '$.password', …)`, `RAISE NOTICE 'password %', …`: what follows is a secret.
+    fn announces(&mut self, token: Token) {
+        let pairs = self.frames.last().is_some_and(Frame::is_pairs);
+        let raised = self.nesting > 0 && self.code && is_any(self.last_word(), &LEVELS);
+        if !pairs && !raised {
+            return;
+        }
+        let text = self.value(token).text;
+        if raised {
+            self.fills |= text.contains('%') && prose::names_password(&text);
+            return;
+        }
+        let path = text.trim_end_matches(['"', '}', ']']);
+        let announces = name::is_password(path.rsplit(['.', ',', '"', '{', '$']).next().unwrap_or_default());
+        if let Some(frame) = self.frames.last_mut().filter(|_| announces) {
+            frame.announce();
+        }
+    }
+
+    /// A remark about who may log in, that speaks of a secret.
+    fn is_telling(&self, token: Token) -> bool {
+        let remark = self.about == About::Role && is_any(self.last_word(), &["comment"]);
+        (remark || self.about == About::Remark) && prose::tells_secret(&self.value(token).text)
+    }
+
+    /// Where a secret goes, `current_setting('app.k')` and MySQL's `@'k'` say where it comes from.
+    fn note_setting(&mut self, token: Token) {
+        let name = self.value(token).text.into_owned();
+        let variable = !self.cursor.dialect.is_postgres() && self.last_spelling() == "@";
+        let setting = || {
+            let part = |part: &str| {
+                !part.is_empty() && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+            };
+            self.cursor.dialect.is_postgres() && name.contains('.') && name.split('.').all(part)
+        };
+        if variable || setting() {
+            self.mention([&*name], Role::Secret);
+        }
     }
 
     /// MySQL's `@'my password' = '…'`
@@ -160,7 +216,7 @@ impl Walk<'_, '_> {
         let mut ending = if self.nesting < MAX_NESTING {
             read(&said, dialect, self.nesting + 1, code, form)
         } else {
-            Ending { hidden: Hidden::default(), open: false, about: false, parameters: false }
+            Ending::default()
         };
         if foreign {
             connection::secrets(&said, Form::Code, |range| ending.hidden.hide(range, INSIDE, "password"));
@@ -183,7 +239,17 @@ impl Walk<'_, '_> {
             }
         }
         self.using |= ending.parameters;
+        self.names_inside(ending.names, body && ending.parameters, body);
         self.open |= ending.open && self.is_continued() || ending.about && self.goes_on(&said);
+    }
+
+    /// Names that a text in a literal takes from around it: the parameters of a routine, MySQL's variables, settings.
+    fn names_inside(&mut self, names: Names, parameters: bool, body: bool) {
+        let all = body && self.about == About::Definition || !self.cursor.dialect.is_postgres();
+        let reach = |(name, role): &(String, Role)| *role == Role::Secret && (all || name.contains('.'));
+        let names: Vec<_> = names.into_iter().filter(reach).collect();
+        self.mention(names.iter().map(|(name, _)| &**name), Role::Secret);
+        self.mention(parameters.then_some(PARAMETER), Role::Secret);
     }
 
     /// Does anything follow this literal that may bring the secret it ends before?
@@ -252,7 +318,7 @@ pub(super) fn is_foreign(language: &str) -> bool {
 }
 
 /// Does the text begin with a statement's verb, as no connection string does?
-fn is_statement(text: &str, dialect: Dialect) -> bool {
+pub(super) fn is_statement(text: &str, dialect: Dialect) -> bool {
     #[rustfmt::skip]
     const VERBS: [&str; 21] = [
         "alter", "begin", "call", "comment", "copy", "create", "declare", "delete", "do", "drop", "execute", "explain",

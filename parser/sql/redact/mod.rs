@@ -10,7 +10,7 @@
 //! | `scan` | one cheap look: may there be a secret? |
 //! | `walk`, `word`, `unquoted`, `about`, `object`, `frame` | which literals are secret, by the words and brackets around them |
 //! | `call`, `name` | functions that take secrets; names that announce them |
-//! | `inside`, `connection`, `program` | what a literal says, and passwords within it |
+//! | `inside`, `connection`, `program`, `prose` | what a literal says, and passwords within it |
 //! | `dynamic`, `variable` | statements put together from pieces; variables and columns that hold a secret |
 //! | `parameter` | bound values: of placeholders at secret places, arguments of EXECUTE |
 //! | `hidden`, `uncertain` | what is shown instead |
@@ -28,6 +28,7 @@ mod name;
 mod object;
 mod parameter;
 mod program;
+mod prose;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -37,10 +38,11 @@ mod variable;
 mod walk;
 mod word;
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use super::Dialect;
 use hidden::Hidden;
+use variable::Names;
 use walk::Walk;
 
 pub use message::redact_message;
@@ -62,23 +64,63 @@ pub struct Redacted<'a> {
     pub parameters: Vec<SecretParameter>,
 }
 
+/// Names that stand for secrets somewhere in a text of several statements.
+pub struct SecretNames {
+    names: Names,
+    /// There are no others.
+    all: bool,
+}
+
+impl SecretNames {
+    /// Of a text; `None` where it has none.
+    pub fn of(text: &str, dialect: Dialect) -> Option<Self> {
+        if !scan::may_hold_secret(text, dialect) {
+            return None;
+        }
+        let mut hidden = Hidden::default();
+        let mut walk = Walk::new(text, dialect, &mut hidden, 0, true);
+        walk.run();
+        let names = std::mem::take(&mut walk.names);
+        (!names.is_empty()).then_some(Self { names, all: !hidden.uncertain })
+    }
+}
+
+/// MySQL calls a column as its literal is written: no name is told.
+impl fmt::Debug for SecretNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretNames").field("names", &self.names.len()).finish()
+    }
+}
+
 /// Hides the secrets of a text; `None` where there are none. What is normalized or shown is the result, never the
 /// raw text. Work is linear in its length.
 pub fn redact(text: &str, dialect: Dialect) -> Option<Redacted<'_>> {
-    redact_part(text, dialect, false)
+    redact_part(text, dialect, false, None)
+}
+
+/// The same for a statement of a text whose other ones use these names for secrets: `SET @k = '…'` before `AES_ENCRYPT(a, @k)`.
+pub fn redact_among<'a>(text: &'a str, dialect: Dialect, names: &SecretNames) -> Option<Redacted<'a>> {
+    redact_part(text, dialect, false, Some(names))
 }
 
 /// The same for a text of which only the beginning is known: that a literal is open at its end says nothing.
 pub fn redact_head(text: &str, dialect: Dialect) -> Option<Redacted<'_>> {
-    redact_part(text, dialect, true)
+    redact_part(text, dialect, true, None)
 }
 
-fn redact_part(text: &str, dialect: Dialect, head: bool) -> Option<Redacted<'_>> {
-    if !scan::may_hold_secret(text, dialect) {
+fn redact_part<'a>(
+    text: &'a str,
+    dialect: Dialect,
+    head: bool,
+    known: Option<&SecretNames>,
+) -> Option<Redacted<'a>> {
+    if known.is_none() && !scan::may_hold_secret(text, dialect) {
         return None;
     }
     let mut hidden = Hidden::default();
+    hidden.uncertain = known.is_some_and(|known| !known.all);
     let mut walk = Walk::new(text, dialect, &mut hidden, 0, true);
+    walk.names = known.map(|known| known.names.clone()).unwrap_or_default();
     walk.run();
     let (certain, parameters) = (walk.cursor.certain() || head, std::mem::take(&mut walk.parameters));
     if !certain || hidden.uncertain {

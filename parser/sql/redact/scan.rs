@@ -162,7 +162,7 @@ fn is_name_of_call(before: &[u8], dialect: Dialect) -> bool {
     Call::may_end(*first, *second, dialect) && {
         let start = before.len() - before.iter().rev().take_while(|byte| is_name(byte)).count();
         let name = before.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-        !matches!(Call::named(name, dialect), Call::Other | Call::Neutral)
+        !Call::named(name, dialect).is_harmless()
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::lexer::{Kind, Token};
 use super::about::{About, is_clause};
 use super::connection;
 use super::hidden::LITERAL;
+use super::variable::Role;
 use super::walk::{Next, Walk};
 
 /// What may stand behind the password of a PostgreSQL role.
@@ -25,8 +26,9 @@ impl Walk<'_, '_> {
     /// A password that somebody forgot to quote?
     pub(super) fn is_unquoted_password(&self, token: Token, word: &str) -> bool {
         let call = self.cursor.kind() == Some(Kind::Open);
-        let after = self.cursor.text.as_bytes().get(token.end);
-        let alone = after.is_none_or(|byte| byte.is_ascii_whitespace() || b";,='\"".contains(byte));
+        let after = self.cursor.text.as_bytes().get(token.end..).unwrap_or_default();
+        let alone = after.first().is_none_or(|byte| byte.is_ascii_whitespace() || b";,='\"".contains(byte))
+            || after.starts_with(b"/*");
         if call || alone && is_clause(word) {
             return false;
         }
@@ -37,6 +39,8 @@ impl Walk<'_, '_> {
         }
         match self.next {
             Next::Password if self.about == About::Other => operator && self.alone,
+            // `REMOTE_PASSWORD=…` of a table
+            Next::Password if self.about == About::Definition => operator,
             Next::Password => self.about.is_secret(),
             Next::Passwords => self.last.is_none_or(|last| last.kind != Kind::Dot),
             _ => false,
@@ -65,6 +69,10 @@ impl Walk<'_, '_> {
         let comma = self.cursor.text.get(token.end..end).is_some_and(|tail| tail.ends_with(','));
         let end = end - usize::from(comma);
         self.began = true;
+        // `SET PASSWORD = PASSWORD(k)`, `SET PASSWORD = @k`
+        if self.about == About::SetPassword {
+            self.mention([self.cursor.spelling(token)], Role::Secret);
+        }
         self.unquoted_end = end;
         self.hidden.hide(token.start..end, LITERAL, self.rule());
         self.go_on();

@@ -13,10 +13,12 @@ use super::name;
 use super::object::Object;
 use super::parameter::{SecretParameter, SecretPart};
 use super::scan::SHORTEST_HEX;
-use super::variable::Names;
+use super::variable::{Names, PARAMETER, Role};
 
 /// Brackets open at the same time that are told apart; within more of them nothing is certain.
 const MAX_FRAMES: usize = 1_024;
+/// Tokens of a call's arguments that are looked at to count them.
+const MAX_ARGUMENTS: usize = 64;
 
 /// What the words so far say about the next literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) open: bool,
     /// A statement in a literal has secret parameters, whose values USING may bring.
     pub(super) using: bool,
+    /// So has one of an earlier statement, and EXECUTE began this one.
+    pub(super) used: bool,
+    pub(super) executes: bool,
     /// IDENTIFIED came.
     pub(super) identified: bool,
     /// The name of the setting was read.
@@ -69,6 +74,8 @@ pub(super) struct Walk<'a, 'h> {
     /// Where the last text ends that runs, as far as it was looked at; and whether its literals are to go.
     pub(super) run_end: usize,
     pub(super) hides_run: bool,
+    /// Where one ends that shows no secret, all of it being known.
+    pub(super) harmless_end: usize,
     /// Names that stand where a secret does, or a text that runs.
     pub(super) names: Names,
     /// What the next bracket belongs to.
@@ -83,6 +90,8 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) selected: Option<Vec<Token>>,
     /// Where the last password without quotes ends.
     pub(super) unquoted_end: usize,
+    /// The literal at hand is filled in with a secret, which follows.
+    pub(super) fills: bool,
     /// Something about secrets came up.
     pub(super) began: bool,
     /// `?` so far.
@@ -113,6 +122,8 @@ impl<'a, 'h> Walk<'a, 'h> {
             last: None,
             open: false,
             using: false,
+            used: false,
+            executes: false,
             identified: false,
             assigned: false,
             declares: false,
@@ -120,6 +131,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             prepares: false,
             run_end: 0,
             hides_run: false,
+            harmless_end: 0,
             names: Names::new(),
             object: Object::No,
             of_system: false,
@@ -127,6 +139,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             foreign: false,
             selected: None,
             unquoted_end: 0,
+            fills: false,
             began: false,
             questions: 0,
             parameters: Vec::new(),
@@ -177,7 +190,10 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::Open => self.bracket(),
             Kind::Close | Kind::CloseBracket if self.deeper > 0 => self.deeper -= 1,
             Kind::Close | Kind::CloseBracket => {
-                self.frames.pop();
+                let announces = self.frames.pop().is_some_and(|frame| frame.announces());
+                if let Some(outer) = self.frames.last_mut().filter(|_| announces) {
+                    outer.announce();
+                }
                 self.end_parameter();
                 self.reset_next();
             }
@@ -190,7 +206,10 @@ impl<'a, 'h> Walk<'a, 'h> {
             Kind::Parameter => self.parameter(token),
             Kind::Operator | Kind::Colon => self.operator(token),
             Kind::Other => self.hidden.uncertain |= self.about.is_secret() || self.next != Next::Ordinary,
-            Kind::OpenBracket => self.push(Frame::square),
+            Kind::OpenBracket => {
+                let pairs = self.frames.last().is_some_and(Frame::is_pairs);
+                self.push(|outer| Frame::square(pairs, outer));
+            }
             Kind::Cast | Kind::Dot => {}
         }
         self.passes_object(token);
@@ -213,7 +232,8 @@ impl<'a, 'h> Walk<'a, 'h> {
         self.about = if self.code { About::read(&self.cursor, self.nesting > 0) } else { About::Rows };
         self.next = Next::Ordinary;
         self.frames.clear();
-        (self.deeper, self.open, self.using) = (0, false, false);
+        self.used |= self.using;
+        (self.deeper, self.open, self.using, self.executes) = (0, false, false, false);
         (self.identified, self.assigned) = (false, false);
         (self.declares, self.does, self.selected) = (false, false, None);
         (self.prepares, self.hides_run) = (false, false);
@@ -227,11 +247,29 @@ impl<'a, 'h> Walk<'a, 'h> {
             self.frames.push(Frame::options());
         } else {
             // A table may be called as a function is.
-            let object = matches!(self.object, Object::Name(_));
+            let object = matches!(self.object, Object::Name(_)) || self.is_oracle_decode(&name);
             let call = if object { Call::Other } else { Call::named(&name, self.cursor.dialect) };
             let row = name.is_empty() || is_any(&name, &["in", "row", "value", "values"]);
             self.push(|outer| if row { Frame::row(outer) } else { Frame::call(call, outer) });
         }
+    }
+
+    /// With three arguments or more DECODE compares: MariaDB's sql_mode ORACLE.
+    fn is_oracle_decode(&self, name: &str) -> bool {
+        if self.cursor.dialect.is_postgres() || !name.eq_ignore_ascii_case("decode") {
+            return false;
+        }
+        let (mut cursor, mut depth, mut commas) = (self.cursor.clone(), 0u32, 0);
+        for token in std::iter::from_fn(|| cursor.take()).take(MAX_ARGUMENTS) {
+            match token.kind {
+                Kind::Open => depth += 1,
+                Kind::Close if depth == 0 => break,
+                Kind::Close => depth -= 1,
+                Kind::Comma if depth == 0 => commas += 1,
+                _ => {}
+            }
+        }
+        commas > 1
     }
 
     fn push(&mut self, frame: impl FnOnce(Verdict) -> Frame) {
@@ -285,6 +323,9 @@ impl<'a, 'h> Walk<'a, 'h> {
             Verdict::Setting(name) => Some(SecretPart::Setting(name)),
         };
         self.parameters.extend(part.map(|part| SecretParameter { place, part }));
+        if part.is_some() && Cursor::new(self.cursor.text, self.cursor.dialect).at("create") {
+            self.mention([PARAMETER], Role::Secret);
+        }
         self.reset_next();
     }
 
@@ -300,6 +341,11 @@ impl<'a, 'h> Walk<'a, 'h> {
             && let Some(frame) = self.frames.last_mut()
         {
             frame.name_argument(&name);
+        }
+        if spelling == ":"
+            && let Some(frame) = self.frames.last_mut()
+        {
+            frame.give_announced();
         }
         let variable = spelling == ":=" && !self.cursor.dialect.is_postgres();
         let announced = matches!(spelling, "=>" | ":=") && name::is_secret_argument(&name)

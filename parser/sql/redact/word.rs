@@ -44,11 +44,12 @@ impl<'a> Walk<'a, '_> {
         self.routine = (self.routine || defines && is_any(word, &["function", "procedure"]))
             && !is_any(word, &["as", "begin", "return", "returns"]);
         self.runs(word);
-        if is_any(word, &["concat", "concat_ws"]) {
-            self.last = Some(token);
-            self.concatenates();
+        if self.cursor.kind() == Some(Kind::Open) && is_any(word, &["concat", "concat_ws", "format"]) {
+            self.concatenates(word);
         }
-        self.does |= self.last.is_none_or(|last| last.kind == Kind::Semicolon) && is("do");
+        let begins = self.last.is_none_or(|last| last.kind == Kind::Semicolon);
+        self.does |= begins && is("do");
+        self.executes |= begins && is("execute");
         if is("select") && self.frames.is_empty() {
             self.selected = Some(Vec::new());
         }
@@ -70,7 +71,12 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         self.note_name(token);
-        self.open |= self.using && is("using");
+        if is("value")
+            && let Some(frame) = self.frame()
+        {
+            frame.give_announced();
+        }
+        self.open |= is("using") && (self.using || self.executes && self.used);
         self.assigned |= is("to") || is("default");
         let copies = || is_any(self.last_word(), &["to", "from"]);
         let literal = self.is_before_literal();
@@ -83,7 +89,10 @@ impl<'a> Walk<'a, '_> {
 
     /// Notes a name where a secret would go: elsewhere something says what it holds.
     fn note_name(&mut self, token: Token) {
-        let other = matches!(self.cursor.kind(), Some(Kind::Open | Kind::Dot))
+        // Of `k.*` all columns are meant.
+        let row = || self.cursor.peek_at(1).is_some_and(|next| self.cursor.spelling(next) == "*");
+        let other = matches!(self.cursor.kind(), Some(Kind::Open | Kind::String))
+            || self.cursor.kind() == Some(Kind::Dot) && !row()
             || self.last.is_some_and(|last| last.kind == Kind::Cast);
         let frame = self.frames.last().map(Frame::verdict);
         let key = frame == Some(Verdict::Goes("key"));
@@ -93,11 +102,12 @@ impl<'a> Walk<'a, '_> {
             || self.next == Next::Assigned && self.assigned;
         let spelling = self.cursor.spelling(token);
         // A connection string, or a piece of one; at the top it is most often a column.
-        if !other && frame == Some(Verdict::Connection) && self.nesting > 0 && !is_reserved(spelling) {
+        if !other && frame == Some(Verdict::Connection) && !is_reserved(spelling) {
             let joins = self.last_spelling() == "||"
                 || self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "||")
                 || self.frames.last().is_some_and(Frame::is_plain_call);
-            self.mention([spelling], if joins { Role::Secret } else { Role::Run });
+            let role = if joins { Role::Secret } else { Role::Run };
+            self.mention((joins || self.nesting > 0).then_some(spelling), role);
         }
         if !other && (key || given && !self.about.is_secret()) && !is_reserved(spelling) {
             self.mention([spelling], Role::Secret);
@@ -114,8 +124,16 @@ impl<'a> Walk<'a, '_> {
 
     /// MySQL's `name = '…'` behind the columns.
     fn is_table_option(&self) -> bool {
+        // Within the brackets of partitions too, where no sign or word shows that something is compared.
+        const COMPARES: [&str; 10] =
+            ["and", "case", "check", "else", "if", "not", "or", "then", "when", "xor"];
+        let compares = || {
+            let sign =
+                self.last.is_none_or(|last| matches!(last.kind, Kind::Open | Kind::Comma | Kind::Operator));
+            sign || is_any(self.last_word(), &COMPARES)
+        };
         let equals = self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "=");
-        equals && self.frames.is_empty() && !self.cursor.dialect.is_postgres()
+        equals && !self.cursor.dialect.is_postgres() && (self.frames.is_empty() || !compares())
     }
 
     /// What a name says of what follows it.
@@ -260,6 +278,9 @@ impl<'a> Walk<'a, '_> {
         if self.in_options(token, &name) {
             return;
         }
+        // PostgreSQL calls so whatever column has no name.
+        self.hidden.uncertain |= name == "?column?"
+            && self.frames.last().is_some_and(|frame| frame.verdict() == Verdict::Goes("key"));
         // A string of a routine in another language.
         if self.nesting > 0
             && self.code

@@ -7,14 +7,17 @@ use super::super::about::is_any;
 use super::super::dynamic::is_harmless_text;
 use super::super::hidden::{Hidden, LITERAL};
 use super::place::Place;
-use super::{Names, Role, is_reserved, lower, note};
+use super::{Names, PARAMETER, Role, is_reserved, lower, note};
 use crate::sql::Dialect;
 use crate::sql::constant::{Constant, UNKNOWN};
 use crate::sql::cursor::{Cursor, is_hex};
 use crate::sql::lexer::{Kind, Lexer, Token};
+use crate::sql::literal;
 
 /// Tokens that one look passes on the way to values and in them, for each byte of its text; beyond them nothing is certain.
 const MAX_EFFORT: usize = 8;
+/// Tokens of a definition up to what it defines.
+const MAX_HEAD: usize = 6;
 
 /// A look at a text for what names hold.
 pub(super) struct Look<'a> {
@@ -68,11 +71,11 @@ impl<'a> Look<'a> {
 
     /// One statement.
     fn segment(&mut self, tokens: &[Token], runs: &mut HashMap<String, Run<'a>>, hidden: &mut Hidden) {
-        let values = tokens.iter().any(|token| self.spelling(*token).eq_ignore_ascii_case("values"));
-        let mut place = Place { values, ..Place::default() };
+        let mut place = self.place(tokens);
         let (mut secrets, mut added) = (Vec::new(), HashSet::new());
         for (at, token) in tokens.iter().enumerate() {
-            if let Some(role) = self.role(*token)
+            hidden.uncertain |= place.depth > 0 && self.is_called_so(*token);
+            if let Some(role) = self.role(tokens, at)
                 && let Some(value) = self.value(tokens, at, &mut place)
             {
                 match role {
@@ -103,9 +106,58 @@ impl<'a> Look<'a> {
         self.effort = self.effort.saturating_sub(tokens);
     }
 
-    fn role(&self, token: Token) -> Option<Role> {
-        let named = matches!(token.kind, Kind::Word | Kind::Quoted);
-        named.then(|| self.names.get(&lower(self.spelling(token))).copied()).flatten()
+    /// What is known of a statement before it is gone through.
+    fn place(&self, tokens: &[Token]) -> Place {
+        /// Functions whose columns are called `key` and `value`.
+        const ROWS: [&str; 7] = [
+            "each",
+            "json_array_elements",
+            "json_array_elements_text",
+            "json_each",
+            "json_each_text",
+            "jsonb_each",
+            "jsonb_each_text",
+        ];
+        let has = |tokens: &[Token], words: &[&str]| {
+            tokens.iter().any(|token| is_any(self.spelling(*token), words))
+        };
+        let head = tokens.get(..MAX_HEAD).unwrap_or(tokens);
+        Place {
+            values: has(tokens, &["values"]),
+            rows: has(tokens, &ROWS),
+            routine: has(head, &["function", "procedure"]),
+            ..Place::default()
+        }
+    }
+
+    /// What the token at this place names, if the walk has noted it.
+    fn role(&self, tokens: &[Token], at: usize) -> Option<Role> {
+        let token = *tokens.get(at)?;
+        let noted = |name: &str| self.names.get(name).copied();
+        match token.kind {
+            Kind::Word | Kind::Quoted => noted(&lower(self.spelling(token)))
+                .or_else(|| self.setting(tokens, at))
+                .or_else(|| noted(PARAMETER).filter(|_| self.is_default(token))),
+            Kind::Operator | Kind::Colon => noted(PARAMETER).filter(|_| self.is_default(token)),
+            // `@'k'`, `set_config('app.k', …)`
+            Kind::String => noted(&lower(self.spelling(token))),
+            _ => None,
+        }
+    }
+
+    /// The same of `app.k`, of which this is the first word.
+    pub(super) fn setting(&self, tokens: &[Token], at: usize) -> Option<Role> {
+        let (first, dot, last) = (tokens.get(at)?, tokens.get(at + 1)?, tokens.get(at + 2)?);
+        let name = || format!("{}.{}", lower(self.spelling(*first)), lower(self.spelling(*last)));
+        self.names.get(&name()).copied().filter(|_| dot.kind == Kind::Dot)
+    }
+
+    /// MySQL's `SELECT 's'` has a column of this name, which tells the secret wherever it stands.
+    fn is_called_so(&self, token: Token) -> bool {
+        let said = || literal::value(self.spelling(token), self.dialect, '\\').text;
+        !self.dialect.is_postgres()
+            && is_text(token, self.text, self.dialect)
+            && self.names.contains_key(&lower(&said()))
     }
 
     /// Hides what a secret is made of, and looks for the names in it next.
@@ -120,6 +172,7 @@ impl<'a> Look<'a> {
                     let name = self.spelling(*token);
                     hidden.uncertain |= !note(&mut self.names, name, Role::Secret);
                 }
+                Kind::Parameter => hidden.uncertain |= !note(&mut self.names, PARAMETER, Role::Secret),
                 _ => {}
             }
         }
@@ -152,6 +205,11 @@ impl<'a> Look<'a> {
     fn judge(&self, run: &mut Run<'a>) {
         let text = std::mem::take(&mut run.text);
         run.secret |= !text.is_empty() && !is_harmless_text(&text, self.dialect, self.nesting);
+    }
+
+    /// The spelling of the token at this place; empty where there is none.
+    pub(super) fn at(&self, tokens: &[Token], at: usize) -> &'a str {
+        tokens.get(at).map_or("", |token| self.spelling(*token))
     }
 
     pub(super) fn spelling(&self, token: Token) -> &'a str {

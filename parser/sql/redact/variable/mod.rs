@@ -30,6 +30,9 @@ pub(super) enum Role {
     Run,
 }
 
+/// What stands for any parameter of a routine: some have no name.
+pub(super) const PARAMETER: &str = "$";
+
 /// Names by their lower case.
 pub(super) type Names = HashMap<String, Role>;
 
@@ -43,17 +46,17 @@ impl Walk<'_, '_> {
 
     /// At the end of the text: hides what the names hold.
     pub(super) fn variables(&mut self) {
-        let mut names = std::mem::take(&mut self.names);
         for _ in 0..MAX_STEPS {
-            if names.is_empty() {
+            let known = self.names.len();
+            if known == 0 {
                 return;
             }
-            let known = names.len();
+            let names = std::mem::take(&mut self.names);
             let mut look = Look::new(self.cursor.text, self.cursor.dialect, self.nesting, names);
             look.run(self.hidden);
             self.hidden.uncertain |= look.effort == 0;
-            names = look.names;
-            if names.len() == known {
+            self.names = look.names;
+            if self.names.len() == known {
                 return;
             }
         }
@@ -82,5 +85,5 @@ pub(super) fn is_reserved(word: &str) -> bool {
 }
 
 fn lower(name: &str) -> String {
-    name.trim_matches(['"', '`']).to_ascii_lowercase()
+    name.trim_matches(['"', '`', '\'']).to_ascii_lowercase()
 }

@@ -17,6 +17,10 @@ pub(super) struct Place {
     pub(super) declares: bool,
     pub(super) sets: bool,
     pub(super) values: bool,
+    /// A function is called whose columns have names of their own.
+    pub(super) rows: bool,
+    /// A routine is defined.
+    pub(super) routine: bool,
     /// In the list behind INTO.
     pub(super) into: bool,
     /// The last token was a name.

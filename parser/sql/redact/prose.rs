@@ -1,0 +1,31 @@
+//! What people tell each other: remarks on roles, messages of routines.
+
+use super::name;
+
+/// Words of a remark that a secret may stand beside.
+const SECRETS: [&str; 10] =
+    ["credential", "credentials", "key", "pass", "passcode", "passphrase", "pin", "pw", "secret", "token"];
+
+/// Does a remark speak of a secret, and go on?
+pub(super) fn tells_secret(text: &str) -> bool {
+    let is_secret =
+        |word: &str| name::is_secret(word) || SECRETS.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let mut words = words(text);
+    words.any(is_secret) && words.next().is_some()
+}
+
+/// Does it speak of a password?
+pub(super) fn names_password(text: &str) -> bool {
+    words(text).any(name::is_password)
+}
+
+/// Does a word look as one that nobody can read does: eight bytes or more, letters and digits?
+pub(super) fn is_random(word: &str) -> bool {
+    word.len() >= 8
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty())
+}
