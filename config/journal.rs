@@ -26,6 +26,10 @@ pub struct Journal {
     /// How long an event may wait for the fsync that it shares with others. Default 100 ms.
     #[serde(deserialize_with = "value::duration")]
     pub sync_interval: Duration,
+    /// How long a segment is kept that every required sink has passed, for `panoptes journal export` and `replay`, where it
+    /// does not fill more than half of `max_size`. Default 0: it goes at once.
+    #[serde(deserialize_with = "value::duration")]
+    pub retention: Duration,
     /// PEM file of the Ed25519 key, made by `panoptes keys`, that signs the chain of events. Default: no chain.
     pub signing_key_file: Option<PathBuf>,
 }
@@ -84,6 +88,7 @@ impl Default for Journal {
             on_full: OnFull::default(),
             mode: Mode::default(),
             sync_interval: Duration::from_millis(100),
+            retention: Duration::ZERO,
             signing_key_file: None,
         }
     }

@@ -83,13 +83,24 @@ impl Reader {
         let batch = table.remove("batch").and_then(|batch| self.read(&key.then("batch"), batch, &[]));
         let retry = table.remove("retry").and_then(|retry| self.read(&key.then("retry"), retry, &[]));
         let filter = table.remove("filter").and_then(|filter| self.read(&key.then("filter"), filter, &[]));
+        let required = table.remove("required").is_none_or(|flag| self.flag(&key.then("required"), &flag));
         let options = self.options(key, &kind, table.into())?;
         Some(Sink {
             options,
             filter: filter.unwrap_or_default(),
             batch: batch.unwrap_or_default(),
             retry: retry.unwrap_or_default(),
+            required,
         })
+    }
+
+    /// A flag that stands beside tables; in a variable of the environment it is a text.
+    fn flag(&mut self, key: &Key, value: &Value) -> bool {
+        let flag = value.to_bool().or_else(|| value.as_str()?.parse().ok());
+        if flag.is_none() {
+            self.refuse(key, "is neither true nor false");
+        }
+        flag.unwrap_or(true)
     }
 
     fn kind(&mut self, key: &Key, name: &str, given: Option<Value>) -> Option<String> {
@@ -112,7 +123,7 @@ impl Reader {
 
     /// The one place that knows a kind's own options: a new kind is a line here and in [`SinkOptions::KINDS`].
     fn options(&mut self, key: &Key, kind: &str, own: Value) -> Option<SinkOptions> {
-        let common = &["kind", "filter", "batch", "retry"];
+        let common = &["kind", "filter", "batch", "retry", "required"];
         match kind {
             "console" => self.read(key, own, common).map(SinkOptions::Console),
             "file" => self.read(key, own, common).map(SinkOptions::File),

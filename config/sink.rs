@@ -48,6 +48,9 @@ pub struct Sink {
     pub batch: Batch,
     /// How failed deliveries are repeated.
     pub retry: Retry,
+    /// Whether the journal keeps events until this sink has them. What one that is not required misses is counted.
+    /// Default true.
+    pub required: bool,
 }
 
 /// A sink's kind with its own options.
@@ -177,7 +180,13 @@ impl Default for Sink {
     /// The console.
     fn default() -> Self {
         let options = SinkOptions::Console(Console::default());
-        Self { options, filter: Filter::default(), batch: Batch::default(), retry: Retry::default() }
+        Self {
+            options,
+            filter: Filter::default(),
+            batch: Batch::default(),
+            retry: Retry::default(),
+            required: true,
+        }
     }
 }
 

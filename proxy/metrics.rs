@@ -184,7 +184,7 @@ impl JournalMetrics {
             sinks: counters(
                 registry,
                 "panoptes_sink_events_total",
-                "What became of events at a sink: delivered, filtered, retried, dead_lettered; failures counts deliveries.",
+                "What became of events at a sink: delivered, filtered, retried, dead_lettered, missed; failures counts deliveries.",
                 &["sink", "result"],
             )?,
             lag_events,
@@ -223,6 +223,7 @@ impl JournalMetrics {
                 ("filtered", sink.filtered),
                 ("retried", sink.retried),
                 ("dead_lettered", sink.dead_lettered),
+                ("missed", sink.missed),
                 ("failures", sink.failures),
             ];
             for (result, count) in results {

@@ -171,6 +171,7 @@ impl Sinks {
         journal: &Journal,
         sinks: Vec<S>,
     ) -> Result<(), StartError> {
+        journal.require(name, config.required);
         let driver = Driver {
             name: name.to_owned(),
             follower: journal.follow(name).ok_or_else(|| StartError::Unknown(name.to_owned()))?,

@@ -43,6 +43,13 @@ const NOT_IN_INDEX: &str = "\\/*?\"<>| ,#:";
 
 /// Checks all sinks.
 pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
+    if let Some(name) = sinks.keys().next().filter(|_| !sinks.values().any(|sink| sink.required)) {
+        let key = Key::root().then("sinks").then(name).then("required");
+        reader.refuse(
+            &key,
+            "is false, as for every other sink: the journal would wait for none; leave it out for one",
+        );
+    }
     let mut files: Vec<(&Path, &str)> = Vec::new();
     for (name, sink) in sinks {
         let key = Key::root().then("sinks").then(name);

@@ -220,11 +220,13 @@ impl Follower {
 
     fn open(&mut self, first: u64, doubted: bool) -> io::Result<&mut Reader> {
         if first > self.next {
-            tracing::warn!(
-                from = self.next,
-                to = first - 1,
-                "events are no longer in the journal: they were deleted"
-            );
+            if let Some(progress) = self.progress() {
+                count(&progress.missed, first - self.next);
+                tracing::error!(
+                    sink = %progress.sink, from = self.next, to = first - 1,
+                    "events that this sink never had are no longer in the journal"
+                );
+            }
             self.next = first;
         }
         match &mut self.reader {

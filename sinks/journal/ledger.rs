@@ -49,6 +49,8 @@ pub(crate) struct Segment {
     pub(crate) failed: bool,
     /// This process began it, and nothing failed on it: what its file holds is known.
     sound: bool,
+    /// When another one was begun behind it, or it was found.
+    ended: Option<Instant>,
 }
 
 /// A segment that every sink has passed.
@@ -123,7 +125,8 @@ impl Ledger {
     /// Adds a segment that is on disk, synced up to its end.
     pub(crate) fn insert(&mut self, first: u64, end: Mark) {
         self.remove(first);
-        let segment = Segment { length: end.offset, synced: end, file: None, failed: false, sound: false };
+        let (file, ended) = (None, Some(Instant::now()));
+        let segment = Segment { length: end.offset, synced: end, file, failed: false, sound: false, ended };
         self.segments.insert(first, segment);
         self.bytes += end.offset;
         self.next = self.next.max(end.next);
@@ -132,10 +135,14 @@ impl Ledger {
     /// Adds the segment that is written from now on, or opens one that is there already.
     pub(crate) fn open(&mut self, first: u64, file: Arc<File>) {
         let begin = start(first);
+        if let Some((_, last)) = self.segments.range_mut(..first).next_back() {
+            last.ended.get_or_insert_with(Instant::now);
+        }
         let segment = self.segments.entry(first).or_insert_with(|| {
             self.bytes += begin.offset;
             self.unsynced_entry = true;
-            Segment { length: begin.offset, synced: begin, file: None, failed: false, sound: true }
+            let (length, synced) = (begin.offset, begin);
+            Segment { length, synced, file: None, failed: false, sound: true, ended: None }
         });
         segment.file = Some(file);
     }
@@ -241,12 +248,17 @@ impl Ledger {
         }
     }
 
-    /// Takes out the segments whose numbers are all at most `passed`, but never the last one.
-    pub(crate) fn release(&mut self, passed: u64) -> Vec<Released> {
+    /// Takes out the segments whose numbers are all at most `passed`, but never the last one; and those that ended within
+    /// `retention` only as long as all of them take more than `room`.
+    pub(crate) fn release(&mut self, passed: u64, retention: Duration, room: u64) -> Vec<Released> {
         let mut released = Vec::new();
         while let Some((&first, segment)) = self.segments.first_key_value() {
             let limit = self.limit(first);
             if limit == u64::MAX || limit > passed.saturating_add(1) {
+                break;
+            }
+            let is_young = segment.ended.is_none_or(|ended| ended.elapsed() < retention);
+            if is_young && !retention.is_zero() && self.bytes <= room {
                 break;
             }
             released.push(Released { first, bytes: segment.length, reusable: segment.sound });
@@ -275,13 +287,26 @@ mod tests {
         assert_eq!([1, 4, 5, 9, 12].map(|seq| first(&ledger, seq)), [1, 1, 5, 9, 9]);
         assert_eq!(ledger.locate(4).unwrap().1.limit, 5);
         assert_eq!((ledger.bytes(), ledger.next(), ledger.oldest()), (250, 10, 1));
-        assert!(ledger.release(3).is_empty());
+        let mut release = |passed| ledger.release(passed, Duration::ZERO, 0);
+        assert!(release(3).is_empty());
         let released = |first| [Released { first, bytes: 100, reusable: false }];
-        assert_eq!(ledger.release(7), released(1));
-        assert_eq!(ledger.release(u64::MAX), released(5), "the last one stays");
+        assert_eq!(release(7), released(1));
+        assert_eq!(release(u64::MAX), released(5), "the last one stays");
         assert_eq!((ledger.bytes(), ledger.count(), first(&ledger, 2)), (50, 1, 9));
         assert_eq!(ledger.unsynced().len(), 1);
         ledger.synced(9, Mark { offset: 50, next: 10 });
         assert!(ledger.unsynced().is_empty());
+    }
+
+    #[test]
+    fn what_every_sink_has_is_kept_for_a_while_where_there_is_room() {
+        let mut ledger = Ledger::new(1);
+        ledger.insert(1, Mark { offset: 100, next: 5 });
+        ledger.insert(5, Mark { offset: 100, next: 9 });
+        ledger.open(9, Arc::new(tempfile::tempfile().unwrap()));
+        let hour = Duration::from_secs(3_600);
+        assert!(ledger.release(u64::MAX, hour, 300).is_empty());
+        assert_eq!(ledger.release(u64::MAX, hour, 150).len(), 1, "the oldest makes room");
+        assert_eq!(ledger.release(u64::MAX, Duration::from_nanos(1), 300).len(), 1, "its time is over");
     }
 }

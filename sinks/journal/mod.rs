@@ -285,6 +285,13 @@ impl Journal {
             .map_err(|source| Error::io("close the journal in", self.dir(), source))
     }
 
+    /// Whether segments wait for a sink. Until it is said they do.
+    pub(crate) fn require(&self, sink: &str, required: bool) {
+        for progress in self.0.shared.sinks.iter().filter(|progress| progress.sink == sink) {
+            progress.required.store(required, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     /// One sink's way through the journal; `None` for a sink that was not named to [`Journal::open`].
     pub(crate) fn follow(&self, sink: &str) -> Option<Follower> {
         let shared = &self.0.shared;

@@ -174,6 +174,7 @@ fn bounds(config: &config::Journal) -> Bounds {
         payload: eighth.min(record::HEADER + record::MAX_PAYLOAD),
         drop_when_full: config.on_full == config::OnFull::Drop,
         sync_interval: config.sync_interval,
+        retention: config.retention,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     io,
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -74,16 +74,22 @@ pub(crate) struct Bounds {
     pub(crate) payload: usize,
     pub(crate) drop_when_full: bool,
     pub(crate) sync_interval: Duration,
+    /// How long segments are kept that every required sink has passed.
+    pub(crate) retention: Duration,
 }
 
 /// How far one sink has come.
 pub(crate) struct Progress {
     pub(crate) sink: String,
+    /// Segments wait for it.
+    pub(crate) required: AtomicBool,
     pub(crate) cursors: Mutex<Cursors>,
     pub(crate) delivered: AtomicU64,
     pub(crate) filtered: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
+    /// Events that were gone before it came to them.
+    pub(crate) missed: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
 }
@@ -111,13 +117,13 @@ pub(crate) struct Counters {
 }
 
 impl Shared {
-    /// Lets go of the segments that every sink has passed: some become spares, if room may be used for that and the
-    /// disk is not full; the others are deleted.
+    /// Lets go of the segments that every required sink has passed, once their retention is over: some become spares, if
+    /// room may be used for that and the disk is not full; the others are deleted.
     pub(crate) fn release(&self, spare: bool) {
-        let passed = self.sinks.iter().map(|sink| lock(&sink.cursors).saved.seq).min().unwrap_or(u64::MAX);
+        let passed = self.required().map(|sink| lock(&sink.cursors).saved.seq).min().unwrap_or(u64::MAX);
         let passed = self.outcomes_behind(passed);
         let mut ledger = lock(&self.ledger);
-        let released = ledger.release(passed);
+        let released = ledger.release(passed, self.bounds.retention, self.bounds.for_retained());
         let crossed = ledger.crossed();
         let spare = spare && ledger.trouble.is_none() && !ledger.closed;
         // One more segment may be on disk than is counted: the file of the last one may be longer than its records.
@@ -138,12 +144,17 @@ impl Shared {
         self.room.notify_all();
     }
 
+    /// The sinks that segments wait for.
+    fn required(&self) -> impl Iterator<Item = &Progress> {
+        self.sinks.iter().filter(|sink| sink.required.load(Relaxed))
+    }
+
     /// Tells that the journal fills up, or no longer does.
     pub(crate) fn alarm(&self, crossed: Option<bool>) {
         match crossed {
             Some(true) => {
                 let acknowledged = |sink: &&Progress| lock(&sink.cursors).acknowledged.seq;
-                let behind = self.sinks.iter().min_by_key(acknowledged).map(|sink| sink.sink.as_str());
+                let behind = self.required().min_by_key(acknowledged).map(|sink| sink.sink.as_str());
                 tracing::warn!(
                     dir = %self.directory.path().display(), max_size = self.bounds.max_size, behind,
                     "the journal is {HIGH_WATER} % full: look at the sink that is furthest behind"
@@ -245,6 +256,11 @@ impl Bounds {
         (self.write + self.payload) as u64
     }
 
+    /// The part of `max_size` up to which segments are kept that no sink waits for: they alone never fill a journal.
+    fn for_retained(&self) -> u64 {
+        self.max_size / 2
+    }
+
     /// The part of `max_size` that is not for gap events alone.
     pub(crate) fn for_events(&self) -> u64 {
         self.max_size.saturating_sub(self.reserve)
@@ -255,11 +271,13 @@ impl Progress {
     pub(crate) fn new(sink: &str, cursor: Cursor) -> Self {
         Self {
             sink: sink.to_owned(),
+            required: AtomicBool::new(true),
             cursors: Mutex::new(Cursors { acknowledged: cursor, saved: cursor }),
             delivered: AtomicU64::new(0),
             filtered: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             dead_lettered: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             last_error: Mutex::new(None),
         }

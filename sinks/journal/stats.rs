@@ -52,7 +52,7 @@ pub struct Stats {
 pub struct SinkStats {
     /// The sink's name.
     pub name: String,
-    /// Events that it acknowledged or that went to its dead letters.
+    /// Events that it acknowledged.
     pub delivered: u64,
     /// Events that its filter leaves out.
     pub filtered: u64,
@@ -60,6 +60,8 @@ pub struct SinkStats {
     pub retried: u64,
     /// Events that it can never take.
     pub dead_lettered: u64,
+    /// Events that were gone before it came to them: it was not configured for a while, or is not required.
+    pub missed: u64,
     /// Deliveries that failed.
     pub failures: u64,
     /// Events that it does not have yet.
@@ -109,6 +111,7 @@ impl Shared {
             filtered: sink.filtered.load(Relaxed),
             retried: sink.retried.load(Relaxed),
             dead_lettered: sink.dead_lettered.load(Relaxed),
+            missed: sink.missed.load(Relaxed),
             failures: sink.failures.load(Relaxed),
             lag_events,
             lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)),

@@ -85,6 +85,45 @@ fn full_and_block_waits_until_a_sink_makes_room() {
 }
 
 #[test]
+fn nobody_waits_for_a_sink_that_is_not_required_and_what_it_misses_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(&small(dir.path(), OnFull::Block), &["optional", "required"]);
+    let (optional, required) = (Probe::default(), Probe::default());
+    optional.hold(true);
+    let mut sinks = start(&journal, &[("required", &required)]);
+    let config = panoptes_config::Sink { required: false, ..eager() };
+    sinks.add("optional", &config, &journal, optional.clone()).unwrap();
+    for n in 0..100 {
+        journal.append(&batch(n * 10..(n + 1) * 10, 1_000)).unwrap();
+        required.wait((n as usize + 1) * 10);
+    }
+    optional.hold(false);
+    finish(journal.clone(), sinks);
+    assert_eq!(seqs(&required.received()), (1..=1_000).collect::<Vec<_>>());
+    let received = seqs(&optional.received());
+    assert!(received.is_sorted() && received.last() == Some(&1_000), "{received:?}");
+    let missed = journal.stats().sinks.iter().find(|sink| sink.name == "optional").unwrap().missed;
+    assert!(missed > 500 && received.len() as u64 + missed == 1_000, "{missed}");
+}
+
+#[test]
+fn what_all_sinks_have_is_kept_for_its_retention_but_never_fills_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let hour = Duration::from_secs(3_600);
+    let options = panoptes_config::Journal { retention: hour, ..small(dir.path(), OnFull::Block) };
+    let journal = open(&options, &["probe"]);
+    let probe = Probe::default();
+    let sinks = start(&journal, &[("probe", &probe)]);
+    for n in 0..100 {
+        journal.append(&batch(n * 10..(n + 1) * 10, 1_000)).unwrap();
+        probe.wait((n as usize + 1) * 10);
+    }
+    finish(journal, sinks);
+    let kept: u64 = segments(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
+    assert!((64 << 10..=160 << 10).contains(&kept), "{kept} bytes");
+}
+
+#[test]
 fn who_waits_for_room_is_let_go_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let options = small(dir.path(), OnFull::Block);

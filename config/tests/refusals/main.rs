@@ -253,6 +253,14 @@ fn amounts_have_bounds() {
         }
     }
     assert_eq!(
+        refused_options("[sinks.console]\nrequired = \"maybe\""),
+        "panoptes.toml: sinks.console.required: is neither true nor false"
+    );
+    assert_eq!(
+        refused_options("[sinks.console]\nrequired = false"),
+        "panoptes.toml: sinks.console.required: is false, as for every other sink: the journal would wait for none; leave it out for one"
+    );
+    assert_eq!(
         refused_options("[sinks.console.retry]\ninitial = \"1 min\""),
         "panoptes.toml: sinks.console.retry.initial: is longer than the longest pause, retry.max; lower it"
     );
