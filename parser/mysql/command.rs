@@ -11,6 +11,8 @@ use crate::{
 const NAME_BYTES: usize = 1 << 10;
 /// A login within a session: names, and attributes of 64 KiB.
 const LOGIN_BYTES: usize = 80 << 10;
+/// What stands ahead of the values of a run: which are NULL, and the types, of as many as there can be.
+const TYPES_BYTES: usize = 65_535 / 8 + 1 + 1 + 2 * 65_535;
 /// Enough for the numbers of any other command.
 const NUMBER_BYTES: usize = 16;
 
@@ -131,9 +133,10 @@ impl Kind {
             Self::Prepare => {
                 Keep { bytes: limits.sql.saturating_add(1), text: Some(behind_command), rewrite: None }
             }
-            Self::Execute | Self::BulkExecute | Self::Append => {
-                Keep::bytes(limits.parameters.saturating_add(NUMBER_BYTES))
+            Self::Execute | Self::BulkExecute => {
+                Keep::bytes(limits.parameters.saturating_add(NUMBER_BYTES + TYPES_BYTES))
             }
+            Self::Append => Keep::bytes(limits.parameters.saturating_add(NUMBER_BYTES)),
             Self::ChangeUser => Keep::bytes(LOGIN_BYTES),
             Self::Other(Some(0x02 | 0x04..=0x06)) => Keep::bytes(NAME_BYTES),
             _ => Keep::bytes(NUMBER_BYTES),

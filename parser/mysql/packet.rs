@@ -2,7 +2,10 @@
 //! packet, so what one side says ends with a shorter one, which may be empty.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>
 
-use super::{rewrite::Rewrite, values::Skip};
+use super::{
+    rewrite::Rewrite,
+    values::{self, Skip},
+};
 use crate::{
     digest::TextDigest,
     wire::{Digest, Nanos},
@@ -12,9 +15,6 @@ use crate::{
 pub(super) const HEADER: usize = 4;
 /// The longest payload of one packet: another one follows.
 pub(super) const LONGEST: u64 = 0xff_ffff;
-
-/// Of a query: none, and one set of them.
-const NO_ATTRIBUTES: &[u8] = b"\0\x01";
 
 /// What one side said at once: one packet, or several that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl Parts {
                 if let Some(text) = skip.pass(beyond) {
                     self.digest = Digesting::Not;
                     kept.truncate(1);
-                    kept.extend_from_slice(NO_ATTRIBUTES);
+                    values::leave_out(self.seen.saturating_sub(1 + text.len() as u64), kept);
                     self.skipped = self.seen.saturating_sub((text.len() + kept.len()) as u64);
                     self.keep_piece(text, kept);
                 }

@@ -390,8 +390,8 @@ impl Pipeline {
             Ask::Run { parameters, .. } if self.told => *parameters = None,
             Ask::Query { .. } if with_attributes => {
                 let (attributes, _) = values::split_query(body);
-                // The number of attributes, and that of sets.
-                if attributes.len() > 2 {
+                // None, and one set of them.
+                if attributes != b"\0\x01" {
                     out.observe(Observation::Attributes { attributes });
                 }
             }

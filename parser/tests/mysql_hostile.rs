@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use panoptes_parser::{
-    mysql::Mysql,
+    mysql::{Mysql, values::Attributes},
     wire::{Ask, Limits, Observation, Opening, Rest, Settled, Wire},
 };
 use proptest::prelude::*;
@@ -324,6 +324,9 @@ fn attributes_hide_no_text() {
             let (mut wire, mut told) = (session(limits, QUERY_ATTRIBUTES), Vec::new());
             let mut note = |observation: Observation<&[u8]>| match observation {
                 Observation::Hashed { sha256 } => assert_eq!(sha256, Sha256::digest(text).as_slice()),
+                Observation::Attributes { attributes } => {
+                    assert_eq!(Attributes::new(attributes).left_out(), Some(ahead.len() as u64 - 1));
+                }
                 Observation::Settled(Settled { ask: Ask::Query { text: Some(head), length }, .. }) => {
                     told.push((head.to_vec(), length));
                 }

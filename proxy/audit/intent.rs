@@ -310,7 +310,8 @@ impl Session {
         let runs = self.runs.as_ref();
         let ahead = runs.map_or_else(Vec::new, |runs| runs.ahead_of(numbered(run.statement)));
         let overflowed = runs.is_some_and(|runs| runs.overflowed);
-        let sent = Sent { body, length, bulk, named, ahead: &ahead, overflowed };
+        let most = self.limits.ahead;
+        let sent = Sent { body, length, bulk, named, ahead: &ahead, overflowed, most };
         let read = values::read(&sent, prepared, (&self.encoding, self.dialect), &mut tools.encoded);
         if !tools.encoded.is_empty() {
             one.parameters = tools.encoded.as_slice().into();

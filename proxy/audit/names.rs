@@ -85,7 +85,7 @@ pub(crate) struct NameLimits {
     pub(crate) count: usize,
     /// Bytes of their texts, and of the portals' parameters.
     pub(crate) bytes: usize,
-    /// Bytes of parameters that are sent ahead of their run.
+    /// Bytes of parameters that are told of a run, and of those that are sent ahead of it (MySQL).
     pub(crate) ahead: usize,
 }
 

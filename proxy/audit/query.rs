@@ -56,6 +56,8 @@ pub(crate) struct Query {
     request: Vec<u8>,
     /// Names by which one of its statements gives a secret to another.
     names: Option<SecretNames>,
+    /// Size of that, where it was too much to be kept.
+    left_out: Option<u64>,
 }
 
 impl Query {
@@ -75,6 +77,7 @@ impl Query {
             last: None,
             request: Vec::new(),
             names,
+            left_out: None,
         }
     }
 
@@ -233,6 +236,7 @@ impl Session {
             let mut query = Query::new(self.encoding.decode(bytes), cut, self.dialect, self.several);
             if let Some(beside) = &mut self.beside {
                 query.request = std::mem::take(&mut beside.request);
+                query.left_out = beside.left_out;
             }
             if self.doubts(&query, bytes) {
                 query.doubt();
@@ -302,8 +306,9 @@ impl Session {
             let back = taken_back + statement.intents();
             self.meet_all_intents(&mut statement, back);
         }
-        if !query.request.is_empty() {
-            statement.aside().request.clone_from(&query.request);
+        if !query.request.is_empty() || query.left_out.is_some() {
+            let aside = statement.aside();
+            (aside.request, aside.left_out) = (query.request.clone(), query.left_out);
         }
         // In PostgreSQL several statements are one transaction.
         statement.commits &= query.is_single() || !self.dialect.is_postgres();

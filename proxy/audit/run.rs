@@ -115,8 +115,8 @@ impl Session {
         let ahead = if self.runs.is_some() { self.begin_again(key, tools) } else { Vec::new() };
         let known = self.names.statement(&key).cloned();
         let prepared = known.unwrap_or_else(|| Rc::new(Prepared::unknown(&key)));
-        let sent =
-            Sent { body, length: run.length, bulk: run.bulk, named: run.named, ahead: &ahead, overflowed };
+        let (Run { length, bulk, named, .. }, most) = (run, self.limits.ahead);
+        let sent = Sent { body, length, bulk, named, ahead: &ahead, overflowed, most };
         let read = values::read(&sent, &prepared, (&self.encoding, self.dialect), &mut tools.encoded);
         if let Some(types) = read.types {
             self.names.describe(&key, types);

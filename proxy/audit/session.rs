@@ -118,7 +118,11 @@ impl Session {
             Observation::LoginFailed { at, failure } => self.login(at, Some(&failure), tools),
             Observation::Attributes { attributes } => {
                 let attributes = Attributes::new(attributes);
+                let left_out = attributes.left_out();
                 self.beside = Aside::of(attributes, &self.encoding, self.dialect).map(Box::new);
+                if left_out.is_some() {
+                    self.beside.get_or_insert_default().left_out = left_out;
+                }
             }
             Observation::File { name } => {
                 let name = self.encoding.decode(name).into_owned();

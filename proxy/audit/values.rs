@@ -27,6 +27,8 @@ pub(super) struct Sent<'a> {
     pub(super) ahead: &'a [Ahead],
     /// Not all that was sent ahead is known.
     pub(super) overflowed: bool,
+    /// So many bytes of values are told.
+    pub(super) most: usize,
 }
 
 /// What is to be told of it beside the values.
@@ -70,7 +72,8 @@ fn one(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<
     let declared = prepared.types.len();
     let places: Vec<u16> = sent.ahead.iter().map(|ahead| ahead.parameter).collect();
     let count = u16::try_from(declared).unwrap_or(u16::MAX);
-    let mut values = Parameters::new(sent.body, count, sent.named, &prepared.types, &places);
+    let values = Parameters::new(sent.body, count, sent.named, &prepared.types, &places);
+    let mut values = values.within(sent.most);
     let types = values.sent_types().and_then(|types| changed(types.take(declared), prepared));
     let all = values.clone();
     let other = |place: u16| value_at(&all, place, sent.ahead);
@@ -96,7 +99,7 @@ fn one(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<
 fn rows(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<u8>) -> (Read, bool) {
     let columns = prepared.types.len();
     let count = u16::try_from(columns).unwrap_or(u16::MAX);
-    let mut cells = BulkParameters::new(sent.body, count, &prepared.types);
+    let mut cells = BulkParameters::new(sent.body, count, &prepared.types).within(sent.most);
     let types = cells.sent_types().and_then(|types| changed(types, prepared));
     let mut hidden = Hidden::new(prepared, read_as);
     let mut column = 0;

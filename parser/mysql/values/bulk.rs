@@ -48,6 +48,14 @@ impl<'a> BulkParameters<'a> {
         Some(Self { types, known, columns, column: 0, cells, truncated: false })
     }
 
+    /// Over no more than so many bytes of values.
+    #[must_use]
+    pub fn within(mut self, bytes: usize) -> Self {
+        let kept = self.cells.left().min(bytes);
+        self.cells = Reader::new(self.cells.bytes(kept).unwrap_or_default());
+        self
+    }
+
     /// How many parameters a row has.
     #[must_use]
     pub fn columns(&self) -> usize {

@@ -15,7 +15,7 @@ mod value;
 pub use bulk::{BulkParameters, Cell};
 pub(super) use parameters::split_query;
 pub use parameters::{Attributes, Parameter, Parameters};
-pub(super) use skip::Skip;
+pub(super) use skip::{Skip, leave_out};
 
 use self::types::Type;
 use crate::text::Encoding;

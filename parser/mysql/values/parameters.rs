@@ -104,6 +104,14 @@ impl<'a> Parameters<'a> {
         Some(Self { count, seen, nulls, types, known, appended, named, values: reader, truncated })
     }
 
+    /// Over no more than so many bytes of values.
+    #[must_use]
+    pub fn within(mut self, bytes: usize) -> Self {
+        let kept = self.values.left().min(bytes);
+        self.values = Reader::new(self.values.bytes(kept).unwrap_or_default());
+        self
+    }
+
     /// How many there are, those with but a name among them.
     #[must_use]
     pub fn declared(&self) -> usize {
@@ -171,25 +179,34 @@ pub(in crate::mysql) fn split_query(body: &[u8]) -> (&[u8], &[u8]) {
 
 fn behind_attributes(body: &[u8]) -> Option<&[u8]> {
     let mut attributes = Attributes::open(body)?;
-    attributes.0.by_ref().for_each(drop);
-    (!attributes.0.truncated).then(|| attributes.0.values.rest())
+    attributes.all.by_ref().for_each(drop);
+    (!attributes.all.truncated).then(|| attributes.all.values.rest())
 }
 
 /// Reads the attributes of a query one by one, as [`Attributes`](crate::wire::Observation::Attributes) tells them.
 /// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query.html>
 #[derive(Clone, Debug)]
-pub struct Attributes<'a>(Parameters<'a>);
+pub struct Attributes<'a> {
+    all: Parameters<'a>,
+    left_out: Option<u64>,
+}
 
 impl<'a> Attributes<'a> {
     /// Over all of them; what cannot be read has none.
     #[must_use]
     pub fn new(attributes: &'a [u8]) -> Self {
-        Self::open(attributes).unwrap_or(Self(Parameters::none()))
+        Self::open(attributes).unwrap_or(Self { all: Parameters::none(), left_out: None })
+    }
+
+    /// So many bytes of them were too much to be kept, and none of them is told.
+    #[must_use]
+    pub fn left_out(&self) -> Option<u64> {
+        self.left_out
     }
 
     /// The sizes of all values, and what there is of these.
     pub(super) fn sizes(body: &'a [u8]) -> Option<(Vec<Size>, &'a [u8])> {
-        let Self(mut all) = Self::open(body)?;
+        let Self { mut all, .. } = Self::open(body)?;
         let nulls = all.nulls;
         let null = |place: usize| nulls.get(place / 8).is_some_and(|bits| bits >> (place % 8) & 1 == 1);
         let sizes = all.sent_types()?.enumerate().map(|(place, kind)| size(kind, null(place))).collect();
@@ -199,9 +216,10 @@ impl<'a> Attributes<'a> {
     fn open(body: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
         let count = usize::try_from(field::low_integer(&mut reader)?).ok()?;
-        // The number of sets: one.
-        field::low_integer(&mut reader)?;
-        Parameters::block(reader, count, true, &[], &[]).map(Self)
+        // The number of sets is one, whatever it says.
+        let sets = field::integer(&mut reader)?;
+        let left_out = Some(sets).filter(|sets| count == 0 && *sets > 1);
+        Some(Self { all: Parameters::block(reader, count, true, &[], &[])?, left_out })
     }
 }
 
@@ -209,7 +227,7 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = Parameter<'a>;
 
     fn next(&mut self) -> Option<Parameter<'a>> {
-        self.0.next()
+        self.all.next()
     }
 }
 
@@ -302,6 +320,14 @@ mod tests {
             assert!(parameters.by_ref().count() < 3 && parameters.truncated(), "cut at {cut}");
         }
         assert_eq!(Parameters::new(b"\0\x01\0\0\0", 0, false, &[], &[]).count(), 0);
+    }
+
+    #[test]
+    fn values_may_be_bounded() {
+        let mut parameters = Parameters::new(RUN, 3, false, &[], &[]).within(5);
+        assert_eq!((parameters.by_ref().count(), parameters.truncated()), (2, true));
+        let mut parameters = Parameters::new(RUN, 3, false, &[], &[]).within(7);
+        assert_eq!((parameters.by_ref().count(), parameters.truncated()), (3, false));
     }
 
     #[test]

@@ -59,6 +59,13 @@ impl Skip {
     }
 }
 
+/// Appends, in place of the attributes of a query, how many bytes of them were left out: where the number of their sets
+/// stands, of which there is but one.
+pub(in crate::mysql) fn leave_out(bytes: u64, kept: &mut Vec<u8>) {
+    kept.extend_from_slice(&[0, 0xfe]);
+    kept.extend_from_slice(&bytes.to_le_bytes());
+}
+
 /// The size of a value that is there, and of NULL.
 pub(super) fn size(kind: u16, null: bool) -> Size {
     if null { Size::Nothing } else { Type::of(kind).size(true) }

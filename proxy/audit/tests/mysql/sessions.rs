@@ -94,3 +94,13 @@ fn a_run_of_an_unknown_number_is_its_command() {
     let told = (&*operation.kind, &*operation.category, operation.command.as_deref());
     assert_eq!(told, ("EXECUTE", "DML", Some("COM_STMT_EXECUTE")));
 }
+
+#[test]
+fn attributes_that_are_too_large_leave_their_size() {
+    let mut stage = stage();
+    stage.observe(Observation::Attributes { attributes: b"\0\xfe\x40\x0d\x03\0\0\0\0\0" });
+    stage.several().query("select 1; select 2", returned(1)).next(returned(1)).idle();
+    let cut: Vec<_> = stage.events().iter().map(|event| event.sql.clone().unwrap().truncated).collect();
+    assert_eq!(cut.len(), 2);
+    assert!(cut.into_iter().all(|cut| cut.unwrap()["attributes"] == 200_000));
+}
