@@ -105,8 +105,12 @@ fn main() {
             add("a_second_factor", true, Box::new(transparency::second_factor));
         }
         add("one_event_per_statement", true, Box::new(completeness::one_event_per_statement));
-        for &(name, test) in
-            verdicts::TESTS.iter().chain(fates::TESTS).chain(replication::TESTS).chain(durable::TESTS)
+        for &(name, test) in verdicts::TESTS
+            .iter()
+            .chain(fates::TESTS)
+            .chain(replication::TESTS)
+            .chain(durable::TESTS)
+            .chain(memory::ON_EACH)
         {
             add(name, true, Box::new(test));
         }
