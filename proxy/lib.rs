@@ -244,7 +244,12 @@ fn join(handles: Vec<JoinHandle<()>>) {
 fn finish(until: Instant, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
     journal.close()?;
     let behind = sinks.finish(until.saturating_duration_since(Instant::now()).max(LAST_DELIVERIES));
-    if !behind.is_empty() && journal.is_in_memory() {
+    let in_memory = journal.is_in_memory();
+    let refused: u64 = journal.stats().sinks.iter().map(|sink| sink.dead_lettered).sum();
+    if in_memory && refused > 0 {
+        error!(events = refused, "the journal was in memory: its dead letters are lost with it");
+    }
+    if !behind.is_empty() && in_memory {
         warn!(sinks = ?behind, "not everything is delivered, and the journal was in memory: the rest is lost");
     } else if !behind.is_empty() {
         warn!(sinks = ?behind, "not everything is delivered yet; the journal keeps it for the next start");

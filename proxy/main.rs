@@ -10,8 +10,8 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use panoptes_config::{Config, Flags, LogFormat, load};
-use panoptes_sinks::journal::SigningKey;
+use panoptes_config::{Config, Flags, LogFormat, Mode, load};
+use panoptes_sinks::{Sinks, journal::SigningKey};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
@@ -129,7 +129,11 @@ fn check(options: Options) -> ExitCode {
     for listen in &config.listen {
         println!("{} → {} ({})", listen.address, listen.upstream, listen.protocol);
     }
-    println!("journal: {}, up to {}", config.journal.dir.display(), config.journal.max_size);
+    let place = match config.journal.mode {
+        Mode::Memory => "in memory".to_owned(),
+        _ => config.journal.dir.display().to_string(),
+    };
+    println!("journal: {place}, up to {}", config.journal.max_size);
     if let Some(path) = &config.journal.signing_key_file {
         match SigningKey::load(path) {
             Ok(key) => println!("chain: signed with the key {} of {}", key.id(), path.display()),
@@ -138,6 +142,10 @@ fn check(options: Options) -> ExitCode {
                 return ExitCode::from(EXIT_USAGE);
             }
         }
+    }
+    if let Err(error) = Sinks::check(&config.sinks) {
+        eprintln!("{error}");
+        return ExitCode::from(EXIT_USAGE);
     }
     println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
     println!("ok");

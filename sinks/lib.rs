@@ -9,7 +9,7 @@
 //! * `driver`: follows the journal for one sink; `filter`: which events it gets; `lane`: sends again what failed;
 //!   `dead_letters`: what a destination will never take.
 //! * `format`: how an event is told: native, ECS, OCSF, CloudEvents.
-//! * `sinks`: [`Sinks`], all of them: the place where a new kind is registered.
+//! * `sinks`: [`Sinks`], all of them; `kinds`: the place where a new kind is registered.
 //! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`, `database`, `kafka`: a sink each;
 //!   `tls`: for all that connect.
 //!
@@ -29,6 +29,7 @@ mod format;
 mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod kinds;
 mod lane;
 mod pretty;
 mod sink;

@@ -8,26 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use panoptes_config::{self as config, DatabaseEngine, SinkOptions};
+use panoptes_config as config;
 use tokio::{runtime, sync::watch};
 
-#[cfg(feature = "sqlserver")]
-use crate::database::Sqlserver;
-#[cfg(feature = "kafka")]
-use crate::kafka::Kafka;
 use crate::{
-    console::Console,
-    database::{Database, Mysql, Postgres, Sqlite},
     dead_letters::DeadLetters,
     driver::Driver,
-    elasticsearch::Elasticsearch,
-    file::File,
     filter::Filter,
-    http::{Http, Splunk},
     journal::Journal,
+    kinds::{Build, build},
     lane::Lane,
     sink::{OptionError, Sink},
-    syslog::Syslog,
 };
 
 /// How long a sink that is told to stop may take to save its cursor.
@@ -73,76 +64,27 @@ pub enum StartError {
     },
 }
 
+impl OptionError {
+    fn of(self, sink: &str) -> StartError {
+        StartError::Option { option: format!("sinks.{sink}.{}", self.option), what: self.what }
+    }
+}
+
 impl Sinks {
-    /// Starts the configured sinks. A new kind of sink is a file of its own and a line here.
+    /// Starts the configured sinks.
     pub fn start(config: &BTreeMap<String, config::Sink>, journal: &Journal) -> Result<Self, StartError> {
-        let mut sinks = Self::none();
-        for (name, sink) in config {
-            match &sink.options {
-                SinkOptions::Console(options) => {
-                    sinks.start_one(name, sink, journal, || Ok(Console::new(options)))
-                }
-                SinkOptions::File(options) => sinks.start_one(name, sink, journal, || Ok(File::new(options))),
-                SinkOptions::Http(options) => sinks.start_one(name, sink, journal, || Http::new(options)),
-                SinkOptions::Splunk(options) => sinks.start_one(name, sink, journal, || Splunk::new(options)),
-                SinkOptions::Elasticsearch(options) => {
-                    sinks.start_one(name, sink, journal, || Elasticsearch::new(options))
-                }
-                SinkOptions::Syslog(options) => sinks.start_one(name, sink, journal, || Syslog::new(options)),
-                SinkOptions::Database(options) => sinks.start_database(name, sink, journal, options),
-                #[cfg(feature = "kafka")]
-                SinkOptions::Kafka(options) => sinks.start_one(name, sink, journal, || Kafka::new(options)),
-                #[cfg(not(feature = "kafka"))]
-                SinkOptions::Kafka(_) => Err(StartError::Option {
-                    option: format!("sinks.{name}.kind"),
-                    what: "is kafka, which this build is without; build it with --features kafka".to_owned(),
-                }),
-            }?;
-        }
-        Ok(sinks)
+        let mut starting = Starting { sinks: Self::none(), journal };
+        config.iter().try_for_each(|(name, sink)| build(name, sink, &mut starting))?;
+        Ok(starting.sinks)
     }
 
-    fn start_database(
-        &mut self,
-        name: &str,
-        sink: &config::Sink,
-        journal: &Journal,
-        options: &config::Database,
-    ) -> Result<(), StartError> {
-        match options.url.engine {
-            DatabaseEngine::Postgres => {
-                self.start_one(name, sink, journal, || Database::<Postgres>::new(options))
-            }
-            DatabaseEngine::Mysql => self.start_one(name, sink, journal, || Database::<Mysql>::new(options)),
-            DatabaseEngine::Sqlite => {
-                self.start_one(name, sink, journal, || Database::<Sqlite>::new(options))
-            }
-            #[cfg(feature = "sqlserver")]
-            DatabaseEngine::Sqlserver => {
-                self.start_one(name, sink, journal, || Database::<Sqlserver>::new(options))
-            }
-            #[cfg(not(feature = "sqlserver"))]
-            DatabaseEngine::Sqlserver => Err(StartError::Option {
-                option: format!("sinks.{name}.url"),
-                what: "is of SQL Server, which this build is without; build it with --features sqlserver"
-                    .to_owned(),
-            }),
-        }
-    }
-
-    fn start_one<S: Sink>(
-        &mut self,
-        name: &str,
-        config: &config::Sink,
-        journal: &Journal,
-        new: impl Fn() -> Result<S, OptionError>,
-    ) -> Result<(), StartError> {
-        let lanes = (0..config.options.concurrency().max(1)).map(|_| new()).collect::<Result<_, _>>();
-        let wrong = |OptionError { option, what }| StartError::Option {
-            option: format!("sinks.{name}.{option}"),
-            what,
-        };
-        self.add_lanes(name, config, journal, lanes.map_err(wrong)?)
+    /// Looks whether they could be started: whether what their options name, secrets and certificates, can be used.
+    ///
+    /// # Errors
+    ///
+    /// The first of what [`Sinks::start`] would refuse.
+    pub fn check(config: &BTreeMap<String, config::Sink>) -> Result<(), StartError> {
+        config.iter().try_for_each(|(name, sink)| build(name, sink, &mut Trial))
     }
 
     /// No sink yet.
@@ -215,6 +157,38 @@ impl Sinks {
             unfinished.extend((!finished).then_some(name));
         }
         unfinished
+    }
+}
+
+/// Sinks that are being started.
+struct Starting<'j> {
+    sinks: Sinks,
+    journal: &'j Journal,
+}
+
+impl Build for Starting<'_> {
+    fn build<S: Sink>(
+        &mut self,
+        name: &str,
+        config: &config::Sink,
+        new: impl Fn() -> Result<S, OptionError>,
+    ) -> Result<(), StartError> {
+        let lanes = (0..config.options.concurrency().max(1)).map(|_| new()).collect::<Result<_, _>>();
+        self.sinks.add_lanes(name, config, self.journal, lanes.map_err(|error| error.of(name))?)
+    }
+}
+
+/// Sinks that are made, and let go of.
+struct Trial;
+
+impl Build for Trial {
+    fn build<S: Sink>(
+        &mut self,
+        name: &str,
+        _: &config::Sink,
+        new: impl Fn() -> Result<S, OptionError>,
+    ) -> Result<(), StartError> {
+        new().map(drop).map_err(|error| error.of(name))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What is wrong with a sink beyond its single values.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{self, PathBuf},
+    time::Duration,
+};
 
 use super::{
     Auth, Compression, Database, DatabaseEngine, Elasticsearch, File, Filter, Http, Kafka, Partitions, Retry,
@@ -50,7 +54,7 @@ pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
             "is false, as for every other sink: the journal would wait for none; leave it out for one",
         );
     }
-    let mut files: Vec<(&Path, &str)> = Vec::new();
+    let mut files: Vec<(PathBuf, &str)> = Vec::new();
     for (name, sink) in sinks {
         let key = Key::root().then("sinks").then(name);
         check_delivery(&key, sink, reader);
@@ -58,11 +62,12 @@ pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
         match &sink.options {
             SinkOptions::Console(_) => {}
             SinkOptions::File(file) => {
-                if let Some((_, other)) = files.iter().find(|(path, _)| *path == file.path) {
+                let path = path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
+                if let Some((_, other)) = files.iter().find(|(other, _)| *other == path) {
                     let what = format!("{:?} is already that of sinks.{other}; use another file", file.path);
                     reader.refuse(&key.then("path"), what);
                 }
-                files.push((&file.path, name));
+                files.push((path, name));
                 check_file(&key, file, reader);
             }
             SinkOptions::Http(http) => check_http(&key, http, reader),

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::{output::Output, rotation::Rotation};
 use crate::{
     format,
-    sink::{Failure, Records, Sink},
+    sink::{Failure, OptionError, Records, Sink},
 };
 
 /// Lines are written so many bytes at a time: enough for the system to allot its pages by the dozen, few enough to be
@@ -46,8 +46,12 @@ struct Progress {
 }
 
 impl File {
-    pub(crate) fn new(options: &config::File) -> Self {
-        Self {
+    pub(crate) fn new(options: &config::File) -> Result<Self, OptionError> {
+        if options.path.is_dir() {
+            let what = format!("{} is a folder; name a file in it", options.path.display());
+            return Err(OptionError::new("path", what));
+        }
+        Ok(Self {
             path: options.path.clone(),
             format: options.format,
             rotation: Rotation::new(&options.path, &options.rotate),
@@ -55,7 +59,7 @@ impl File {
             doubt: None,
             lines: Vec::new(),
             hangups: None,
-        }
+        })
     }
 
     /// Writes a batch. On a failure nothing of it is in the file but what is settled.
@@ -174,7 +178,7 @@ mod tests {
 
     fn write(path: &Path, event: &str) -> io::Result<()> {
         let spans = [Span::whole(1, event.as_bytes())];
-        let mut sink = File::new(&config::File { path: path.to_owned(), ..config::File::default() });
+        let mut sink = File::new(&config::File { path: path.to_owned(), ..config::File::default() }).unwrap();
         sink.write(&Records::new(event.as_bytes(), &spans), &mut Progress::default())
     }
 

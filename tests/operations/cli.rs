@@ -59,6 +59,21 @@ fn check_bad(_: &Rig) -> Result<(), Failed> {
         }
         assert!(!told.contains("panicked"), "{told}");
     }
+    // What the options name cannot be used: `run` would refuse it as well.
+    let http = "[sinks.http]\nurl = \"https://a.b/\"\n";
+    for (options, key) in [
+        (format!("{http}auth.bearer_file = \"/nowhere/token\""), "sinks.http.auth.bearer_file"),
+        (format!("{http}tls.ca_file = \"/nowhere/ca.pem\""), "sinks.http.tls.ca_file"),
+        ("[sinks.file]\npath = \"/tmp\"".to_owned(), "sinks.file.path"),
+        (
+            "[sinks.kafka]\nbrokers = [\"a:9092\"]\nproperties = { \"bogus.prop\" = \"1\" }".to_owned(),
+            "sinks.kafka",
+        ),
+    ] {
+        let (out, told) = check(&format!("{GOOD}{options}\n"), &[]);
+        assert_eq!(out.status.code(), Some(2), "{options}: {told}");
+        assert!(told.contains(key), "{key}: {told}");
+    }
     let (out, told) = check("", &[]);
     assert_eq!(out.status.code(), Some(2), "{told}");
     assert!(told.contains("--listen"), "{told}");

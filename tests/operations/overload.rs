@@ -44,7 +44,7 @@ fn block(rig: &Rig) -> Result<(), Failed> {
     let (status, troubles) = proxy.get("/readyz");
     assert!(status == 503 && troubles.contains("journal"), "{status} {troubles}");
 
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     clients.finish();
     let events = proxy.wait_for("every event", |events| events.iter().filter(is_logout).count() == CLIENTS);
     assert_eq!(told(&events), (CLIENTS * STATEMENTS, 0));
@@ -57,7 +57,7 @@ fn block(rig: &Rig) -> Result<(), Failed> {
 fn drop_and_tell(rig: &Rig) -> Result<(), Failed> {
     let mut proxy = overloaded(rig, "drop");
     Clients::start(proxy.port).finish();
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     // The journal tells of a loss with the next event that it has room for.
     proxy.wait_for("the sink to recover", |events| has(events, "login"));
     assert!(proxy.stop().success(), "{}", proxy.log());
@@ -88,7 +88,7 @@ fn fail_closed(rig: &Rig) -> Result<(), Failed> {
     assert_eq!(proxy.get("/readyz").0, 503);
     assert_eq!(proxy.metric("panoptes_journal_high_water"), 1.0);
 
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     proxy.wait_for_log("sessions are served");
     assert_eq!(Raw::connect(proxy.port)?.query("select 1")?.completed, 1);
     assert!(proxy.stop().success(), "{}", proxy.log());
@@ -124,7 +124,7 @@ fn stop_while_blocked(rig: &Rig) -> Result<(), Failed> {
     assert!(proxy.ended().success(), "{}", proxy.log());
     assert!(proxy.log().contains("not everything is delivered"), "{}", proxy.log());
     drop(clients);
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     proxy.start_again();
     assert!(proxy.stop().success(), "{}", proxy.log());
     let events = proxy.events();
@@ -150,7 +150,8 @@ pub(crate) fn overloaded_in(rig: &Rig, on_full: &str, mode: &str) -> Panoptes {
         ("PANOPTES_SINKS__FILE__RETRY__INITIAL", "10 ms"),
         ("PANOPTES_SINKS__FILE__RETRY__MAX", "50 ms"),
     ];
-    let prepare = |dir: &Path| fs::create_dir(sink(dir)).expect("a folder");
+    // A link to itself can be opened by nobody.
+    let prepare = |dir: &Path| std::os::unix::fs::symlink(sink(dir), sink(dir)).expect("a link");
     Panoptes::start_prepared(rig.server().port, "", &environment, prepare)
 }
 

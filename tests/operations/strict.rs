@@ -170,7 +170,7 @@ fn stop_while_withheld(rig: &Rig) -> Result<(), Failed> {
     assert!(proxy.ended().success(), "{}", proxy.log());
     clients.into_iter().for_each(|client| drop(client.thread.join().expect("no panic")));
     drop(late);
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     proxy.start_again();
     assert!(proxy.stop().success(), "{}", proxy.log());
     nothing_ran_unseen(rig, &proxy.events(), "stopped", sent)?;
@@ -191,7 +191,7 @@ fn fail_closed(rig: &Rig) -> Result<(), Failed> {
         })
         .sum();
     proxy.wait_for_log("fail_closed: sessions are ended");
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     proxy.wait_for_log("sessions are served");
     assert_eq!(Raw::connect(proxy.port)?.query("select 1")?.completed, 1);
     assert!(proxy.stop().success(), "{}", proxy.log());
@@ -213,7 +213,7 @@ fn server_goes(rig: &Rig) -> Result<(), Failed> {
     idle.stream().write_all(&query("select 'never sent'"))?;
     rig.server().sql("test", &format!("select pg_terminate_backend({pid})"));
     // What the server says is held back as well: there is no room for it.
-    fs::remove_dir(sink(proxy.dir()))?;
+    fs::remove_file(sink(proxy.dir()))?;
     let last = idle.last_words()?;
     assert!(!last.errors.is_empty() && last.completed == 0, "{last:?}");
     clients.into_iter().for_each(|client| drop(client.thread.join().expect("no panic")));
