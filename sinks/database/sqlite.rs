@@ -1,6 +1,10 @@
 //! SQLite. The sink's own thread waits for the file: nobody else's does.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
 
 use panoptes_config as config;
 use panoptes_event::table::{Engine, Row, Schema, Value, quoted};
@@ -30,6 +34,8 @@ pub(crate) struct Sqlite {
 /// An open file.
 struct Link {
     connection: Connection,
+    /// Which file it was that its path led to.
+    file: Option<(u64, u64)>,
     layout: Layout,
     insert: String,
     /// None where the table does not allow it.
@@ -56,7 +62,12 @@ impl Store for Sqlite {
     }
 
     async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+        let file = identity(Path::new(&self.options.url.database));
         match &mut self.link {
+            Some(link) if link.file != file => {
+                self.link = None;
+                Err(Fault::Destination("the file was deleted or replaced while it was open".to_owned()))
+            }
             Some(link) => link.write(rows).map_err(|error| fault(&error)),
             None => Err(Fault::Destination("not open".to_owned())),
         }
@@ -86,6 +97,7 @@ impl Sqlite {
             connection.execute_batch(&format!("BEGIN; {} COMMIT", schema.script()))?;
             described = describe(&connection, name)?;
         }
+        let at = identity(file);
         let layout = match Layout::new(Engine::Sqlite, &self.options.table, &described) {
             Ok(layout) => layout,
             Err(what) => return Ok(Err(what)),
@@ -95,8 +107,14 @@ impl Sqlite {
         let table = quoted(Engine::Sqlite, &self.options.table);
         let insert = insert(&table, &layout, unique);
         let judge = layout.takes_verdicts().then(|| judge(&table));
-        Ok(Ok((Link { connection, layout, insert, judge }, notes)))
+        Ok(Ok((Link { connection, file: at, layout, insert, judge }, notes)))
     }
+}
+
+/// The file that a path leads to.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 impl Link {

@@ -9,7 +9,7 @@ use crate::{
     database::{self, Server, Table},
     named, rate,
     scenarios::{self, Refusal},
-    trial::Poison,
+    trial::{Poison, wait_for},
 };
 
 pub struct Sqlite {
@@ -44,9 +44,25 @@ pub fn trials() -> Vec<Trial> {
         trial("verdicts", || database::verdicts(&table("verdicts"))),
         trial("a trigger that objects to rows", || database::objections(table("objections"))),
         trial("an older table", || database::older_table(table("older"), OLDER)),
+        trial("a file that was deleted", deleted),
         trial("repeats", || database::repeats(table("repeats"))),
     ]);
     trials
+}
+
+/// What comes after goes to a new file, not to one that nobody can read any more.
+fn deleted() {
+    let table = table("deleted");
+    let mut run = table.run();
+    run.start();
+    run.send(10);
+    wait_for("the first events", || run.delivered() == 10);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(table.server.dir.path().join(format!("trail.db{suffix}")));
+    }
+    run.send(5);
+    run.finish();
+    assert_eq!(table.column("seq"), ["11", "12", "13", "14", "15"]);
 }
 
 /// Before there were ids: types and rules as people have them.
