@@ -105,7 +105,9 @@ impl Wire for Mysql {
         let Self { from_server, state, .. } = self;
         let mut place = 0;
         loop {
-            if state.pipeline.awaits_rows()
+            // What was asked along with a login is answered behind it.
+            if state.phase == Phase::Running
+                && state.pipeline.awaits_rows()
                 && let Some((rows, bytes, last)) = from_server.pass(chunk, &mut place)
             {
                 state.pass(rows, bytes, last);

@@ -49,6 +49,23 @@ fn session(limits: Limits, capabilities: u32) -> Mysql {
     wire
 }
 
+/// Rows are awaited then, but the login's OK comes first.
+#[test]
+fn a_fetch_along_with_the_login_hides_nothing() {
+    let mut wire = Mysql::new(Limits::default());
+    wire.server(&mut greeting(), 0, &mut ignore).unwrap();
+    let mut said = [response(PROTOCOL_41), question(0x1c, 7), question(0x03, 8)].concat();
+    wire.client(&mut said, 0, &mut ignore).unwrap();
+    wire.server(&mut OK.to_vec(), 0, &mut ignore).unwrap();
+    assert!(wire.is_logged_in());
+    let mut settled = 0;
+    let mut note = |observation: Observation<&[u8]>| {
+        settled += usize::from(matches!(observation, Observation::Settled(_)));
+    };
+    wire.server(&mut [answer(b'E'), answer(b'O')].concat(), 0, &mut note).unwrap();
+    assert_eq!((settled, wire.rest()), (2, Rest::Idle));
+}
+
 /// A question that tells itself apart from all others by its number.
 fn question(command: u8, number: usize) -> Vec<u8> {
     let id = u32::try_from(number).unwrap().to_le_bytes();
