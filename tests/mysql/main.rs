@@ -11,6 +11,7 @@
 //! | `raw.rs` | a client that writes packets by hand |
 //! | `verdicts.rs` | what became of statements where that is told in a roundabout way |
 //! | `fates.rs` | the same of transactions at random, against what is in the tables |
+//! | `texts.rs` | texts that a server reads in another way than they look |
 //! | `replication.rs` | binary logs that are read through the proxy |
 //! | `durable.rs` | no answer before its event is on disk, over kill -9 |
 //! | `memory.rs` | huge rows, results and parameters |
@@ -34,6 +35,7 @@ mod operations;
 mod raw;
 mod replication;
 mod strict;
+mod texts;
 mod transparency;
 mod verdicts;
 
@@ -110,6 +112,7 @@ fn main() {
             .chain(fates::TESTS)
             .chain(replication::TESTS)
             .chain(durable::TESTS)
+            .chain(texts::TESTS)
             .chain(memory::ON_EACH)
         {
             add(name, true, Box::new(test));

@@ -94,9 +94,15 @@ impl Raw {
         self.answer()
     }
 
-    /// Runs statements that have no rows; the last answer.
+    /// Runs statements; the last answer.
     pub(crate) fn queries(&mut self, text: &str) -> Answer {
-        let mut answer = self.query(text);
+        self.query_bytes(text.as_bytes())
+    }
+
+    /// The same, of whatever bytes.
+    pub(crate) fn query_bytes(&mut self, text: &[u8]) -> Answer {
+        self.send(0, &[b"\x03", text].concat());
+        let mut answer = self.answer();
         while answer.more {
             answer = self.answer();
         }

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("deadlock_undoes_its_transaction", deadlock),
     ("lock_timeout_leaves_a_doubt", timed_out),
     ("failed_definition_commits", failed_definition),
+    ("a_row_that_has_changed_undoes_its_transaction", changed),
     ("sql_mode_of_the_server", sql_mode),
 ];
 
@@ -138,6 +139,30 @@ fn timed_out(rig: &Rig) -> Result<(), Failed> {
     assert_eq!(verdict_of(&events, "before 2"), "committed", "a status was told in between");
     assert_eq!(verdict_of(&events, "before 3"), "unknown");
     assert_eq!(verdict_of(&events, "holds"), "rolledBack", "its session ended");
+    Ok(())
+}
+
+/// A MariaDB can be told to refuse a row that another session has changed since, with all of the transaction.
+fn changed(rig: &Rig) -> Result<(), Failed> {
+    if !rig.version.is_mariadb() {
+        return Ok(());
+    }
+    rig.server().sql("create table work.changed (a int primary key, b int) engine=InnoDB; insert into work.changed values (1, 0)");
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port);
+    run(
+        &mut client,
+        &["set innodb_snapshot_isolation = 1", "begin", "insert into work.changed values (50, 0)"],
+    );
+    assert_eq!(client.query("select * from work.changed").rows, 2);
+    rig.server().sql("update work.changed set b = 1 where a = 1");
+    let refused = client.query("update work.changed set b = 2 where a = 1");
+    assert_eq!(refused.error.map(|(code, _)| code), Some(1020));
+    run(&mut client, &["commit"]);
+    drop(client);
+    let events = ended(&proxy, 1);
+    assert_eq!(rig.server().sql("select a from work.changed"), "1\n", "what is there");
+    assert_ne!(verdict_of(&events, "(50, 0)"), "committed");
     Ok(())
 }
 
