@@ -65,6 +65,11 @@ pub trait Wire {
 
     /// A message that ends the session, in the protocol's own form.
     fn farewell(&self, farewell: Farewell<'_>) -> Vec<u8>;
+
+    /// The same in place of whole messages of the server that the client awaits and does not get.
+    fn farewell_for(&self, farewell: Farewell<'_>, _unsaid: &[u8]) -> Vec<u8> {
+        self.farewell(farewell)
+    }
 }
 
 /// What to do with the first bytes of a client; where the server speaks first, with none.

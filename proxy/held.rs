@@ -27,11 +27,10 @@ impl Held {
         (self.batch, self.whole) = (Some(capture.want()), whole);
     }
 
-    /// What waits is never passed on; whether a message can stand in its place.
-    pub(crate) fn give_up(&mut self) -> bool {
-        self.bytes = Vec::new();
+    /// What waits is never passed on; given back if a message can stand in its place.
+    pub(crate) fn give_up(&mut self) -> Option<Vec<u8>> {
         self.batch = None;
-        self.whole
+        Some(std::mem::take(&mut self.bytes)).filter(|_| self.whole)
     }
 
     /// Whether something waits.

@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use panoptes_config::Protocol;
 use panoptes_event::Uuid;
 use panoptes_parser::wire::{Farewell, Rest, Violation, Wire};
 
@@ -226,11 +225,13 @@ impl<'a, W: Wire> Pump<'a, W> {
         self.held.as_ref().is_some_and(Held::is_holding)
     }
 
-    /// An answer that still waits for its event is never given; whether a message of ours can stand in its place.
-    fn give_up_answer(&mut self) -> bool {
-        let Some(held) = self.held.as_mut().filter(|held| held.is_holding()) else { return true };
-        // A client of MySQL awaits the number of that answer, which a message of ours does not have.
-        held.give_up() && self.route.upstream.protocol == Protocol::Postgres
+    /// An answer that still waits for its event is never given; it is given back, or nothing is where none waits, if a
+    /// message of ours can stand in its place.
+    fn give_up_answer(&mut self) -> Option<Vec<u8>> {
+        match self.held.as_mut().filter(|held| held.is_holding()) {
+            Some(held) => held.give_up(),
+            None => Some(Vec::new()),
+        }
     }
 
     /// Keeps statements from the server until their intents are on disk; `before` is what the session was at.
@@ -293,8 +294,8 @@ impl<'a, W: Wire> Pump<'a, W> {
                 _ => (Ending::Shutdown, Farewell::Shutdown),
             };
             self.end(ending);
-            if self.give_up_answer() {
-                self.say(cx, farewell);
+            if let Some(unsaid) = self.give_up_answer() {
+                self.say_for(cx, farewell, &unsaid);
             }
             self.unsent = self.unsent();
             self.withheld = None;
@@ -329,8 +330,13 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     /// A message of ours, where one can stand.
     fn say(&mut self, cx: &mut Context<'_>, farewell: Farewell<'_>) {
+        self.say_for(cx, farewell, &[]);
+    }
+
+    /// The same, in place of what the client does not get.
+    fn say_for(&mut self, cx: &mut Context<'_>, farewell: Farewell<'_>, unsaid: &[u8]) {
         if self.wire.at_boundary() && !self.is_holding() {
-            let bytes = self.wire.farewell(farewell);
+            let bytes = self.wire.farewell_for(farewell, unsaid);
             if self.client.pending.is_empty() {
                 self.client.write(cx, &bytes);
             } else {

@@ -13,6 +13,8 @@ use crate::{
 
 /// Length and sequence number.
 pub(super) const HEADER: usize = 4;
+/// Where the head has the packet's number.
+pub(super) const NUMBER_AT: usize = 3;
 /// The longest payload of one packet: another one follows.
 pub(super) const LONGEST: u64 = 0xff_ffff;
 

@@ -12,7 +12,7 @@ use super::{
     framer::Framer,
     greeting::Greeting,
     login::{self, Login},
-    packet::{Head, Keep, Packet, Rule},
+    packet::{Head, Keep, NUMBER_AT, Packet, Rule},
     pipeline::{self, Pipeline, Upload},
     response::STRANGE,
     rewrite::{self, Rewrite},
@@ -174,6 +174,15 @@ impl Wire for Mysql {
         // Before the greeting a client does not look for a SQLSTATE.
         let sql_state = (self.state.phase != Phase::New).then_some(sql_state);
         answer::err_packet(self.state.number(), code, sql_state, message)
+    }
+
+    /// A client awaits the number of the packet that it does not get.
+    fn farewell_for(&self, farewell: Farewell<'_>, unsaid: &[u8]) -> Vec<u8> {
+        let mut packet = self.farewell(farewell);
+        if let (Some(number), Some(awaited)) = (packet.get_mut(NUMBER_AT), unsaid.get(NUMBER_AT)) {
+            *number = *awaited;
+        }
+        packet
     }
 }
 

@@ -12,6 +12,10 @@ pub(crate) struct Raw {
     stream: BufReader<TcpStream>,
     /// Its id, as the greeting says.
     pub(crate) id: u32,
+    /// The number that the next packet is to have.
+    awaited: u8,
+    /// All packets had the numbers that they are to have.
+    pub(crate) in_order: bool,
 }
 
 /// SERVER_MORE_RESULTS_EXISTS.
@@ -32,7 +36,7 @@ impl Raw {
     pub(crate) fn greet(port: u16) -> Result<Self, (u16, String)> {
         let socket = TcpStream::connect(("127.0.0.1", port)).expect("the proxy listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let mut raw = Self { stream: BufReader::new(socket), id: 0 };
+        let mut raw = Self { stream: BufReader::new(socket), id: 0, awaited: 0, in_order: true };
         let greeting = raw.packet().expect("a greeting");
         if greeting[0] == 0xff {
             return Err(error(&greeting));
@@ -85,6 +89,7 @@ impl Raw {
         let length = u32::try_from(payload.len()).expect("a small packet").to_le_bytes();
         let mut packet = vec![length[0], length[1], length[2], number];
         packet.extend_from_slice(payload);
+        self.awaited = number.wrapping_add(1);
         self.stream.get_mut().write_all(&packet)
     }
 
@@ -226,6 +231,8 @@ impl Raw {
     fn header(&mut self) -> io::Result<usize> {
         let mut head = [0; 4];
         self.stream.read_exact(&mut head)?;
+        self.in_order &= head[3] == self.awaited;
+        self.awaited = head[3].wrapping_add(1);
         Ok(u32::from_le_bytes([head[0], head[1], head[2], 0]) as usize)
     }
 }
