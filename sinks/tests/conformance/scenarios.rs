@@ -182,7 +182,7 @@ fn restarts(destination: &mut dyn Destination) {
         }
         destination.weather(if round % 2 == 0 { Weather::Fair } else { Weather::Down });
         run.send(10);
-        run.restart();
+        if round % 3 == 0 { run.kill() } else { run.restart() }
     }
     destination.weather(Weather::Fair);
     end(run, destination);

@@ -129,6 +129,21 @@ impl Run {
         self.start();
     }
 
+    /// Kills Panoptes, as far as its sink and its journal can tell, and starts it again: it goes on with the files as they
+    /// are at some moment of its work.
+    pub fn kill(&mut self) {
+        self.failures_before += self.failures();
+        let left = tempfile::tempdir().unwrap();
+        copy(self.dir.path(), left.path());
+        // The gap event that tells of a crash is none of those that were sent.
+        fs::remove_file(left.path().join("running")).unwrap();
+        self.sinks.take().unwrap().finish(Duration::ZERO);
+        drop(self.journal.take());
+        self.dir = left;
+        self.open();
+        self.start();
+    }
+
     pub fn send(&mut self, events: u64) {
         self.send_sized(events, 10);
     }
@@ -259,6 +274,18 @@ impl Run {
                 (letter["event"]["id"].as_str().unwrap().to_owned(), reason)
             })
             .collect()
+    }
+}
+
+/// Files may go while they are copied: what is not there was passed by the sink, or is about to take its place.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to)),
+        }
     }
 }
 
