@@ -1,5 +1,6 @@
 //! What an event costs: appended to the journal, and delivered from there to a file. Prints ns and events a second; and
-//! the CPU time of both threads while a sink keeps up, behind the first gigabyte; and what the chain adds to an append.
+//! the CPU time of both threads while a sink keeps up, behind the first gigabyte; what the chain adds to an append; and how
+//! many statements a second the disk allows where each waits for its event (`durable`), and for its intent before (`strict`).
 //!
 //! `cargo bench -p panoptes-sinks`, with `-- EVENTS` for another number than 500,000.
 
@@ -18,6 +19,8 @@ const PER_BATCH: u64 = 100;
 const SIZE: usize = 1_000;
 /// Events appended before the steady state is measured.
 const WARM_UP: u64 = 1_000_000;
+/// How long it is measured how many can wait.
+const WAITED: Duration = Duration::from_secs(3);
 /// How many events the appender may be ahead.
 const BEHIND: u64 = 20_000;
 
@@ -49,6 +52,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(journal);
     for chained in [false, true, false, true] {
         append(events, &batch, chained)?;
+    }
+    for (mode, appenders, syncs) in
+        [("durable", 1, 1), ("durable", 16, 1), ("strict", 1, 2), ("strict", 16, 2)]
+    {
+        waited(mode, appenders, syncs)?;
     }
     recovery(&batch)?;
     steady(events, &batch)
@@ -88,6 +96,42 @@ fn append(events: u64, batch: &Batch, chained: bool) -> Result<(), Box<dyn Error
     }
     let what = if chained { "CPU of append, chained" } else { "CPU of append" };
     report(what, events, Duration::from_nanos(thread_cpu()? - begin));
+    Ok(())
+}
+
+/// As many statements as can be told in some seconds, by so many at once who each append one event and wait until it is
+/// durable, so many times a statement.
+fn waited(mode: &str, appenders: usize, waits: u64) -> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let options = config::Journal { dir: dir.path().join("journal"), ..config::Journal::default() };
+    let journal = Journal::open(&options, Origin::default(), &[])?;
+    let begin = Instant::now();
+    let one = || {
+        let mut batch = Batch::default();
+        batch.event(Uuid::nil(), Kind::Statement, 0, |event| {
+            event.member("padding", &"x".repeat(SIZE - 100));
+        });
+        let (call, called) = std::sync::mpsc::sync_channel(1);
+        let mut done = 0;
+        while begin.elapsed() < WAITED {
+            for _ in 0..waits {
+                let call = call.clone();
+                if journal.append(&batch).is_ok() {
+                    journal.when_durable(move || _ = call.send(()));
+                    done += u64::from(called.recv().is_ok());
+                }
+            }
+        }
+        done / waits
+    };
+    let all = thread::scope(|scope| {
+        let appenders: Vec<_> = (0..appenders).map(|_| scope.spawn(one)).collect();
+        appenders.into_iter().map(|one| one.join().unwrap_or_default()).sum::<u64>()
+    });
+    let took = begin.elapsed();
+    let syncs = journal.stats().syncs;
+    report(&format!("{mode}, {appenders} at once"), all, took);
+    println!("{:24} {syncs:6} syncs, {:.1} statements each", "", all as f64 / syncs as f64);
     Ok(())
 }
 
