@@ -24,7 +24,8 @@ struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Landed {
     state: Arc<State>,
-    waiting: RefCell<Vec<Waker>>,
+    /// Who waits, and for which batch.
+    waiting: RefCell<Vec<(u64, Waker)>>,
 }
 
 /// A batch that someone waits for.
@@ -40,22 +41,32 @@ impl Landed {
         Landing { state: Arc::clone(&self.state), batch }
     }
 
-    /// Whether a batch is on disk. If not, the task is woken when it may be.
+    /// Whether a batch is on disk. If not, the task is woken when it is.
     pub(crate) fn poll(&self, batch: u64, cx: &Context<'_>) -> bool {
-        let landed = batch < self.state.below.load(Ordering::Acquire);
-        let mut waiting = self.waiting.borrow_mut();
-        if !landed && !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
+        let landed = batch < self.below();
+        if !landed {
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.iter().any(|(waits_for, waker)| *waits_for == batch && waker.will_wake(cx.waker())) {
+                waiting.push((batch, cx.waker().clone()));
+            }
         }
         landed
     }
 
-    /// Wakes those who wait, each time something has landed. Ends never.
+    /// Wakes those whose batch has landed. Ends never.
     pub(crate) async fn run(&self) {
         loop {
             self.state.news.notified().await;
-            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+            let below = self.below();
+            self.waiting
+                .borrow_mut()
+                .extract_if(.., |(batch, _)| *batch < below)
+                .for_each(|(_, waker)| waker.wake());
         }
+    }
+
+    fn below(&self) -> u64 {
+        self.state.below.load(Ordering::Acquire)
     }
 }
 

@@ -8,6 +8,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
+    mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -45,6 +46,8 @@ struct State {
     sign_at: Option<Instant>,
     /// Someone waits for the sync.
     urgent: bool,
+    /// The thread looks again soon: what is not urgent need not wake it.
+    dozing: bool,
     stop: bool,
 }
 
@@ -54,7 +57,9 @@ impl Dirty {
         let mut state = lock(&self.state);
         if !state.dirty {
             state.dirty = true;
-            self.changed.notify_one();
+            if !state.dozing {
+                self.changed.notify_one();
+            }
         }
     }
 
@@ -91,9 +96,11 @@ impl Dirty {
         self.changed.notify_all();
     }
 
-    /// Waits until there is something to do; `None` to stop.
-    fn wait(&self) -> Option<Due> {
+    /// Waits until there is something to do; `None` to stop. For so long as `doze` what is written does not end it: where
+    /// someone waits for each write, it is their word that does, and the thread is not woken twice.
+    fn wait(&self, doze: Duration) -> Option<Due> {
         let mut state = lock(&self.state);
+        let mut dozed = false;
         loop {
             if state.stop {
                 return None;
@@ -105,7 +112,7 @@ impl Dirty {
                 return Some(Due::Sign);
             }
             if state.dirty || state.urgent {
-                return Some(Due::Sync);
+                return Some(Due::Sync { gathered: dozed });
             }
             if let (Some(pause), false) = (until_sign, state.owed) {
                 state = self.pause(state, pause);
@@ -117,6 +124,12 @@ impl Dirty {
                     state.owed = false;
                     return Some(Due::Tell);
                 }
+                continue;
+            }
+            if doze > Duration::ZERO && !mem::replace(&mut dozed, true) {
+                state.dozing = true;
+                state = self.pause(state, doze);
+                state.dozing = false;
                 continue;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -146,14 +159,18 @@ impl Dirty {
 }
 
 enum Due {
-    Sync,
+    /// `gathered` where what is written has had time to become more.
+    Sync {
+        gathered: bool,
+    },
     Tell,
     Sign,
 }
 
 /// Syncs each interval in which something was written, until told to stop.
 pub(crate) fn run(shared: &Shared) {
-    while let Some(due) = shared.dirty.wait() {
+    let doze = || if shared.durable.is_used() { shared.bounds.sync_interval } else { Duration::ZERO };
+    while let Some(due) = shared.dirty.wait(doze()) {
         match due {
             Due::Tell => {
                 if let Err(error) = lock(&shared.writer).tell_loss(shared) {
@@ -165,8 +182,10 @@ pub(crate) fn run(shared: &Shared) {
                     shared.cannot_write(&error);
                 }
             }
-            Due::Sync => {
-                shared.dirty.gather(shared.bounds.sync_interval);
+            Due::Sync { gathered } => {
+                if !gathered {
+                    shared.dirty.gather(shared.bounds.sync_interval);
+                }
                 if shared.sync().is_err() {
                     // Told already; and tried again, but not at once.
                     shared.dirty.rest(RETRY);
@@ -213,7 +232,7 @@ impl Shared {
     }
 
     fn sync_entries(&self) -> io::Result<()> {
-        if !std::mem::take(&mut lock(&self.ledger).unsynced_entry) {
+        if !mem::take(&mut lock(&self.ledger).unsynced_entry) {
             return Ok(());
         }
         let spares = lock(&self.spares).count();
