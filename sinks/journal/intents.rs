@@ -1,7 +1,7 @@
 //! Intents that have no outcome yet (mode `strict`), and what becomes of those that a crash left so.
 //!
 //! While it is open the journal keeps the segments that hold such intents, so that a start behind a crash finds them; but
-//! no more than half of what it may take: beyond that they are let go, and a crash leaves them without an outcome. A start
+//! no more than three quarters of what it may take: beyond that they go, and a crash leaves them without an outcome. A start
 //! that finds some writes the outcome of each: a `statement` event of outcome `lost`, whose transaction has the verdict
 //! `unknown`. These are on disk before anything else is taken; of those that another crash keeps away, the next start
 //! writes the rest.
@@ -113,19 +113,20 @@ impl Shared {
 
     /// How far segments may go, of those whose numbers are all at most `passed`.
     pub(crate) fn outcomes_behind(&self, passed: u64) -> u64 {
-        let crowded = lock(&self.ledger).bytes() > self.bounds.max_size / 2;
-        let mut intents = lock(&self.intents);
-        let Some(oldest) = intents.oldest().filter(|oldest| *oldest <= passed) else { return passed };
-        if !crowded {
-            return oldest.saturating_sub(1);
+        let crowded = lock(&self.ledger).bytes() > self.bounds.max_size / 4 * 3;
+        let oldest = lock(&self.intents).oldest().filter(|_| !crowded);
+        oldest.map_or(passed, |oldest| passed.min(oldest.saturating_sub(1)))
+    }
+
+    /// Segments went, up to this number: those of its intents that are open are followed no longer.
+    pub(crate) fn let_go_of_intents(&self, seq: u64) {
+        let count = lock(&self.intents).let_go(seq);
+        if count > 0 {
+            tracing::warn!(
+                count,
+                "the journal is three quarters full, and the intents of statements that are under way had to go: a crash now would leave them without an outcome"
+            );
         }
-        let count = intents.let_go(passed);
-        drop(intents);
-        tracing::warn!(
-            count,
-            "the journal is half full, and statements are under way whose intents every sink has: these are no longer kept, and a crash now would leave them without an outcome"
-        );
-        passed
     }
 
     /// Writes the outcome of each of these intents, which stand in the files below the number `end`.

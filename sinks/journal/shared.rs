@@ -124,7 +124,7 @@ impl Shared {
         let passed = self.outcomes_behind(passed);
         let mut ledger = lock(&self.ledger);
         let released = ledger.release(passed, self.bounds.retention, self.bounds.for_retained());
-        let crossed = ledger.crossed();
+        let (crossed, oldest) = (ledger.crossed(), ledger.oldest());
         let spare = spare && ledger.trouble.is_none() && !ledger.closed;
         // One more segment may be on disk than is counted: the file of the last one may be longer than its records.
         let room = self.bounds.max_size.saturating_sub(ledger.bytes() + self.bounds.segment_size);
@@ -136,6 +136,7 @@ impl Shared {
         if released.is_empty() {
             return;
         }
+        self.let_go_of_intents(oldest.saturating_sub(1));
         for segment in released {
             if !(spare && segment.reusable && self.spare(&segment, room)) {
                 self.remove(&segment::name(segment.first));
