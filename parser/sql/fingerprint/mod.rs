@@ -1,8 +1,8 @@
 //! The normalized text of a statement and its fingerprint: equal for statements that differ in literals alone.
 //!
 //! Literals become `?`; a list of literals after `IN` or `ARRAY` becomes one, and so do the rows of `VALUES`, equal ones
-//! without literals too; comments go; white space becomes one space, none inside a bracket's edge, one after a comma;
-//! keywords become upper case. NULL, TRUE and FALSE are literals where a value stands, not where they are the form of the
+//! without literals too; comments go; keywords become upper case. Where a space stands is said by the tokens alone (see `space`), so
+//! that `a=1` and `a = 1` are one form. NULL, TRUE and FALSE are literals where a value stands, not where they are the form of the
 //! statement (`IS NULL`, `NOT NULL`, `SET NULL`). Identifiers and parameters stay as written; but a list of parameters, and
 //! rows of them, become one as those of literals do, and the parameters that are left count without those that went:
 //! `a IN ($1, $2) AND b = $3` is `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who
@@ -10,6 +10,7 @@
 
 mod fold;
 mod parameter;
+mod space;
 
 use std::fmt;
 
@@ -19,7 +20,7 @@ use super::Dialect;
 use super::keyword::{keyword, mysql_keyword};
 use super::lexer::{Kind, Lexer, Token};
 use fold::{Fold, Levels};
-use parameter::Dropped;
+use parameter::{Dropped, is_part};
 
 /// Hash of a normalized text: XXH3, 64 bits, seed 0. Shown as 16 hex digits. Stable across versions and machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +38,7 @@ pub fn fingerprint(normalized: &str) -> Fingerprint {
 }
 
 /// Writes the normalized form of one statement into `out`, which is cleared first and kept by the caller, so that the
-/// steady state allocates nothing. `out` never grows beyond twice the text.
+/// steady state allocates nothing. `out` never grows beyond three times the text.
 pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
     out.clear();
     match dialect.is_postgres() {
@@ -68,10 +69,18 @@ struct Form<'t, 'o, const POSTGRES: bool> {
 enum Last {
     /// A value ended: what follows is a binary operator.
     Operand,
+    /// The same, with a bracket, or with a word of MySQL's that is no name.
+    Close,
+    Term,
     /// A string literal: another one continues it.
     String,
-    /// MySQL's `@` before a variable.
+    /// MySQL's `@` before a variable, and before the host of an account.
     At,
+    Account,
+    /// `.`, `::`, `:`
+    Dot,
+    Cast,
+    Colon,
     Keyword(&'static str),
     /// An opening bracket, or the begin of the text.
     Open,
@@ -126,6 +135,9 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             Kind::Open | Kind::OpenBracket => self.open(token),
             Kind::Close | Kind::CloseBracket => self.close(token),
             Kind::Comma => self.comma(token),
+            Kind::Dot => self.write(token, Last::Dot),
+            Kind::Cast => self.write(token, Last::Cast),
+            Kind::Colon if token.end - token.start == 1 => self.write(token, Last::Colon),
             _ => self.write(token, Last::Other),
         }
     }
@@ -133,14 +145,14 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     fn word(&mut self, token: Token) {
         let spelling = self.text.as_bytes().get(token.start..token.end).unwrap_or_default();
         let Some(word) = keyword(spelling) else { return self.name(token, spelling) };
-        if matches!(word, "NULL" | "TRUE" | "FALSE") && !self.is_behind_dot(token) && self.wants_value(word) {
+        if matches!(word, "NULL" | "TRUE" | "FALSE") && self.last != Last::Dot && self.wants_value(word) {
             return self.literal(token);
         }
         let last = if ends_value(word) { Last::Operand } else { Last::Keyword(word) };
         match spelling == word.as_bytes() {
             true => self.write(token, last),
             // A name.
-            false if self.is_behind_dot(token) => return self.write(token, Last::Operand),
+            false if self.last == Last::Dot => return self.write(token, Last::Operand),
             false => self.write_as(token, word, last),
         }
         if word == "VALUES" {
@@ -162,22 +174,20 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         self.write(token, Last::Operand);
     }
 
-    /// Whatever it spells, it is a name there.
-    #[inline(never)] // hardly ever asked
-    fn is_behind_dot(&self, token: Token) -> bool {
-        let before = token.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
-        before == Some(&b'.')
-    }
-
     /// Where MySQL has a keyword, it becomes upper case, but for the names behind a dot or an `@`; `\N` is another spelling of NULL.
     #[inline(never)]
     fn mysql_name(&mut self, token: Token, spelling: &[u8]) {
-        let before = token.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
-        let word = mysql_keyword(spelling).filter(|_| !matches!(before, Some(b'.' | b'@')));
+        let word =
+            mysql_keyword(spelling).filter(|_| !matches!(self.last, Last::Dot | Last::At | Last::Account));
         match word {
             _ if spelling == b"\\N" && self.wants_value("NULL") => self.literal(token),
             _ if spelling == b"\\N" => self.write_as(token, "NULL", Last::Operand),
-            Some(word) if spelling != word.as_bytes() => self.write_as(token, word, Last::Operand),
+            Some(word) if spelling != word.as_bytes() => self.write_as(token, word, Last::Term),
+            Some(_) => self.write(token, Last::Term),
+            // A word of INSERT, if no column.
+            _ if self.last != Last::Dot && spelling.eq_ignore_ascii_case(b"value") => {
+                self.write(token, Last::Term);
+            }
             _ => self.write(token, Last::Operand),
         }
     }
@@ -224,7 +234,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
                     | "INTERVAL"
                     | "USING"
             ),
-            last => matches!(last, Last::Open | Last::Comma | Last::Other),
+            last => matches!(last, Last::Open | Last::Comma | Last::Other | Last::Colon),
         }
     }
 
@@ -241,25 +251,33 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     }
 
     fn after_operand(&self) -> bool {
-        matches!(self.last, Last::Operand | Last::String)
+        matches!(self.last, Last::Operand | Last::String | Last::Close | Last::Term)
     }
 
-    /// Was the last token MySQL's `word`, which is no keyword here, since it is a name elsewhere?
+    /// Was the last token MySQL's `word`, and no name behind a dot?
     fn after(&self, word: &[u8]) -> bool {
         let before = self.text.as_bytes().get(..self.end).unwrap_or_default();
         let (before, last) = before.split_at(before.len().saturating_sub(word.len()));
         !POSTGRES
-            && self.last == Last::Operand
+            && self.last == Last::Term
             && last.eq_ignore_ascii_case(word)
-            && before.last().is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b')')
+            && !before.last().is_some_and(|byte| is_part(*byte))
     }
 
     fn mysql_operator(&mut self, token: Token) {
-        let variable = !self.after_operand() && self.text.get(token.start..token.end) == Some("@");
-        self.write(token, if variable { Last::At } else { Last::Other });
+        let at = matches!(self.text.as_bytes().get(token.start..token.end), Some(b"@" | b"@@"));
+        self.write(
+            token,
+            match self.last {
+                _ if !at => Last::Other,
+                Last::Operand | Last::String => Last::Account,
+                _ => Last::At,
+            },
+        );
     }
 
-    /// MySQL's `@'a b'` is the name of a variable; the host of an account, `'ann'@'localhost'`, is a literal.
+    /// MySQL's `@'a b'` is the name of a variable; the host of an account, `'ann'@'localhost'`, is a literal. Of a text that the
+    /// server refuses, as `@ 'a b'`, no literal shows either.
     #[inline(never)]
     fn variable(&mut self, token: Token) {
         match token.start == self.end {
@@ -278,7 +296,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
 
     fn open(&mut self, token: Token) {
         let list = matches!(self.last, Last::Keyword("IN" | "ARRAY"))
-            || (token.kind == Kind::OpenBracket && self.last != Last::Operand);
+            || (token.kind == Kind::OpenBracket && !matches!(self.last, Last::Operand | Last::Close));
         if self.after(b"value") {
             self.levels.begin(Fold::Rows);
         }
@@ -289,7 +307,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     fn close(&mut self, token: Token) {
         self.finish(Fold::List);
         self.levels.close();
-        self.write(token, Last::Operand);
+        self.write(token, Last::Close);
         self.finish(Fold::Rows);
     }
 
@@ -313,12 +331,10 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         (self.run, self.end, self.last) = ((token.end, token.end), token.end, last);
     }
 
-    /// What stands before a token: one space or none. `last` is what the token will have been.
+    /// Writes what stands before a token: one space or none. `last` is what the token will have been.
     #[inline(always)] // once per token
     fn gap(&mut self, token: Token, last: Last) {
-        let tight = matches!(token.kind, Kind::Close | Kind::CloseBracket | Kind::Semicolon);
-        let space = self.last == Last::Comma || (token.start > self.end && self.last != Last::Open && !tight);
-        self.space(token, space);
+        self.space(token, self.is_spaced(token));
         if self.levels.folds {
             self.begin(token, last);
         }
@@ -415,11 +431,71 @@ mod tests {
         assert_eq!((out.as_str(), out.as_ptr()), ("INSERT INTO t VALUES (?, ?)", before));
     }
 
+    const TOKENS: [&str; 47] = [
+        "a", "B1", "select", "IN", "values", "array", "cast", "count", "null", "is", "not", "from", "as",
+        "mod", "group", "1", "2.5", "'x'", "\"y\"", "$1", "?", "(", ")", "(", ")", "[", "]", ",", ",", ".",
+        ".", "::", ":", ":=", "=", "-", "-", "+", "*", "->>", "<", "||", "!", ";", "@v", "`q`", "end",
+    ];
+
+    fn spellings(text: &str, dialect: Dialect) -> Vec<(Kind, &str)> {
+        let lexer = Lexer::new(text.as_bytes(), dialect);
+        lexer.map(|token| (token.kind, &text[token.start..token.end])).collect()
+    }
+
+    #[test]
+    fn tokens_do_not_grow_together() {
+        for (text, expected) in [
+            ("- -a", "- - a"),
+            ("a - -1", "a - ?"),
+            ("a - - b", "a - - b"),
+            ("a: :b", "a: :b"),
+            ("a::b", "a::b"),
+            ("1 .. b", "?..b"),
+            ("a @ -b", "a @ - b"),
+            ("a @- b", "a @- b"),
+            ("f (x) (y)", "f(x) (y)"),
+            ("in(1)and(a)", "IN (?) AND (a)"),
+            ("x [ 1 : 2 ] . y", "x[?:?].y"),
+        ] {
+            assert_eq!(normalized(text, Dialect::POSTGRES), expected);
+        }
+        for (text, expected) in [
+            ("--a", "- - a"),
+            ("a --b", "a - - b"),
+            ("! a", "! a"),
+            ("a@ 'b'", "a@?"),
+            ("set @a:=@@b .c", "SET @a := @@b.c"),
+            ("t . group", "t.group"),
+            ("count (*)", "count(*)"),
+            ("a:begin end", "a:BEGIN END"),
+        ] {
+            assert_eq!(normalized(text, Dialect::MYSQL), expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_taken_and_bounded(text in r#"([$'"`/*\-#;:E(),\[\]]|[a-z]|in|values|é|1|\PC){0,60}"#) {
             for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
-                prop_assert!(normalized(&text, dialect).len() <= 2 * text.len());
+                prop_assert!(normalized(&text, dialect).len() <= 3 * text.len());
+            }
+        }
+
+        #[test]
+        fn gaps_change_nothing(
+            tokens in prop::collection::vec(prop::sample::select(TOKENS.to_vec()), 1..24),
+            gaps in prop::collection::vec(prop::sample::select(vec!["", " ", "  ", "/**/", "\t/* - */ "]), 24),
+        ) {
+            for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
+                let spaced = tokens.join(" ");
+                let mut text = String::new();
+                for (token, gap) in tokens.iter().zip(&gaps) {
+                    // Where two would grow together they are kept apart.
+                    let near = format!("{text}{gap}{token}");
+                    let same = spellings(&near, dialect) == spellings(&format!("{text} {token}"), dialect);
+                    text = if same { near } else { format!("{text} {token}") };
+                }
+                prop_assert_eq!(normalized(&text, dialect), normalized(&spaced, dialect), "{}", text);
             }
         }
 
