@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         let mut normalized = String::new();
         normalize(&text, dialect, &mut normalized);
+        assert!(normalized.len() <= 3 * text.len());
         fingerprint(&normalized);
         effect(&text, dialect);
         redact(&text, dialect);

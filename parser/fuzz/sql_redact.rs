@@ -10,7 +10,7 @@ use panoptes_parser::sql::{Dialect, redact, redact_head, redact_message, redact_
 const CANARY: &str = "s3cr3tK3Y";
 
 /// `~` is a gap.
-const SHAPES: [(&str, Dialect); 18] = [
+const SHAPES: [(&str, Dialect); 26] = [
     ("ALTER~ROLE~a~PASSWORD~'s3cr3tK3Y'", Dialect::POSTGRES),
     ("CREATE~USER~MAPPING~FOR~a~SERVER~s~OPTIONS~(~password~'s3cr3tK3Y'~)", Dialect::POSTGRES),
     ("ALTER~SUBSCRIPTION~s~CONNECTION~'host=h password=s3cr3tK3Y'", Dialect::POSTGRES),
@@ -28,6 +28,14 @@ const SHAPES: [(&str, Dialect); 18] = [
     ("SET~PASSWORD~FOR~a@h~=~PASSWORD~(~'s3cr3tK3Y'~)", Dialect::MYSQL),
     ("CHANGE~MASTER~TO~MASTER_HOST~=~'h'~,~MASTER_PASSWORD~=~'s3cr3tK3Y'", Dialect::MYSQL),
     ("SELECT~AES_ENCRYPT~(~'d'~,~'s3cr3tK3Y'~)", Dialect::MYSQL),
+    ("WITH~k~AS~(~SELECT~'s3cr3tK3Y'~)~SELECT~crypt~(~(~SELECT~*~FROM~k~)~,~a~)", Dialect::POSTGRES),
+    ("SET~app.k~=~'s3cr3tK3Y'~;~SELECT~crypt~(~current_setting~(~'app.k'~)~,~a~)", Dialect::POSTGRES),
+    ("CREATE~FUNCTION~f~(~k~text~DEFAULT~'s3cr3tK3Y'~)~RETURNS~text~RETURN~crypt~(~k~,~a~)", Dialect::POSTGRES),
+    ("SELECT~jsonb_build_object~(~'password'~,~'s3cr3tK3Y'~)", Dialect::POSTGRES),
+    ("SELECT~format~(~'ALTER ROLE a PASSWORD %L'~,~'s3cr3tK3Y'~)", Dialect::POSTGRES),
+    ("SET~@p~=~'s3cr3tK3Y'~;~UPDATE~t~SET~a~=~AES_ENCRYPT~(~a~,~@p~)", Dialect::MYSQL),
+    ("SELECT~AES_ENCRYPT~(~a~,~k~)~FROM~JSON_TABLE~(~'[\"s3cr3tK3Y\"]'~,~'$[*]'~COLUMNS~(~k~TEXT~PATH~'$'~)~)~j", Dialect::MYSQL),
+    ("CREATE~TABLE~t~(a~INT)~PARTITION~BY~HASH~(a)~(~PARTITION~p~REMOTE_PASSWORD~=~'s3cr3tK3Y'~)", Dialect::MYSQL),
     ("EXECUTE~IMMEDIATE~'ALTER~USER~a~IDENTIFIED~BY~''s3cr3tK3Y'''", Dialect::MYSQL),
 ];
 
