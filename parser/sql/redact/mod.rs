@@ -8,7 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `scan` | one cheap look: may there be a secret? |
-//! | `walk`, `word`, `unquoted`, `about`, `object`, `frame` | which literals are secret, by the words and brackets around them |
+//! | `walk`, `word`, `unquoted`, `about`, `object`, `bracket`, `frame`, `verdict` | which literals are secret, by the words and brackets around them |
 //! | `call`, `name` | functions that take secrets; names that announce them |
 //! | `inside`, `connection`, `program`, `prose` | what a literal says, and passwords within it |
 //! | `dynamic`, `variable` | statements put together from pieces; variables and columns that hold a secret |
@@ -17,6 +17,7 @@
 //! | `message` | error messages that quote the statement back |
 
 mod about;
+mod bracket;
 mod call;
 mod connection;
 mod dynamic;
@@ -35,6 +36,7 @@ mod tests;
 mod uncertain;
 mod unquoted;
 mod variable;
+mod verdict;
 mod walk;
 mod word;
 

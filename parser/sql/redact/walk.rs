@@ -6,7 +6,6 @@ use super::super::Dialect;
 use super::super::cursor::Cursor;
 use super::super::lexer::{Kind, Token};
 use super::about::{About, Setting, is_any};
-use super::call::Call;
 use super::frame::{Frame, Verdict};
 use super::hidden::Hidden;
 use super::name;
@@ -14,11 +13,6 @@ use super::object::Object;
 use super::parameter::{SecretParameter, SecretPart};
 use super::scan::SHORTEST_HEX;
 use super::variable::{Names, PARAMETER, Role};
-
-/// Brackets open at the same time that are told apart; within more of them nothing is certain.
-const MAX_FRAMES: usize = 1_024;
-/// Tokens of a call's arguments that are looked at to count them.
-const MAX_ARGUMENTS: usize = 64;
 
 /// What the words so far say about the next literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +45,7 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) next: Next,
     pub(super) frames: Vec<Frame>,
     /// Brackets open beyond those.
-    deeper: usize,
+    pub(super) deeper: usize,
     /// The token before the one at hand.
     pub(super) last: Option<Token>,
     /// Every literal to the end of the statement belongs to a secret that an earlier one began.
@@ -215,11 +209,6 @@ impl<'a, 'h> Walk<'a, 'h> {
         self.passes_object(token);
     }
 
-    /// A bracket that closes another kind than is open closes nothing.
-    fn is_stray(&self, kind: Kind) -> bool {
-        self.deeper == 0 && self.frames.last().is_some_and(|frame| !frame.is_closed_by(kind))
-    }
-
     /// MySQL's `0x…` is a string.
     fn is_text(&self, token: Token) -> bool {
         let spelling = self.cursor.spelling(token);
@@ -238,69 +227,6 @@ impl<'a, 'h> Walk<'a, 'h> {
         (self.declares, self.does, self.selected) = (false, false, None);
         (self.prepares, self.hides_run) = (false, false);
         (self.routine, self.foreign) = (false, false);
-    }
-
-    fn bracket(&mut self) {
-        let name = self.last_name();
-        if name.eq_ignore_ascii_case("options") && self.about != About::Rows && self.frames.len() < MAX_FRAMES
-        {
-            self.frames.push(Frame::options());
-        } else {
-            // A table may be called as a function is.
-            let object = matches!(self.object, Object::Name(_)) || self.is_oracle_decode(&name);
-            let call = if object { Call::Other } else { Call::named(&name, self.cursor.dialect) };
-            let row = name.is_empty() || is_any(&name, &["in", "row", "value", "values"]);
-            self.push(|outer| if row { Frame::row(outer) } else { Frame::call(call, outer) });
-        }
-    }
-
-    /// With three arguments or more DECODE compares: MariaDB's sql_mode ORACLE.
-    fn is_oracle_decode(&self, name: &str) -> bool {
-        if self.cursor.dialect.is_postgres() || !name.eq_ignore_ascii_case("decode") {
-            return false;
-        }
-        let (mut cursor, mut depth, mut commas) = (self.cursor.clone(), 0u32, 0);
-        for token in std::iter::from_fn(|| cursor.take()).take(MAX_ARGUMENTS) {
-            match token.kind {
-                Kind::Open => depth += 1,
-                Kind::Close if depth == 0 => break,
-                Kind::Close => depth -= 1,
-                Kind::Comma if depth == 0 => commas += 1,
-                _ => {}
-            }
-        }
-        commas > 1
-    }
-
-    fn push(&mut self, frame: impl FnOnce(Verdict) -> Frame) {
-        let outer = self.inherited();
-        if self.frames.len() < MAX_FRAMES {
-            self.frames.push(frame(outer));
-        } else {
-            self.deeper += 1;
-            self.hidden.uncertain = true;
-        }
-    }
-
-    fn comma(&mut self) {
-        if self.deeper > 0 {
-            return;
-        }
-        if let Some(frame) = self.frames.last_mut() {
-            frame.comma();
-        } else if self.about == About::Set && !self.cursor.dialect.is_postgres() {
-            self.next = Next::Ordinary;
-            self.assigned = false;
-        }
-        self.end_parameter();
-        self.reset_next();
-    }
-
-    /// The declaration of a routine's parameter ends, and with it what its name says.
-    fn end_parameter(&mut self) {
-        if self.routine && self.frames.len() < 2 {
-            self.next = Next::Ordinary;
-        }
     }
 
     fn parameter(&mut self, token: Token) {
@@ -360,61 +286,6 @@ impl<'a, 'h> Walk<'a, 'h> {
         }
     }
 
-    /// What a literal is that comes next.
-    pub(super) fn verdict(&self) -> Verdict {
-        let in_options = self.frames.last().is_some_and(Frame::is_options);
-        match self.inherited() {
-            Verdict::Stays if !in_options => self.allowed(),
-            verdict => verdict,
-        }
-    }
-
-    /// What the words and brackets around it make of it.
-    fn inherited(&self) -> Verdict {
-        if self.open {
-            return Verdict::Goes("password");
-        }
-        match self.next {
-            Next::Password | Next::Passwords | Next::Assigned => return Verdict::Goes(self.rule()),
-            Next::Connection => return Verdict::Connection,
-            Next::Program => return Verdict::Program,
-            Next::Ordinary => {}
-        }
-        self.frames.last().map_or(Verdict::Stays, Frame::verdict)
-    }
-
-    /// What the statement makes of it.
-    fn allowed(&self) -> Verdict {
-        if !self.about.is_secret() {
-            return Verdict::Stays;
-        }
-        let postgres = self.cursor.dialect.is_postgres();
-        let named = !postgres && self.about != About::Unknown && self.is_name();
-        let allowed = self.about.allows_after(self.last_word(), self.identified, postgres);
-        let pair = self.about == About::Server && self.last_spelling() == "=";
-        if named || allowed || pair { Verdict::Stays } else { Verdict::Goes(self.rule()) }
-    }
-
-    /// `'user'@'host'`, and the next one of a list.
-    fn is_name(&self) -> bool {
-        let comma = self.last.is_some_and(|last| last.kind == Kind::Comma) && self.frames.is_empty();
-        // Behind a password another literal is an account only where something says so.
-        let account = || {
-            let next = self.cursor.peek().map_or("", |next| self.cursor.spelling(next));
-            !self.identified || next == "@" || is_any(next, &["account", "identified", "require", "with"])
-        };
-        self.last_spelling() == "@" || comma && self.about == About::Role && account()
-    }
-
-    pub(super) fn rule(&self) -> &'static str {
-        if self.identified { "identified" } else { "password" }
-    }
-
-    pub(super) fn reset_next(&mut self) {
-        let stays = matches!(self.next, Next::Ordinary | Next::Passwords | Next::Assigned);
-        self.next = if stays { self.next } else { Next::Ordinary };
-    }
-
     pub(super) fn frame(&mut self) -> Option<&mut Frame> {
         self.frames.last_mut()
     }
@@ -429,7 +300,7 @@ impl<'a, 'h> Walk<'a, 'h> {
     }
 
     /// The name before a bracket.
-    fn last_name(&self) -> Cow<'a, str> {
+    pub(super) fn last_name(&self) -> Cow<'a, str> {
         let last = self.last.filter(|last| matches!(last.kind, Kind::Word | Kind::Quoted));
         last.map_or(Cow::Borrowed(""), |last| self.name_of(last))
     }

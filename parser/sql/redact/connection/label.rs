@@ -1,0 +1,65 @@
+//! Passwords that a word announces: `password "…"`, `--password …`, `<password>…</password>`, `the password is …`.
+
+use std::ops::Range;
+
+use super::super::prose;
+use super::{ceil, hide_value, is_name, skip, value_end, words};
+
+/// Bytes of an element of XML that are looked through for its end.
+const MAX_ELEMENT: usize = 256;
+
+/// Bytes of a word that are looked at.
+const MAX_WORD: usize = 128;
+
+/// The `password "…"` of a Spider table's comment, `--password …`, `<password>…</password>`.
+pub(super) fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
+    let (mut end, mut open) = (0, false);
+    for at in words(text, b"passw") {
+        if at < end {
+            continue;
+        }
+        let name = skip(text, at + 5, is_name);
+        // What else is in this name ends with it.
+        end = name;
+        let from = skip(text, name, |byte| byte.is_ascii_whitespace());
+        if let Some(told) = told(text, at + 5..name, from) {
+            end = told.end;
+            hide(told);
+        } else if from > name && text.as_bytes().get(from) == Some(&b'"') {
+            end = value_end(text, from, None);
+            open |= hide_value(text, from..end, hide);
+        } else if from > name && text.get(..at).is_some_and(|before| before.ends_with("--")) {
+            end = skip(text, from, |byte| !byte.is_ascii_whitespace());
+            open |= hide_value(text, from..end, hide);
+        } else if text.as_bytes().get(name) == Some(&b'>') {
+            // In other texts than XML the sign compares, and no element ends near.
+            let near = text.as_bytes().iter().skip(name + 1).take(MAX_ELEMENT);
+            let close = name + 1 + near.take_while(|byte| **byte != b'<').count();
+            if close > name + 1 && text.get(close..).is_some_and(|rest| rest.starts_with("</")) {
+                end = close;
+                hide(name + 1..end);
+            }
+        }
+    }
+    open
+}
+
+/// `… the password is 4X9t2Qe7`: the word, where it can be read in no other way. The rest of the name stands at `tail`.
+fn told(text: &str, tail: Range<usize>, from: usize) -> Option<Range<usize>> {
+    let apart = text.as_bytes().get(tail.end).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b',');
+    let from = from.max(tail.end + 1);
+    if !(apart && matches!(text.get(tail)?, "d" | "ord" | "ORD" | "D")) {
+        return None;
+    }
+    let ends = |byte: u8| byte.is_ascii_whitespace() || b"'\"`,;".contains(&byte);
+    let word = |from: usize| {
+        let near = text.as_bytes().iter().skip(from).take(MAX_WORD);
+        from..from + near.take_while(|byte| !ends(**byte)).count()
+    };
+    let mut range = word(from);
+    if matches!(text.get(range.clone())?, "is" | "was" | "to" | "IS") {
+        range = word(skip(text, range.end, |byte| byte.is_ascii_whitespace()));
+    }
+    let random = prose::is_random(text.get(range.start..ceil(text, range.end))?);
+    random.then(|| range.start..skip(text, range.end, |byte| !ends(byte)))
+}
