@@ -30,6 +30,8 @@ pub(super) enum Stage {
     ColumnsEnd,
     /// A row, or the end of them.
     Rows,
+    /// The row of OUT parameters, or its end. The answer goes on behind it: at its end a MySQL forgets to say so.
+    OutParameters,
     /// Definitions of columns without their number, or the end of them.
     AllColumns,
     /// One of so many definitions, with their EOFs, of a prepared statement of this number and so many parameters.
@@ -71,7 +73,8 @@ pub(super) const STRANGE: &str = "an answer of the server cannot be read";
 impl Stage {
     /// Whether rows may come by the thousand.
     pub(super) fn is_rows(self, shape: Shape) -> bool {
-        matches!(self, Self::Rows | Self::Stream) || self == Self::First && shape == Shape::Rows
+        matches!(self, Self::Rows | Self::OutParameters | Self::Stream)
+            || self == Self::First && shape == Shape::Rows
     }
 
     /// How much of the next packet is to be kept, and whether it may tell of session variables.
@@ -84,7 +87,7 @@ impl Stage {
                 (MAX_MESSAGE_BYTES, true)
             }
             (Self::File, Some(OK)) => (MAX_MESSAGE_BYTES, true),
-            (Self::First | Self::Rows | Self::AllColumns | Self::Stream, _) if ends => {
+            (Self::First | Self::Rows | Self::OutParameters | Self::AllColumns | Self::Stream, _) if ends => {
                 (MAX_MESSAGE_BYTES, true)
             }
             (Self::First, _) if !matches!(shape, Shape::Rows | Shape::Stream) => (MAX_MESSAGE_BYTES, false),
@@ -112,12 +115,18 @@ impl Stage {
                 if done.status.has(Status::CURSOR) {
                     return Ok(Step::Rows(done));
                 }
-                *self = Self::Rows;
+                let out = done.status.has(Status::OUT_PARAMETERS) && done.status.has(Status::MORE_RESULTS);
+                *self = if out { Self::OutParameters } else { Self::Rows };
+            }
+            Self::OutParameters if ends => {
+                let mut done = Done::parse(packet.body, agreed).ok_or(STRANGE)?;
+                done.status.0 |= Status::OUT_PARAMETERS.0 | Status::MORE_RESULTS.0;
+                return Ok(Step::Rows(done));
             }
             Self::ColumnsEnd => return Err(STRANGE),
             Self::Rows | Self::AllColumns if ends => return rows(packet.body, agreed),
             Self::Stream if ends => return Ok(Step::StreamEnd),
-            Self::Rows | Self::Stream => return Ok(Step::Row),
+            Self::Rows | Self::OutParameters | Self::Stream => return Ok(Step::Row),
             Self::AllColumns => {}
             Self::Definitions { left: 1, statement, parameters } => {
                 return Ok(Step::Prepared { statement, parameters });
@@ -299,6 +308,21 @@ mod tests {
         let new = Capabilities(optional.0 | NEW.0);
         assert_eq!(steps(Shape::Prepared, new, &[&lacking]), "Prepared");
         assert_eq!(steps(Shape::Prepared, OLD, &[b"\0\x07"]), "Err");
+    }
+
+    /// MySQL 9.7: of what follows the flags tell before the row alone.
+    #[test]
+    fn behind_out_parameters_the_answer_goes_on() {
+        let mut stage = Stage::ColumnsEnd;
+        let mut last = None;
+        for body in [&b"\xfe\0\0\x0a\x10"[..], b"\0\0row", b"\xfe\0\0\x02\0"] {
+            let (head, length) = (body.first().copied(), body.len() as u64);
+            let packet =
+                Packet { first: 1, last: 1, head, body, length, size: length + 4, digest: None, begun: 0 };
+            last = Some(stage.take(Shape::Results, &packet, OLD));
+        }
+        let Some(Ok(Step::Rows(done))) = last else { panic!("{last:?}") };
+        assert!(done.status.has(Status::MORE_RESULTS) && done.status.has(Status::OUT_PARAMETERS));
     }
 
     #[test]
