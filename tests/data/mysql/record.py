@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Records what a real MariaDB says: one transcript for each scene of scenes.py, into transcripts/.
+"""Records what a real MariaDB says, and a real MySQL: one transcript for each scene of scenes.py and of scenes_mysql.py, into
+transcripts/.
 
     record.py [scene ...]     record (all of them; PyMySQL is needed for its own)
 
@@ -13,17 +14,24 @@ import string
 import sys
 
 import wire
-from scenes import SCENES
+import scenes
+import scenes_mysql
 
 TRANSCRIPTS = os.path.join(wire.HERE, "transcripts")
 
 
 def record(wanted):
     os.makedirs(TRANSCRIPTS, exist_ok=True)
-    with wire.Server() as server:
-        for title, (play, login) in SCENES.items():
-            if not wanted or title in wanted:
-                write(title, play.__doc__, server.version(), tape(server, title, play, dict(login)))
+    for kind, all_scenes in (wire.Server, scenes.SCENES), (wire.Mysql, scenes_mysql.SCENES):
+        chosen = {title: scene for title, scene in all_scenes.items() if not wanted or title in wanted}
+        if chosen:
+            record_on(kind, chosen)
+
+
+def record_on(kind, chosen):
+    with kind() as server:
+        for title, (play, login) in chosen.items():
+            write(title, play.__doc__, server.version(), tape(server, title, play, dict(login)))
 
 
 def tape(server, title, play, login):

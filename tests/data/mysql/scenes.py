@@ -513,7 +513,7 @@ def b5_sql_mode(talk, _):
 
 def killed(talk, server, sql, kill):
     talk.command(3, sql.encode())
-    wire.wait(lambda: b"PanoptesHere" in b"".join(server.sql(f"select 'PanoptesHere' from information_schema.processlist where id = {talk.thread} and command = 'Query' and time_ms > 100")[2:]))
+    wire.wait(lambda: b"PanoptesHere" in b"".join(server.sql(f"select 'PanoptesHere' from information_schema.processlist where id = {talk.thread} and command = 'Query' and info like 'select %'")[2:]))
     server.sql(f"kill {kill} {talk.thread}")
 
 

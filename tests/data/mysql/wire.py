@@ -1,4 +1,6 @@
-"""A bare client of MySQL's protocol, and a private MariaDB to talk to."""
+"""A bare client of MySQL's protocol, and a private MariaDB or MySQL to talk to."""
+
+import base64
 
 import hashlib
 import os
@@ -18,10 +20,11 @@ PASSWORD = "wide open to those who test"
 LONG_PASSWORD, CONNECT_WITH_DB, LOCAL_FILES, PROTOCOL_41 = 1 << 0, 1 << 3, 1 << 7, 1 << 9
 TRANSACTIONS, SECURE, MULTI_STATEMENTS, MULTI_RESULTS, PS_MULTI_RESULTS = 1 << 13, 1 << 15, 1 << 16, 1 << 17, 1 << 18
 PLUGIN_AUTH, CONNECT_ATTRS, SESSION_TRACK, DEPRECATE_EOF = 1 << 19, 1 << 20, 1 << 23, 1 << 24
+OPTIONAL_METADATA, QUERY_ATTRIBUTES = 1 << 25, 1 << 27
 PROGRESS, BULK, EXTENDED_METADATA, CACHE_METADATA = 1 << 32, 1 << 34, 1 << 35, 1 << 36
 MARIADB = PROGRESS | BULK | EXTENDED_METADATA | CACHE_METADATA
 BASE = PROTOCOL_41 | TRANSACTIONS | SECURE | MULTI_RESULTS | PS_MULTI_RESULTS | PLUGIN_AUTH
-MORE_RESULTS, CURSOR = 8, 0x40
+MORE_RESULTS, CURSOR, OUT_PARAMETERS = 8, 0x40, 0x1000
 
 
 def integer(number):
@@ -50,24 +53,50 @@ def native(password, scramble):
     return bytes(a ^ b for a, b in zip(inner, outer))
 
 
+def sha2(password, scramble):
+    """caching_sha2_password, where the server knows the password by heart."""
+    if not password:
+        return b""
+    inner = hashlib.sha256(password.encode()).digest()
+    outer = hashlib.sha256(hashlib.sha256(inner).digest() + scramble).digest()
+    return bytes(a ^ b for a, b in zip(inner, outer))
+
+
+def encrypt(pem, secret):
+    """RSA-OAEP with SHA-1, by a public key in PEM."""
+    der = base64.b64decode(b"".join(line for line in pem.split(b"\n") if line and not line.startswith(b"-")))
+    # The last BIT STRING holds both numbers; the exponent is the last three bytes.
+    exponent = int.from_bytes(der[-3:], "big")
+    modulus = der[der.index(b"\x02\x82\x01\x01\0") + 5 :][:256]
+    size, label = len(modulus), hashlib.sha1(b"").digest()
+
+    def mask(seed, length):
+        return b"".join(hashlib.sha1(seed + struct.pack(">I", n)).digest() for n in range(length // 20 + 1))[:length]
+
+    def xor(a, b):
+        return bytes(x ^ y for x, y in zip(a, b))
+
+    seed, data = os.urandom(20), label + bytes(size - len(secret) - 42) + b"\1" + secret
+    data = xor(data, mask(seed, len(data)))
+    number = int.from_bytes(b"\0" + xor(seed, mask(data, 20)) + data, "big")
+    return pow(number, exponent, int.from_bytes(modulus, "big")).to_bytes(size, "big")
+
+
 class Server:
-    """A private server on a free port; gone at the end of its `with`."""
+    """A private MariaDB on a free port; gone at the end of its `with`."""
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="panoptes-wire-")
         user = "--user=root" if os.geteuid() == 0 else "--skip-user"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        base = ["--no-defaults", f"--datadir={self.dir}/data", user]
-        subprocess.run(["mariadb-install-db", *base, "--skip-test-db", "--auth-root-authentication-method=normal"], check=True, **quiet)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        options = ["--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self.dir}/socket", "--local-infile=1", "--log-bin", "--server-id=1", "--skip-name-resolve", "--innodb-buffer-pool-size=16M", "--progress-report-time=1"]
-        self.process = subprocess.Popen(["mariadbd", *base, *options], **quiet)
+        options = ["--bind-address=127.0.0.1", f"--port={self.port}", "--local-infile=1", "--log-bin", "--server-id=1"]
+        self.process = self.start(user, options, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL})
         wait(self.answers)
         for sql in (
             "create database shop",
-            f"create user ana@'%' identified by '{PASSWORD}'",
+            *self.USERS,
             "create user eve@'%'",
             "grant all on *.* to ana@'%'",
             "grant select on shop.* to eve@'%'",
@@ -78,6 +107,13 @@ class Server:
         ):
             self.sql(sql)
         return self
+
+    USERS = (f"create user ana@'%' identified by '{PASSWORD}'",)
+
+    def start(self, user, options, quiet):
+        base = ["--no-defaults", f"--datadir={self.dir}/data", user]
+        subprocess.run(["mariadb-install-db", *base, "--skip-test-db", "--auth-root-authentication-method=normal"], check=True, **quiet)
+        return subprocess.Popen(["mariadbd", *base, *options, f"--socket={self.dir}/socket", "--skip-name-resolve", "--innodb-buffer-pool-size=16M", "--progress-report-time=1"], **quiet)
 
     def answers(self):
         try:
@@ -105,6 +141,17 @@ class Server:
             if packets[-1][:1] == b"\xff":
                 raise RuntimeError(f"{sql}: {packets[-1]}")
             return packets
+
+
+class Mysql(Server):
+    """A private MySQL of scripts/mysql9."""
+
+    # Without its server's key no password goes over plain TCP.
+    USERS = ("create user ana@'%'", f"create user sha@'%' identified with caching_sha2_password by '{PASSWORD}'", "grant all on *.* to sha@'%'")
+
+    def start(self, user, options, quiet):
+        script = os.path.join(HERE, "../../../scripts/mysql9")
+        return subprocess.Popen([script, "start", self.dir, "--skip-networking=OFF", *options], **quiet)
 
 
 def wait(condition):
@@ -240,13 +287,16 @@ class Talk:
         if first[0] in (0, 0xFF, 0xFB) or len(first) == 5 and first[0] == 0xFE:
             return packets, first[0] == 0 and self.status(first) & MORE_RESULTS
         columns, at = read_integer(first, 0)
-        if self.has(CACHE_METADATA) and first[at : at + 1] == b"\0":
+        if self.has(CACHE_METADATA | OPTIONAL_METADATA) and first[at : at + 1] == b"\0":
             columns = 0
         packets += [self.packet() for _ in range(columns)]
         if not self.has(DEPRECATE_EOF):
             packets.append(self.packet())
             if self.status(packets[-1]) & CURSOR:
                 return packets, False
+            if self.status(packets[-1]) & OUT_PARAMETERS:
+                # At the end of the row a MySQL forgets to say that more follows.
+                return self.rows(packets)[0], True
         return self.rows(packets)
 
     def rows(self, packets):
@@ -278,8 +328,9 @@ class Talk:
         if first[0] == 0xFF:
             return None
         number, columns, parameters = struct.unpack_from("<IHH", first, 1)
+        lacking = self.has(OPTIONAL_METADATA) and first[12:13] == b"\0"
         for count in (parameters, columns):
-            for _ in range(count + (count > 0 and not self.has(DEPRECATE_EOF))):
+            for _ in range((0 if lacking else count) + (count > 0 and not self.has(DEPRECATE_EOF))):
                 self.packet()
         return number
 
