@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! follower (a batch) → filter → lane of the session (sent again until taken, or a dead letter) → cursor
+//!                             ↖ a witness from behind the batch, where all that is left of it is refused
 //! ```
+
+use std::{cell::Cell, time::Duration};
 
 use futures_util::future::join_all;
 use panoptes_config as config;
@@ -13,7 +16,8 @@ use crate::{
     filter::Filter,
     journal::{Follower, lock},
     lane::{Lane, Shared},
-    sink::{Sink, session},
+    sink::{Failure, Sink, session},
+    witness::Witnesses,
 };
 
 /// Drives one sink.
@@ -25,6 +29,9 @@ pub(crate) struct Driver<S> {
     pub(crate) dead_letters: DeadLetters,
     /// At least one.
     pub(crate) lanes: Vec<Lane<S>>,
+    /// How many events the destination has taken, over all lanes.
+    pub(crate) taken: Cell<u64>,
+    pub(crate) witnesses: Witnesses,
 }
 
 impl<S: Sink> Driver<S> {
@@ -48,6 +55,7 @@ impl<S: Sink> Driver<S> {
             Some(reason) => {
                 tracing::warn!(sink = %self.name, reason, "what was delivered last may not stay; it is delivered again");
                 self.follower.rewind();
+                self.witnesses = Witnesses::default();
             }
             None => self.follower.save(),
         }
@@ -56,8 +64,8 @@ impl<S: Sink> Driver<S> {
 
     /// Prepares the destination. Where nothing is left to deliver, nobody waits for it.
     async fn open(&mut self) {
-        let Self { name, follower, dead_letters, bounds, lanes, .. } = self;
-        let shared = Shared { name, follower, dead_letters, bounds };
+        let Self { name, follower, dead_letters, bounds, lanes, taken, .. } = self;
+        let shared = Shared { name, follower, dead_letters, bounds, taken };
         let Some(first) = lanes.first_mut() else { return };
         tokio::select! {
             () = first.open(shared) => self.recovered(),
@@ -110,25 +118,31 @@ impl<S: Sink> Driver<S> {
             let (events, bytes) = (self.bounds.max_events * lanes, self.bounds.max_bytes.as_usize() * lanes);
             match self.follower.read(events, bytes) {
                 Ok(found) => return found,
-                Err(error) => self.rest(&format!("cannot read the journal: {error}")).await,
+                Err(error) => self.rest(&format!("cannot read the journal: {error}"), None).await,
             }
         }
     }
 
-    async fn rest(&mut self, reason: &str) {
-        let Self { name, follower, dead_letters, bounds, lanes, .. } = self;
-        let shared = Shared { name, follower, dead_letters, bounds };
+    async fn rest(&mut self, reason: &str, after: Option<Duration>) {
+        let Self { name, follower, dead_letters, bounds, lanes, taken, .. } = self;
+        let shared = Shared { name, follower, dead_letters, bounds, taken };
         if let Some(first) = lanes.first_mut() {
-            first.pause(shared, reason, None).await;
+            first.pause(shared, reason, after).await;
         }
     }
 
     /// Gives each event of the batch that the sink gets to a lane; how many it does not get.
     fn distribute(&mut self) -> usize {
         let (block, spans) = self.follower.batch();
-        self.lanes.iter_mut().for_each(|lane| lane.queue.clear());
+        for lane in &mut self.lanes {
+            lane.queue.clear();
+            lane.refused = 0;
+        }
         let mut filtered = 0;
         for span in spans {
+            if self.witnesses.was_early(span.seq) {
+                continue;
+            }
             let json = span.json(block);
             if self.filter.as_ref().is_some_and(|filter| !filter.fits(json)) {
                 filtered += 1;
@@ -144,13 +158,51 @@ impl<S: Sink> Driver<S> {
 
     /// Sends the batch in hand until each of its events is taken or among the dead letters.
     async fn deliver(&mut self) {
-        let Self { name, follower, dead_letters, bounds, lanes, .. } = self;
-        let shared = Shared { name, follower, dead_letters, bounds };
-        match lanes.as_mut_slice() {
-            [only] => only.deliver(shared).await,
-            several => drop(join_all(several.iter_mut().map(|lane| lane.deliver(shared))).await),
+        loop {
+            let Self { name, follower, dead_letters, bounds, lanes, taken, .. } = self;
+            let shared = Shared { name, follower, dead_letters, bounds, taken };
+            match lanes.as_mut_slice() {
+                [only] => only.deliver(shared).await,
+                several => drop(join_all(several.iter_mut().map(|lane| lane.deliver(shared))).await),
+            }
+            let Some(reason) = self.lanes.iter().find_map(Lane::suspect) else { break };
+            // Another lane's events may have been taken since.
+            let taken = self.taken.get();
+            if self.lanes.iter().any(|lane| lane.is_decidable(taken)) {
+                continue;
+            }
+            let reason = format!("it takes no event: {reason}");
+            if let Err((reason, after)) = self.hear_witness(reason).await {
+                self.rest(&reason, after).await;
+            }
         }
         self.recovered();
+    }
+
+    /// All that is left of the batch is refused: sends events from behind it, one by one, until one is taken. An error where
+    /// none is, with the reason.
+    async fn hear_witness(&mut self, reason: String) -> Result<(), (String, Option<Duration>)> {
+        self.witnesses.begin();
+        let Some(lane) = self.lanes.first_mut() else { return Ok(()) };
+        loop {
+            let event = match self.witnesses.next(&self.follower, self.filter.as_ref()) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Err((reason, None)),
+                Err(error) => return Err((format!("cannot read the journal: {error}"), None)),
+            };
+            match lane.try_one(&event).await {
+                Ok(()) => break,
+                Err(failure @ Failure::Retry { .. }) => return Err(failure.into_reason()),
+                Err(Failure::Partial { again, reason, after, .. }) if !again.is_empty() => {
+                    return Err((reason, after));
+                }
+                // In its turn it may be at fault itself.
+                Err(Failure::Refused { .. } | Failure::Partial { .. }) => {}
+            }
+        }
+        self.witnesses.taken();
+        self.taken.set(self.taken.get() + 1);
+        Ok(())
     }
 
     fn recovered(&self) {

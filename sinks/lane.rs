@@ -2,7 +2,7 @@
 //!
 //! A sink has as many lanes as deliveries may be under way at once; the events of a session keep to one lane.
 
-use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
+use std::{cell::Cell, sync::atomic::AtomicU64, time::Duration};
 
 use panoptes_config as config;
 use tokio::time::{Instant, sleep_until};
@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     dead_letters::DeadLetters,
     journal::{Follower, Progress, Span, count, lock},
-    sink::{Failure, Records, Sink},
+    sink::{Failure, Record, Records, Sink},
+    trial::{Part, Trial},
 };
 
 /// A destination may ask to be left alone; a longer rest than this is not kept.
@@ -22,8 +23,8 @@ pub(crate) struct Lane<S> {
     backoff: Backoff,
     /// What it is given of the batch in hand.
     pub(crate) queue: Vec<Span>,
-    /// What is still to be sent of the delivery in hand.
-    pending: Vec<Span>,
+    /// What is still to be sent of it.
+    trial: Trial,
     /// How many of what it was given became dead letters.
     pub(crate) refused: usize,
     /// Why what was taken since the last cursor may not stay.
@@ -37,90 +38,112 @@ pub(crate) struct Shared<'d> {
     pub(crate) follower: &'d Follower,
     pub(crate) dead_letters: &'d DeadLetters,
     pub(crate) bounds: &'d config::Batch,
+    /// How many events the destination has taken.
+    pub(crate) taken: &'d Cell<u64>,
 }
 
 impl<S: Sink> Lane<S> {
     pub(crate) fn new(sink: S, retry: &config::Retry) -> Self {
-        let (queue, pending) = Default::default();
-        Self { sink, backoff: Backoff::new(retry), queue, pending, refused: 0, unsettled: None }
+        let (queue, trial) = Default::default();
+        Self { sink, backoff: Backoff::new(retry), queue, trial, refused: 0, unsettled: None }
     }
 
     /// Prepares the destination, however long that takes.
     pub(crate) async fn open(&mut self, shared: Shared<'_>) {
         while let Err(failure) = self.sink.open().await {
-            let (Failure::Retry { reason, after } | Failure::Partial { reason, after, .. }) = failure;
+            let (reason, after) = failure.into_reason();
             self.pause(shared, &reason, after).await;
         }
         self.backoff.reset();
     }
 
-    /// Sends what it is given, a delivery at a time.
+    /// Sends what it is given, a delivery at a time, and then what was refused before. In the end there is nothing left but
+    /// suspects.
     pub(crate) async fn deliver(&mut self, shared: Shared<'_>) {
-        self.refused = 0;
-        let queue = std::mem::take(&mut self.queue);
-        let mut rest = queue.as_slice();
+        let at_once = self.sink.at_once();
+        let mut rest = self.queue.as_slice();
+        if rest.is_empty() {
+            let suspects = self.trial.retry(|spans| shared.fitting(spans, at_once));
+            shared.count(|progress| &progress.retried, suspects);
+        }
         while !rest.is_empty() {
-            let (delivery, later) = rest.split_at(shared.fitting(rest));
-            self.pending.clear();
-            self.pending.extend_from_slice(delivery);
-            self.deliver_pending(shared).await;
+            let (delivery, later) = rest.split_at(shared.fitting(rest, at_once));
+            self.trial.send(delivery);
             rest = later;
         }
-        self.queue = queue;
-    }
-
-    async fn deliver_pending(&mut self, shared: Shared<'_>) {
-        while !self.pending.is_empty() {
-            let batch = Records::new(shared.follower.batch().0, &self.pending);
-            let (reason, after) = match self.sink.deliver(&batch).await {
-                Ok(()) => break,
-                Err(Failure::Retry { reason, after }) => (reason, after),
-                Err(Failure::Partial { again, refused, reason, after }) => {
-                    self.refuse(shared, refused).await;
-                    if self.keep(&again) {
-                        self.backoff.reset();
-                    }
-                    (reason, after)
-                }
-            };
-            if !self.pending.is_empty() {
-                self.pause(shared, &reason, after).await;
-                shared.count(|progress| &progress.retried, self.pending.len());
+        self.queue.clear();
+        while let Some(part) = self.trial.next(shared.taken.get()) {
+            let batch = Records::new(shared.follower.batch().0, &part.spans);
+            match self.sink.deliver(&batch).await {
+                Ok(()) => self.took(shared, part.spans.len()),
+                Err(failure) => self.failed(shared, part, failure).await,
             }
         }
-        self.backoff.reset();
+    }
+
+    /// Sends one event before its turn.
+    pub(crate) async fn try_one(&mut self, event: &Records<'_>) -> Result<(), Failure> {
+        self.sink.deliver(event).await
+    }
+
+    /// Why an event was refused of which it is not known whether that is its own fault.
+    pub(crate) fn suspect(&self) -> Option<&str> {
+        self.trial.suspect()
+    }
+
+    /// Whether that can be found out, now that the destination has taken so many.
+    pub(crate) fn is_decidable(&self, taken: u64) -> bool {
+        self.trial.is_decidable(taken)
+    }
+
+    fn took(&mut self, shared: Shared<'_>, events: usize) {
+        if events > 0 {
+            shared.taken.set(shared.taken.get() + events as u64);
+            self.backoff.reset();
+        }
+    }
+
+    async fn failed(&mut self, shared: Shared<'_>, part: Part, failure: Failure) {
+        let (again, reason, after) = match failure {
+            Failure::Retry { reason, after } => (part, reason, after),
+            Failure::Refused { reason } => {
+                let at_fault = self.trial.refused(part, reason, shared.taken.get());
+                return self.refuse(shared, at_fault.into_iter().collect()).await;
+            }
+            Failure::Partial { again, refused, unproven, reason, after } => {
+                let left = again.len() + refused.len() + unproven.len();
+                self.took(shared, part.spans.len().saturating_sub(left));
+                let span = |(place, reason)| Some((*part.spans.get(place)?, reason));
+                let mut at_fault: Vec<_> = refused.into_iter().filter_map(span).collect();
+                for (place, reason) in unproven {
+                    at_fault.extend(self.trial.refused(part.keep(&[place]), reason, shared.taken.get()));
+                }
+                self.refuse(shared, at_fault).await;
+                (part.keep(&again), reason, after)
+            }
+        };
+        if !again.spans.is_empty() {
+            self.pause(shared, &reason, after).await;
+            shared.count(|progress| &progress.retried, again.spans.len());
+            self.trial.again(again);
+        }
     }
 
     /// Puts refused events among the dead letters, however long that takes.
-    async fn refuse(&mut self, shared: Shared<'_>, refused: Vec<(usize, String)>) {
-        let Some((_, first)) = refused.first().cloned() else { return };
-        let refused: BTreeMap<usize, String> = refused.into_iter().collect();
+    async fn refuse(&mut self, shared: Shared<'_>, refused: Vec<(Span, String)>) {
+        let Some((_, reason)) = refused.first() else { return };
+        let block = shared.follower.batch().0;
         loop {
-            let batch = Records::new(shared.follower.batch().0, &self.pending);
-            let letters = batch.iter().enumerate();
-            let letters = letters.filter_map(|(place, record)| Some((record, refused.get(&place)?.as_str())));
+            let letters = refused.iter().map(|(span, reason)| (Record::new(block, span), reason.as_str()));
             match shared.dead_letters.add(letters) {
                 Ok(()) => break,
                 Err(error) => self.pause(shared, &format!("cannot write dead letters: {error}"), None).await,
             }
         }
+        self.backoff.reset();
         self.refused += refused.len();
         shared.count(|progress| &progress.dead_lettered, refused.len());
-        tracing::error!(sink = %shared.name, events = refused.len(), reason = first, "events will never be taken: see the dead letters");
-    }
-
-    /// Keeps those that are to be sent again; whether these are fewer than before.
-    fn keep(&mut self, again: &[usize]) -> bool {
-        let mut kept = vec![false; self.pending.len()];
-        for &place in again {
-            if let Some(kept) = kept.get_mut(place) {
-                *kept = true;
-            }
-        }
-        let before = self.pending.len();
-        let mut kept = kept.into_iter();
-        self.pending.retain(|_| kept.next().unwrap_or(false));
-        self.pending.len() < before
+        tracing::error!(sink = %shared.name, events = refused.len(), reason, "events will never be taken: see the dead letters");
     }
 
     /// Waits after a failure. The first one of several is logged.
@@ -152,13 +175,19 @@ impl<S: Sink> Lane<S> {
 
 impl Shared<'_> {
     /// How many of these go into one delivery.
-    fn fitting(&self, spans: &[Span]) -> usize {
+    fn fitting(&self, spans: &[Span], at_once: usize) -> usize {
         let (block, mut bytes) = (self.follower.batch().0, 0);
         let fits = |span: &&Span| {
             bytes += span.json(block).len();
             bytes <= self.bounds.max_bytes.as_usize()
         };
-        spans.iter().take(self.bounds.max_events).take_while(fits).count().max(1).min(spans.len())
+        spans
+            .iter()
+            .take(self.bounds.max_events.min(at_once))
+            .take_while(fits)
+            .count()
+            .max(1)
+            .min(spans.len())
     }
 
     fn failed(&self, reason: &str) {

@@ -7,7 +7,7 @@
 //! * [`journal`]: the numbered log on disk; segments, cursors, recovery.
 //! * `sink`: [`Sink`], what a destination must do: take a batch of [`Records`] or say which [`Failure`] it is.
 //! * `driver`: follows the journal for one sink; `filter`: which events it gets; `lane`: sends again what failed;
-//!   `dead_letters`: what a destination will never take.
+//!   `trial`, `witness`: which events are refused for what they are; `dead_letters`: what a destination will never take.
 //! * `format`: how an event is told: native, ECS, OCSF, CloudEvents.
 //! * `sinks`: [`Sinks`], all of them; `kinds`: the place where a new kind is registered.
 //! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`, `database`, `kafka`: a sink each;
@@ -36,6 +36,8 @@ mod sink;
 mod sinks;
 mod syslog;
 mod tls;
+mod trial;
+mod witness;
 
 pub use journal::{AppendError, Appended, Journal, Origin};
 pub use sink::{Failure, Record, Records, Sink};

@@ -29,6 +29,11 @@ pub trait Sink: Send + 'static {
     fn settle(&mut self) -> Result<(), String> {
         Ok(())
     }
+
+    /// How many events it takes at once, whatever a batch may hold.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// Why a batch is not, or not wholly, at its destination.
@@ -41,12 +46,19 @@ pub enum Failure {
         /// How long the destination asked to be left alone.
         after: Option<Duration>,
     },
-    /// Some events were taken, others not. Places count from 0 within the batch; what is in neither list was taken.
+    /// The batch was refused as a whole, for what is in it: one event may be at fault, or none. Parts of it will tell.
+    Refused {
+        /// What the destination said.
+        reason: String,
+    },
+    /// Some events were taken, others not. Places count from 0 within the batch; what is in no list was taken.
     Partial {
         /// Those to be sent again.
         again: Vec<usize>,
-        /// Those that will never be taken, each with the reason: they go to the dead letters.
+        /// Those that will never be taken, for certain, each with the reason: they go to the dead letters.
         refused: Vec<(usize, String)>,
+        /// Those that were refused where nothing shows that others would have been taken.
+        unproven: Vec<(usize, String)>,
         /// What went wrong, for the log.
         reason: String,
         /// How long the destination asked to be left alone.
@@ -60,6 +72,14 @@ impl Failure {
         Self::Retry { reason: reason.to_string(), after: None }
     }
 
+    /// Why, and how long the destination asked to be left alone.
+    pub(crate) fn into_reason(self) -> (String, Option<Duration>) {
+        match self {
+            Self::Retry { reason, after } | Self::Partial { reason, after, .. } => (reason, after),
+            Self::Refused { reason } => (reason, None),
+        }
+    }
+
     /// Some were taken: none that is in `again` or `refused`.
     pub(crate) fn partial(
         again: Vec<usize>,
@@ -69,7 +89,7 @@ impl Failure {
         let (reason, after) = rest.unwrap_or_default();
         match again.is_empty() && refused.is_empty() {
             true => Ok(()),
-            false => Err(Self::Partial { again, refused, reason, after }),
+            false => Err(Self::Partial { again, refused, unproven: Vec::new(), reason, after }),
         }
     }
 }
@@ -133,11 +153,7 @@ impl<'a> Records<'a> {
     /// The events.
     pub fn iter(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let block = self.block;
-        self.spans.iter().map(move |span| Record {
-            seq: span.seq,
-            unix_micros: span.unix_micros,
-            json: span.json(block),
-        })
+        self.spans.iter().map(move |span| Record::new(block, span))
     }
 
     /// Writes the events to `out`, each behind `prefix` and on a line of its own.
@@ -151,6 +167,10 @@ impl<'a> Records<'a> {
 }
 
 impl<'a> Record<'a> {
+    pub(crate) fn new(block: &'a [u8], span: &Span) -> Self {
+        Self { seq: span.seq, unix_micros: span.unix_micros, json: span.json(block) }
+    }
+
     /// The event's id, from its place at the head of the JSON; empty for what is no event of ours.
     #[must_use]
     pub fn id(&self) -> &'a str {

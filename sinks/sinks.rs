@@ -1,6 +1,7 @@
 //! All sinks of a journal: each on a thread and a runtime of its own, so that a stuck one holds up nobody but itself.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     io,
     sync::mpsc,
@@ -19,6 +20,7 @@ use crate::{
     kinds::{Build, build},
     lane::Lane,
     sink::{OptionError, Sink},
+    witness::Witnesses,
 };
 
 /// How long a sink that is told to stop may take to save its cursor.
@@ -121,6 +123,8 @@ impl Sinks {
             bounds: config.batch.clone(),
             dead_letters: DeadLetters::new(journal.dir(), name),
             lanes: sinks.into_iter().map(|sink| Lane::new(sink, &config.retry)).collect(),
+            taken: Cell::default(),
+            witnesses: Witnesses::default(),
         };
         let failed = |source| StartError::Thread { name: name.to_owned(), source };
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

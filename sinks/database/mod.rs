@@ -1,8 +1,8 @@
 //! Events as rows of a table (event.md's), a batch in one transaction.
 //!
 //! Each row has the id of its event, which is unique, so that a repeat changes nothing. A `verdict` event is a row as any
-//! other, and also tells the rows that it is about. A batch that the database refuses for its values is halved until the
-//! events at fault are found: they go to the dead letters.
+//! other, and also tells the rows that it is about. A batch that the database refuses for its values is halved by the driver
+//! until the events at fault are found.
 //!
 //! | file | what |
 //! |---|---|
@@ -27,10 +27,7 @@ use tokio::time::timeout;
 #[cfg(feature = "sqlserver")]
 pub(crate) use self::sqlserver::Sqlserver;
 pub(crate) use self::{mysql::Mysql, postgres::Postgres, sqlite::Sqlite};
-use crate::{
-    http::{Later, Reply, Trust, deliver},
-    sink::{Failure, OptionError, Records, Sink},
-};
+use crate::sink::{Failure, OptionError, Records, Sink};
 
 /// What a kind of database does for the sink.
 pub(crate) trait Store: Sized + Send + 'static {
@@ -64,12 +61,11 @@ pub(crate) enum Fault {
 pub(crate) struct Database<S> {
     store: S,
     options: config::Database,
-    trust: Trust,
 }
 
 impl<S: Store> Database<S> {
     pub(crate) fn new(options: &config::Database) -> Result<Self, OptionError> {
-        Ok(Self { store: S::new(options)?, options: options.clone(), trust: Trust::default() })
+        Ok(Self { store: S::new(options)?, options: options.clone() })
     }
 
     async fn connect(&mut self) -> Result<Vec<String>, String> {
@@ -82,22 +78,6 @@ impl<S: Store> Database<S> {
             self.store.disconnect();
             format!("{}: {reason}", self.options.url)
         })
-    }
-
-    async fn write(&mut self, events: &Records<'_>) -> Reply {
-        let (mut rows, mut refused) = (Vec::new(), Vec::new());
-        for (place, record) in events.iter().enumerate() {
-            match Row::of(record.json) {
-                Ok(row) => rows.push(row),
-                Err(reason) => refused.push((place, reason)),
-            }
-        }
-        match self.write_rows(&rows).await {
-            Ok(()) if refused.is_empty() => Reply::Taken,
-            Ok(()) => Reply::Mixed { again: Vec::new(), refused, later: Later::default() },
-            Err(Fault::Events(reason)) => Reply::Refused(reason),
-            Err(Fault::Destination(reason)) => Reply::Later(Later::new(reason)),
-        }
     }
 
     async fn write_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
@@ -132,7 +112,17 @@ impl<S: Store> Sink for Database<S> {
     }
 
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        let trust = self.trust.clone();
-        deliver(batch, batch.len(), trust, async |part: Records<'_>| self.write(&part).await).await
+        let (mut rows, mut refused) = (Vec::new(), Vec::new());
+        for (place, record) in batch.iter().enumerate() {
+            match Row::of(record.json) {
+                Ok(row) => rows.push(row),
+                Err(reason) => refused.push((place, reason)),
+            }
+        }
+        match self.write_rows(&rows).await {
+            Ok(()) => Failure::partial(Vec::new(), refused, None),
+            Err(Fault::Events(reason)) => Err(Failure::Refused { reason }),
+            Err(Fault::Destination(reason)) => Err(Failure::retry(reason)),
+        }
     }
 }

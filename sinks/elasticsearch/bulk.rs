@@ -1,6 +1,6 @@
 //! The body of a bulk request, and what its answer says of each event.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use hyper::StatusCode;
 use panoptes_config as config;
@@ -10,9 +10,25 @@ use serde::Deserialize;
 use super::index::Index;
 use crate::{
     format,
-    http::{Answer, Later, Reply},
-    sink::{Record, Records},
+    http::Answer,
+    sink::{Failure, Record, Records},
 };
+
+/// Of items that are refused with 400, what is the cluster's state or its configuration: an index that cannot be created or
+/// written. What has another name (`document_parsing_exception`, `mapper_parsing_exception`, `strict_dynamic_mapping_exception`,
+/// `illegal_argument_exception`, which stands for many things) may be about the event; whether it is, is found out.
+const OF_CLUSTER: [&str; 9] = [
+    // As many shards as the cluster may have.
+    "validation_exception",
+    "illegal_state_exception",
+    "index_closed_exception",
+    "invalid_index_name_exception",
+    "invalid_alias_name_exception",
+    "index_template_missing_exception",
+    "invalid_index_template_exception",
+    "resource_already_exists_exception",
+    "settings_exception",
+];
 
 /// Of a batch, by place: what a body holds, and what cannot be told in the format.
 pub(super) struct Places {
@@ -101,56 +117,72 @@ struct Cause<'a> {
 }
 
 /// What an answer means to the events that it is for.
-pub(super) fn reply(answer: &Answer, places: Places) -> Reply {
+pub(super) fn verdict(
+    answer: Answer,
+    places: Places,
+    index: &mut Index,
+    events: &Records<'_>,
+) -> Result<(), Failure> {
     match answer.status {
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => return Reply::Refused(answer.describe()),
-        status if !status.is_success() => {
-            return Reply::Later(Later { reason: answer.describe(), after: answer.retry_after });
-        }
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => return Err(answer.into_refusal()),
+        status if !status.is_success() => return Err(answer.into_retry()),
         _ => {}
     }
     match serde_json::from_slice::<Outcome<'_>>(&answer.body) {
-        Ok(outcome) if outcome.items.len() == places.sent.len() => of_items(&outcome, places),
+        Ok(outcome) if outcome.items.len() == places.sent.len() => of_items(&outcome, places, index, events),
         Ok(outcome) => {
             let (told, sent) = (outcome.items.len(), places.sent.len());
-            Reply::Later(Later::new(format!("an answer for {told} of {sent} events")))
+            Err(Failure::retry(format!("an answer for {told} of {sent} events")))
         }
-        Err(error) => Reply::Later(Later::new(format!("an answer that is none of a bulk request: {error}"))),
+        Err(error) => Err(Failure::retry(format!("an answer that is none of a bulk request: {error}"))),
     }
 }
 
-fn of_items(outcome: &Outcome<'_>, places: Places) -> Reply {
+fn of_items(
+    outcome: &Outcome<'_>,
+    places: Places,
+    index: &mut Index,
+    events: &Records<'_>,
+) -> Result<(), Failure> {
     let Places { sent, mut refused } = places;
     if !outcome.errors && refused.is_empty() {
-        return Reply::Taken;
+        return Ok(());
     }
-    let (mut again, mut later) = (Vec::new(), Later::default());
+    let times: Vec<i64> = events.iter().map(|event| event.unix_micros).collect();
+    let mut index_of = |place: usize| index.at(times.get(place).copied().unwrap_or_default()).to_owned();
+    let (mut again, mut doubtful, mut reason) = (Vec::new(), Vec::new(), String::new());
+    let mut takes = BTreeSet::new();
     for (Item { create }, place) in outcome.items.iter().zip(sent) {
         match create.status {
             // There already: a repeat.
-            200..300 | 409 => {}
-            status if is_about_event(status) => refused.push((place, create.describe())),
+            200..300 | 409 => drop(takes.insert(index_of(place))),
+            _ if create.may_be_about_event() => doubtful.push((place, create.describe())),
             _ => {
                 if again.is_empty() {
-                    later = Later::new(create.describe());
+                    reason = create.describe();
                 }
                 again.push(place);
             }
         }
     }
-    match again.is_empty() && refused.is_empty() {
-        true => Reply::Taken,
-        false => Reply::Mixed { again, refused, later },
+    // An index that took another event along with it has nothing against all of them.
+    let (proven, unproven): (Vec<_>, _) =
+        doubtful.into_iter().partition(|(place, _)| takes.contains(&index_of(*place)));
+    refused.extend(proven);
+    match again.is_empty() && refused.is_empty() && unproven.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Partial { again, refused, unproven, reason, after: None }),
     }
 }
 
-/// Whether an item was refused for what it is. Missing rights (401, 403), a missing index (404) and blocked ones (403, a
-/// disk that is full) are about the cluster.
-fn is_about_event(status: u16) -> bool {
-    matches!(status, 400 | 402 | 405..=408 | 410..=428 | 431..=499)
-}
-
 impl Created<'_> {
+    /// Whether an item may be refused for what it is. Missing rights (401, 403), a missing index (404) and blocked ones (403, a
+    /// disk that is full) are about the cluster, and more is when its name says so.
+    fn may_be_about_event(&self) -> bool {
+        let kind = self.error.as_ref().map(|error| &*error.kind).unwrap_or_default();
+        matches!(self.status, 400 | 413 | 422) && !OF_CLUSTER.contains(&kind)
+    }
+
     fn describe(&self) -> String {
         const MAX_SHOWN: usize = 400;
         let Some(error) = &self.error else { return self.status.to_string() };
@@ -181,17 +213,73 @@ mod tests {
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
+    /// What an answer with these items means to as many events, the last of which is of another day.
+    fn told(items: &[(u16, &str)]) -> Result<(), Failure> {
+        let item = |(status, kind): &(u16, &str)| {
+            let cause = r#""caused_by":{"reason":"not a date"}"#;
+            let error = format!(r#","error":{{"type":"{kind}","reason":"failed",{cause}}}"#);
+            format!(r#"{{"create":{{"status":{status}{}}}}}"#, if kind.is_empty() { "" } else { &error })
+        };
+        let items: Vec<String> = items.iter().map(item).collect();
+        let body = format!(r#"{{"errors":true,"items":[{}]}}"#, items.join(",")).into_bytes();
+        let answer = Answer { status: StatusCode::OK, retry_after: None, body };
+        let mut spans: Vec<Span> = (0..items.len() as u64).map(|seq| Span::whole(seq, b"{}")).collect();
+        spans.last_mut().unwrap().unix_micros = 86_400_000_000;
+        let places = Places { sent: (0..items.len()).collect(), refused: vec![] };
+        let mut index = Index::new(&config::Elasticsearch::default().index);
+        verdict(answer, places, &mut index, &Records::new(b"{}", &spans))
+    }
+
     #[test]
     fn an_answer_is_read_item_by_item() {
-        let body = br#"{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"exists"}}},{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed","caused_by":{"reason":"not a date"}}}},{"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}},{"create":{"status":403,"error":{"type":"cluster_block_exception","reason":"read-only"}}}]}"#;
-        let answer = Answer { status: StatusCode::OK, retry_after: None, body: body.to_vec() };
-        let places = Places { sent: vec![0, 1, 2, 4, 5], refused: vec![(3, "no ECS".into())] };
-        let Reply::Mixed { again, refused, later } = reply(&answer, places) else { panic!() };
-        assert_eq!(again, [4, 5]);
-        let reason = "400 mapper_parsing_exception: failed: not a date".to_owned();
-        assert_eq!(refused, [(3, "no ECS".into()), (2, reason)]);
-        assert_eq!(later.reason, "429 es_rejected_execution_exception: full");
-        let short = Answer { status: StatusCode::OK, retry_after: None, body: b"{}".to_vec() };
-        assert!(matches!(reply(&short, Places { sent: vec![0], refused: vec![] }), Reply::Later(_)));
+        assert_eq!(told(&[(201, ""), (409, "version_conflict_engine_exception"), (201, "")]), Ok(()));
+        let parsing = "400 mapper_parsing_exception: failed: not a date".to_owned();
+        let items = [
+            (201, ""),
+            (400, "mapper_parsing_exception"),
+            (429, "es_rejected_execution_exception"),
+            (403, "cluster_block_exception"),
+            (400, "mapper_parsing_exception"),
+        ];
+        let expected = Failure::Partial {
+            again: vec![2, 3],
+            refused: vec![(1, parsing.clone())],
+            // Of the next day's index nothing was taken.
+            unproven: vec![(4, parsing)],
+            reason: "429 es_rejected_execution_exception: failed: not a date".into(),
+            after: None,
+        };
+        assert_eq!(told(&items), Err(expected));
+    }
+
+    #[test]
+    fn what_the_cluster_cannot_do_is_no_events_fault() {
+        for kind in OF_CLUSTER {
+            let Err(Failure::Partial { again, refused, unproven, .. }) =
+                told(&[(201, ""), (400, kind), (201, "")])
+            else {
+                panic!("{kind}")
+            };
+            assert_eq!((again, refused, unproven), (vec![1], vec![], vec![]), "{kind}");
+        }
+        // A pipeline that is not there: so for all of them.
+        let Err(Failure::Partial { again, refused, unproven, .. }) =
+            told(&[(400, "illegal_argument_exception"), (400, "illegal_argument_exception")])
+        else {
+            panic!()
+        };
+        assert_eq!((again.len(), refused.len(), unproven.len()), (0, 0, 2));
+        assert!(matches!(told(&[(404, "index_not_found_exception")]), Err(Failure::Partial { .. })));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_asked_for_again() {
+        for (status, body) in [(200, "{}"), (200, "<html>"), (502, "")] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let answer = Answer { status, retry_after: None, body: body.into() };
+            let places = Places { sent: vec![0], refused: vec![] };
+            let told = verdict(answer, places, &mut Index::new("x"), &Records::new(b"", &[]));
+            assert!(matches!(told, Err(Failure::Retry { .. })), "{told:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 use self::{index::Index, nodes::Nodes};
 use crate::{
-    http::{Answer, Client, Credentials, Later, Reply, Trust, below, compress, deliver},
+    http::{Answer, Client, Credentials, below, compress},
     sink::{Failure, OptionError, Records, Sink},
 };
 
@@ -45,7 +45,6 @@ pub(crate) struct Elasticsearch {
     /// Path and query of a bulk request.
     bulk: String,
     options: config::Elasticsearch,
-    trust: Trust,
 }
 
 impl Elasticsearch {
@@ -63,21 +62,7 @@ impl Elasticsearch {
             index: Index::new(&options.index),
             bulk,
             options: options.clone(),
-            trust: Trust::default(),
         })
-    }
-
-    async fn post(&mut self, events: &Records<'_>) -> Reply {
-        let mut body = Vec::new();
-        let places = bulk::write(&self.options, &mut self.index, events, &mut body);
-        if places.sent.is_empty() {
-            return Reply::Mixed { again: Vec::new(), refused: places.refused, later: Later::default() };
-        }
-        let path = self.bulk.clone();
-        match self.ask(Method::POST, &path, "application/x-ndjson", body).await {
-            Ok(answer) => bulk::reply(&answer, places),
-            Err(reason) => Reply::Later(Later::new(reason)),
-        }
     }
 
     /// Asks a node; where it does not answer, or cannot serve, the next one, each once. What one of them may have done and
@@ -121,7 +106,13 @@ impl Sink for Elasticsearch {
     }
 
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        let trust = self.trust.clone();
-        deliver(batch, batch.len(), trust, async |part: Records<'_>| self.post(&part).await).await
+        let mut body = Vec::new();
+        let places = bulk::write(&self.options, &mut self.index, batch, &mut body);
+        if places.sent.is_empty() {
+            return Failure::partial(Vec::new(), places.refused, None);
+        }
+        let path = self.bulk.clone();
+        let answer = self.ask(Method::POST, &path, "application/x-ndjson", body).await;
+        bulk::verdict(answer.map_err(Failure::retry)?, places, &mut self.index, batch)
     }
 }

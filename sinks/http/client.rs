@@ -21,7 +21,10 @@ use panoptes_config as config;
 use tokio::time::timeout;
 
 use super::credentials::Credentials;
-use crate::{sink::OptionError, tls};
+use crate::{
+    sink::{Failure, OptionError},
+    tls,
+};
 
 const USER_AGENT: &str = concat!("panoptes/", env!("CARGO_PKG_VERSION"));
 /// Of an answer, what is shown in an error.
@@ -89,6 +92,19 @@ impl Client {
 }
 
 impl Answer {
+    /// It refuses what was sent; with a time to wait, just for now.
+    pub(crate) fn into_refusal(self) -> Failure {
+        match self.retry_after {
+            None => Failure::Refused { reason: self.describe() },
+            Some(_) => self.into_retry(),
+        }
+    }
+
+    /// It is to be asked again.
+    pub(crate) fn into_retry(self) -> Failure {
+        Failure::Retry { reason: self.describe(), after: self.retry_after }
+    }
+
     /// Status and the first words, for an error.
     pub(crate) fn describe(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);

@@ -4,17 +4,15 @@
 //! |---|---|
 //! | `client.rs` `credentials.rs` | requests with a time limit, bounded answers, who the client is |
 //! | `body.rs` | how events lie in a body, how it is compressed, its idempotency key |
-//! | `parts.rs` | a batch that is refused is halved until the events at fault are found |
 //! | `splunk.rs` | Splunk's HTTP Event Collector |
 //!
-//! What an answer means: 2xx is delivery. 400, 413, 415, 422 and the like can only be about the events: the one at fault
-//! goes to the dead letters, once the destination has taken any. All else (no answer, 5xx, 429, redirects, and 401, 403, 404, 405, 407, which are about
-//! the configuration) is tried again until someone has mended it.
+//! What an answer means: 2xx is delivery. 400, 413 and 422 may be about what was sent: the driver finds out whether an event
+//! is at fault. All else is about the request, the destination or the moment, as is whatever comes with a `Retry-After`
+//! (RFC 9110, 15.5.14): it is tried again until someone has mended it.
 
 mod body;
 mod client;
 mod credentials;
-mod parts;
 mod splunk;
 
 use http_body_util::Full;
@@ -29,7 +27,6 @@ pub(crate) use self::{
     body::compress,
     client::{Answer, Client, below},
     credentials::Credentials,
-    parts::{Later, Reply, Trust, deliver},
     splunk::Splunk,
 };
 use crate::sink::{Failure, OptionError, Records, Sink};
@@ -46,7 +43,6 @@ pub(crate) struct Http {
     compression: Compression,
     headers: HeaderMap,
     idempotency_header: Option<HeaderName>,
-    trust: Trust,
 }
 
 impl Http {
@@ -66,26 +62,7 @@ impl Http {
             compression: options.compression,
             headers: headers(options)?,
             idempotency_header,
-            trust: Trust::default(),
         })
-    }
-
-    async fn post(&mut self, events: &Records<'_>) -> Reply {
-        let mut body = Vec::new();
-        let refused = body::write(self.layout, self.format, events, &mut body);
-        if refused.len() == events.len() {
-            return Reply::Mixed { again: Vec::new(), refused, later: Later::default() };
-        }
-        let answer = match self.client.send(self.request(events, body)).await {
-            Ok(answer) => reply(&answer),
-            Err(reason) => Reply::Later(Later::new(reason)),
-        };
-        match answer {
-            Reply::Taken if !refused.is_empty() => {
-                Reply::Mixed { again: Vec::new(), refused, later: Later::default() }
-            }
-            answer => answer,
-        }
     }
 
     fn request(&self, events: &Records<'_>, body: Vec<u8>) -> Request<Full<Bytes>> {
@@ -108,41 +85,30 @@ impl Http {
 
 impl Sink for Http {
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        let size = if self.layout == HttpBody::Event { 1 } else { batch.len() };
-        let trust = self.trust.clone();
-        deliver(batch, size, trust, async |part: Records<'_>| self.post(&part).await).await
+        let mut body = Vec::new();
+        let refused = body::write(self.layout, self.format, batch, &mut body);
+        if refused.len() < batch.len() {
+            let answer = self.client.send(self.request(batch, body)).await.map_err(Failure::retry)?;
+            verdict(answer)?;
+        }
+        Failure::partial(Vec::new(), refused, None)
+    }
+
+    fn at_once(&self) -> usize {
+        if self.layout == HttpBody::Event { 1 } else { usize::MAX }
     }
 }
 
 /// What an answer means to the events that it is for.
-fn reply(answer: &Answer) -> Reply {
+fn verdict(answer: Answer) -> Result<(), Failure> {
+    /// What can be about an event: its form, its size, its values. 415 and the like are about the request.
+    const ABOUT_EVENTS: [StatusCode; 3] =
+        [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY];
     match answer.status {
-        status if status.is_success() => Reply::Taken,
-        status if is_about_events(status) => Reply::Refused(answer.describe()),
-        _ => Reply::Later(Later { reason: answer.describe(), after: answer.retry_after }),
+        status if status.is_success() => Ok(()),
+        status if ABOUT_EVENTS.contains(&status) => Err(answer.into_refusal()),
+        _ => Err(answer.into_retry()),
     }
-}
-
-/// Whether a status can only be about what was sent, not about the destination or the configuration.
-fn is_about_events(status: StatusCode) -> bool {
-    let of_others = [
-        StatusCode::UNAUTHORIZED,
-        StatusCode::PAYMENT_REQUIRED,
-        StatusCode::FORBIDDEN,
-        StatusCode::NOT_FOUND,
-        StatusCode::METHOD_NOT_ALLOWED,
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-        StatusCode::REQUEST_TIMEOUT,
-        StatusCode::CONFLICT,
-        StatusCode::GONE,
-        StatusCode::MISDIRECTED_REQUEST,
-        StatusCode::LOCKED,
-        StatusCode::TOO_EARLY,
-        StatusCode::UPGRADE_REQUIRED,
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
-    ];
-    status.is_client_error() && !of_others.contains(&status)
 }
 
 fn headers(options: &config::Http) -> Result<HeaderMap, OptionError> {
@@ -158,4 +124,34 @@ fn headers(options: &config::Http) -> Result<HeaderMap, OptionError> {
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn failure(status: u16, retry_after: Option<u64>) -> Option<Failure> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let retry_after = retry_after.map(Duration::from_secs);
+        verdict(Answer { status, retry_after, body: b"why\n so".to_vec() }).err()
+    }
+
+    #[test]
+    fn only_what_can_be_about_an_event_is_a_refusal() {
+        for status in 300..600 {
+            match (status, failure(status, None)) {
+                (400 | 413 | 422, Some(Failure::Refused { reason })) => assert!(reason.ends_with(": why so")),
+                (_, Some(Failure::Retry { after: None, .. })) => {
+                    assert!(![400, 413, 422].contains(&status), "{status}");
+                }
+                (status, other) => panic!("{status}: {other:?}"),
+            }
+            // What is over after a while is about the moment.
+            let Some(Failure::Retry { after, .. }) = failure(status, Some(7)) else { panic!("{status}") };
+            assert_eq!(after, Some(Duration::from_secs(7)));
+        }
+        assert_eq!((failure(204, None), failure(200, Some(7))), (None, None));
+    }
 }

@@ -15,7 +15,7 @@ use panoptes_event::{Uuid, json::Object};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, Client, Credentials, Later, Reply, Trust, below, compress, deliver};
+use super::{Answer, Client, Credentials, below, compress};
 use crate::{
     format,
     sink::{Failure, OptionError, Record, Records, Sink},
@@ -43,7 +43,6 @@ pub(crate) struct Splunk {
     /// Members of the envelope that are the same for all events.
     envelope: Vec<u8>,
     acknowledge: Option<Duration>,
-    trust: Trust,
 }
 
 /// What the collector says.
@@ -76,50 +75,29 @@ impl Splunk {
             compression: options.compression,
             envelope: envelope(options),
             acknowledge: options.acknowledge.then_some(options.acknowledge_timeout),
-            trust: Trust::default(),
         })
     }
 
-    async fn post(&mut self, events: &Records<'_>) -> Reply {
-        let mut body = Vec::new();
-        let told = events.iter().map(|record| self.write(&record, &mut body));
-        let refused: Vec<_> =
-            told.enumerate().filter_map(|(place, told)| Some((place, told.err()?))).collect();
-        let reply = match body.is_empty() {
-            true => Reply::Taken,
-            false => self.send(body).await,
-        };
-        match reply {
-            Reply::Taken if !refused.is_empty() => {
-                Reply::Mixed { again: Vec::new(), refused, later: Later::default() }
-            }
-            reply => reply,
-        }
-    }
-
-    async fn send(&mut self, body: Vec<u8>) -> Reply {
+    async fn send(&mut self, body: Vec<u8>) -> Result<(), Failure> {
         let (body, encoding) = compress(self.compression, body);
         let mut request = self.request(self.collector.clone(), body);
         if let Some(encoding) = encoding {
             request.headers_mut().insert(header::CONTENT_ENCODING, encoding);
         }
-        let answer = match self.client.send(request).await {
-            Ok(answer) => answer,
-            Err(reason) => return Reply::Later(Later::new(reason)),
-        };
+        let answer = self.client.send(request).await.map_err(Failure::retry)?;
         let word: Word = serde_json::from_slice(&answer.body).unwrap_or_default();
         match (answer.status.is_success(), self.acknowledge, word.ack_id) {
-            (false, ..) => refusal(&answer, word.code),
-            (true, None, _) => Reply::Taken,
+            (false, ..) => Err(refusal(answer, word.code)),
+            (true, None, _) => Ok(()),
             (true, Some(patience), Some(id)) => self.acknowledged(id, patience).await,
-            (true, Some(_), None) => Reply::Later(Later::new(
-                "no ackId in the answer: turn on indexer acknowledgement for the token",
-            )),
+            (true, Some(_), None) => {
+                Err(Failure::retry("no ackId in the answer: turn on indexer acknowledgement for the token"))
+            }
         }
     }
 
     /// Waits until the indexers have what the collector took.
-    async fn acknowledged(&mut self, id: u64, patience: Duration) -> Reply {
+    async fn acknowledged(&mut self, id: u64, patience: Duration) -> Result<(), Failure> {
         let until = Instant::now() + patience;
         let mut pause = FIRST_POLL;
         while Instant::now() < until {
@@ -130,14 +108,14 @@ impl Splunk {
                 Ok(answer) if answer.status.is_success() => {
                     let known = serde_json::from_slice::<Acknowledgements>(&answer.body);
                     if known.is_ok_and(|known| known.acks.get(&id.to_string()) == Some(&true)) {
-                        return Reply::Taken;
+                        return Ok(());
                     }
                 }
                 // The events may be there all the same: their acknowledgement can still come.
                 Ok(_) | Err(_) => {}
             }
         }
-        Reply::Later(Later::new(format!("the indexers did not acknowledge within {patience:?}")))
+        Err(Failure::retry(format!("the indexers did not acknowledge within {patience:?}")))
     }
 
     fn request(&self, uri: Uri, body: Vec<u8>) -> Request<Full<Bytes>> {
@@ -167,8 +145,14 @@ impl Splunk {
 
 impl Sink for Splunk {
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
-        let trust = self.trust.clone();
-        deliver(batch, batch.len(), trust, async |part: Records<'_>| self.post(&part).await).await
+        let mut body = Vec::new();
+        let told = batch.iter().map(|record| self.write(&record, &mut body));
+        let refused: Vec<_> =
+            told.enumerate().filter_map(|(place, told)| Some((place, told.err()?))).collect();
+        if !body.is_empty() {
+            self.send(body).await?;
+        }
+        Failure::partial(Vec::new(), refused, None)
     }
 }
 
@@ -183,10 +167,10 @@ fn envelope(options: &config::Splunk) -> Vec<u8> {
     members
 }
 
-fn refusal(answer: &Answer, code: u32) -> Reply {
+fn refusal(answer: Answer, code: u32) -> Failure {
     let too_large = answer.status == hyper::StatusCode::PAYLOAD_TOO_LARGE;
     match answer.status.is_client_error() && (ABOUT_EVENTS.contains(&code) || too_large) {
-        true => Reply::Refused(answer.describe()),
-        false => Reply::Later(Later { reason: answer.describe(), after: answer.retry_after }),
+        true => answer.into_refusal(),
+        false => answer.into_retry(),
     }
 }

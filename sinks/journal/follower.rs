@@ -58,6 +58,26 @@ impl Follower {
         })
     }
 
+    /// Another that reads on from here. It is not to acknowledge anything.
+    pub(crate) fn ahead(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            sink: self.sink,
+            next: self.next,
+            reader: None,
+            part: None,
+            hint: self.position().unwrap_or(self.hint),
+            written: self.written.clone(),
+            closed: self.closed.clone(),
+            save_at: Cell::new(None),
+        }
+    }
+
+    /// The number that is read next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// How many events are still to be read.
     pub(crate) fn backlog(&self) -> u64 {
         (*self.written.borrow()).saturating_add(1).saturating_sub(self.next)

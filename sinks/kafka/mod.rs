@@ -48,6 +48,8 @@ enum Fate {
     Again(String),
     /// Its batch was too large for the brokers: for this one, or for another.
     TooLarge,
+    /// Its batch was refused for what is in it: in this one, or in another.
+    Invalid(String),
     /// It will never be taken.
     Refused(String),
 }
@@ -57,6 +59,7 @@ enum Fate {
 struct Fates {
     again: Vec<usize>,
     too_large: Vec<usize>,
+    invalid: Vec<(usize, String)>,
     refused: Vec<(usize, String)>,
     reason: Option<String>,
 }
@@ -156,9 +159,13 @@ impl Kafka {
         format!("not delivered within {:?}{}", self.options.timeout, trouble.unwrap_or_default())
     }
 
-    /// Brokers refuse a batch as a whole: sent alone, each event is judged by its own size, and cut if need be.
+    /// Brokers refuse a batch as a whole: sent alone, each event is judged by itself, and cut if need be.
     async fn produce_alone(&mut self, batch: &Records<'_>, fates: &mut Fates, until: Instant) {
-        for place in std::mem::take(&mut fates.too_large) {
+        let invalid = std::mem::take(&mut fates.invalid).into_iter().map(|(place, _)| place);
+        let mut refused: Vec<usize> =
+            std::mem::take(&mut fates.too_large).into_iter().chain(invalid).collect();
+        refused.sort_unstable();
+        for place in refused {
             let alone = batch.slice(place..place + 1);
             loop {
                 let fate = self.produce(&alone, until).await;
@@ -169,6 +176,7 @@ impl Kafka {
                 fates
                     .refused
                     .extend(fate.refused.into_iter().chain(too_large).map(|(_, reason)| (place, reason)));
+                fates.invalid.extend(fate.invalid.into_iter().map(|(_, reason)| (place, reason)));
                 fates.again.extend(fate.again.iter().map(|_| place));
                 fates.reason = fate.reason.or(fates.reason.take());
                 break;
@@ -227,9 +235,12 @@ impl Sink for Kafka {
             self.limits.clear();
         }
         fates.again.sort_unstable();
-        let reason =
-            fates.reason.map(|reason| (format!("{}: {reason}", self.options.brokers.join(",")), None));
-        Failure::partial(fates.again, fates.refused, reason)
+        let Fates { again, invalid: unproven, refused, reason, .. } = fates;
+        if again.is_empty() && refused.is_empty() && unproven.is_empty() {
+            return Ok(());
+        }
+        let reason = format!("{}: {}", self.options.brokers.join(","), reason.unwrap_or_default());
+        Err(Failure::Partial { again, refused, unproven, reason, after: None })
     }
 }
 
@@ -238,6 +249,7 @@ impl Fates {
         match fate {
             Fate::Delivered => {}
             Fate::TooLarge => self.too_large.push(place),
+            Fate::Invalid(reason) => self.invalid.push((place, reason)),
             Fate::Refused(reason) => self.refused.push((place, reason)),
             Fate::Again(reason) => {
                 self.again.push(place);
@@ -260,7 +272,7 @@ fn fate(error: &KafkaError) -> Fate {
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => {
             Fate::TooLarge
         }
-        Some(RDKafkaErrorCode::InvalidRecord) => Fate::Refused(error.to_string()),
+        Some(RDKafkaErrorCode::InvalidRecord) => Fate::Invalid(error.to_string()),
         _ => Fate::Again(error.to_string()),
     }
 }

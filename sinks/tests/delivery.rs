@@ -210,6 +210,7 @@ fn failed_batches_come_again_in_order_and_refused_events_are_dead_letters() {
     probe.fail(Failure::Partial {
         again: vec![0, 3],
         refused: vec![(1, "mapping \u{1b}".into())],
+        unproven: vec![],
         reason: "some".into(),
         after: None,
     });
@@ -251,4 +252,81 @@ fn batches_keep_to_their_bounds() {
     let batches = bytes.batches();
     assert!(batches.iter().all(|&n| n <= 8) && batches.last() == Some(&1), "{batches:?}");
     assert_eq!(bodies(&bytes.received()), (0..101).collect::<Vec<_>>());
+}
+
+/// The bodies of the dead letters of the sink `judge`, in order.
+fn dead(dir: &std::path::Path) -> Vec<u64> {
+    let letters = fs::read_to_string(dir.join("dead-letters/judge.jsonl")).unwrap_or_default();
+    let letter = |line: &str| {
+        let letter: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(letter["reason"], "not that");
+        letter["event"]["body"].as_u64().unwrap()
+    };
+    let mut bodies: Vec<u64> = letters.lines().map(letter).collect();
+    bodies.sort_unstable();
+    bodies
+}
+
+fn wait_until(journal: &panoptes_sinks::Journal, done: impl Fn(&panoptes_sinks::journal::SinkStats) -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !done(&journal.stats().sinks[0]) {
+        assert!(std::time::Instant::now() < deadline, "{:?}", journal.stats().sinks[0]);
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn an_event_that_is_refused_first_and_alone_waits_for_another_to_be_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, judge) = (open(&options(dir.path()), &["judge"]), Judge::new([0, 1, 2]));
+    let mut sinks = Sinks::none();
+    sinks.add("judge", &eager(), &journal, judge.clone()).unwrap();
+    journal.append(&batch(0..3, 0)).unwrap();
+    wait_until(&journal, |sink| sink.failures > 5);
+    let stats = journal.stats().sinks.remove(0);
+    assert_eq!((stats.dead_lettered, stats.lag_events), (0, 3));
+    assert_eq!(stats.last_error.as_deref(), Some("it takes no event: not that"));
+    journal.append(&batch(3..9, 0)).unwrap();
+    wait_until(&journal, |sink| sink.lag_events == 0);
+    finish(journal, sinks);
+    assert_eq!(dead(dir.path()), [0, 1, 2]);
+    // None comes twice, though one had to come before its turn.
+    assert_eq!(bodies(&judge.taken()), (3..9).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_destination_that_refuses_everything_has_no_dead_letters() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, judge) = (open(&options(dir.path()), &["judge"]), Judge::new([55]));
+    let mut sinks = Sinks::none();
+    sinks.add("judge", &eager(), &journal, judge.clone()).unwrap();
+    journal.append(&batch(0..20, 0)).unwrap();
+    wait_until(&journal, |sink| sink.lag_events == 0);
+    judge.refuse_all(true);
+    for n in 2..8 {
+        journal.append(&batch(n * 10..(n + 1) * 10, 0)).unwrap();
+        let before = journal.stats().sinks[0].failures;
+        wait_until(&journal, |sink| sink.failures > before + 2);
+    }
+    assert_eq!(journal.stats().sinks[0].dead_lettered, 0);
+    judge.refuse_all(false);
+    finish(journal, sinks);
+    assert_eq!(dead(dir.path()), [55]);
+    let mut taken = bodies(&judge.taken());
+    taken.sort_unstable();
+    assert_eq!(taken, (0..80).filter(|body| *body != 55).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_long_run_of_refused_events_is_come_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, judge) = (open(&options(dir.path()), &["judge"]), Judge::new(0..2_000));
+    for n in 0..21 {
+        journal.append(&batch(n * 100..(n + 1) * 100, 0)).unwrap();
+    }
+    let mut sinks = Sinks::none();
+    sinks.add("judge", &eager(), &journal, judge.clone()).unwrap();
+    finish(journal, sinks);
+    assert_eq!(dead(dir.path()), (0..2_000).collect::<Vec<_>>());
+    assert_eq!(bodies(&judge.taken()), (2_000..2_100).collect::<Vec<_>>());
 }

@@ -70,12 +70,15 @@ fn without_certificate(nginx: &mut dyn Destination) {
     refused_until_mended(nginx, Tls { cert_file: None, key_file: None, ..tls });
 }
 
-/// With the wrong files nothing arrives, and nothing is given up either.
+/// With the wrong files nothing arrives, and nothing is given up either, though it went well before.
 fn refused_until_mended(nginx: &mut dyn Destination, wrong: Tls) {
     let right = nginx.options();
     let SinkOptions::Http(http) = right.clone() else { panic!("{right:?}") };
-    let mut run = Run::new(SinkOptions::Http(Http { tls: wrong, ..http }));
+    let mut run = Run::new(right.clone());
     run.start();
+    run.send(20);
+    wait_for("a delivery", || run.delivered() == 20);
+    run.reconfigure(SinkOptions::Http(Http { tls: wrong, ..http }));
     run.send(50);
     run.wait_for_failures(3);
     assert_eq!(run.delivered(), 0);
@@ -121,7 +124,8 @@ impl Nginx {
         let refusal = match self.refusal {
             Refusal::None => "",
             Refusal::Some => "limit_req zone=few; limit_req_status 429;",
-            Refusal::All => "return 503;",
+            // As it answers where the fault is not the events'.
+            Refusal::All => "return 400;",
         };
         format!(
             "daemon off; user root; worker_processes 1; worker_shutdown_timeout 5s; pid {dir}/pid; error_log {dir}/error.log;

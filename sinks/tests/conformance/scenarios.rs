@@ -158,16 +158,27 @@ fn refusing_all(destination: &mut dyn Destination) {
     end(run, destination);
 }
 
+/// Of what it refuses, the destination says so; the rest never stops.
 fn poison(destination: &mut dyn Destination) {
     let mut run = Run::new(destination.options());
     let poison = destination.poison();
+    // The first event of all, and alone: nothing tells yet whose fault it is, but where the sink itself finds it unfit.
+    run.send_poison(poison);
+    run.start();
+    crate::trial::wait_for("a refusal", || run.failures() > 1 || !run.dead_letters().is_empty());
+    assert!(run.failures() == 0 || run.dead_letters().is_empty(), "{:?}", run.dead_letters());
     run.send(33);
     run.send_poison(poison);
     run.send(9);
     run.send_poison(poison);
     run.send_poison(poison);
-    run.start();
     run.send(30);
+    let sent = run.sent();
+    crate::trial::wait_for("all of it", || run.delivered() >= sent);
+    // Once more first after a start; of all sessions, for all lanes.
+    run.restart();
+    (0..5).for_each(|_| run.send_poison(poison));
+    run.send(12);
     end(run, destination);
 }
 

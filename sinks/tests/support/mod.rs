@@ -154,7 +154,7 @@ impl Sink for Probe {
         let failure = (!state.failures.is_empty()).then(|| state.failures.remove(0));
         let taken = |place: usize| match &failure {
             None => true,
-            Some(Failure::Retry { .. }) => false,
+            Some(Failure::Retry { .. } | Failure::Refused { .. }) => false,
             Some(Failure::Partial { again, refused, .. }) => {
                 !again.contains(&place) && refused.iter().all(|(refused, _)| *refused != place)
             }
@@ -163,6 +163,47 @@ impl Sink for Probe {
         state.received.extend(records.map(|(_, record)| received(record.json)));
         self.0.1.notify_all();
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// A destination in memory that takes a batch whole or refuses it whole.
+#[derive(Clone, Default)]
+pub struct Judge(Arc<Mutex<Court>>);
+
+#[derive(Default)]
+struct Court {
+    taken: Vec<Received>,
+    /// Bodies that it never takes.
+    poison: Vec<u64>,
+    refuses_all: bool,
+}
+
+impl Judge {
+    pub fn new(poison: impl IntoIterator<Item = u64>) -> Self {
+        let judge = Self::default();
+        judge.0.lock().unwrap().poison.extend(poison);
+        judge
+    }
+
+    pub fn refuse_all(&self, refuses_all: bool) {
+        self.0.lock().unwrap().refuses_all = refuses_all;
+    }
+
+    pub fn taken(&self) -> Vec<Received> {
+        self.0.lock().unwrap().taken.clone()
+    }
+}
+
+impl Sink for Judge {
+    async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
+        let mut court = self.0.lock().unwrap();
+        let events: Vec<Received> = batch.iter().map(|record| received(record.json)).collect();
+        let poison = |event: &Received| event.body.is_some_and(|body| court.poison.contains(&body));
+        if court.refuses_all || events.iter().any(poison) {
+            return Err(Failure::Refused { reason: "not that".into() });
+        }
+        court.taken.extend(events);
+        Ok(())
     }
 }
 
