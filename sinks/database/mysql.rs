@@ -20,6 +20,10 @@ use crate::{sink::OptionError, tls};
 
 /// Rows of one statement: parameters have a limit of 65,535.
 const MOST_ROWS: usize = 256;
+/// Of the packet that carries a value: its length, its type, its bit among those that are NULL. A number has 8 bytes.
+const OF_VALUE: usize = 9 + 2 + 1;
+/// Of a packet, what is not values.
+const OF_STATEMENT: usize = 64;
 /// What the session must be, whatever the server's defaults are: values that do not fit are errors, times are UTC.
 const SESSION: [&str; 2] = [
     "SET NAMES utf8mb4",
@@ -32,6 +36,7 @@ const UNIQUE: &str = "SELECT COUNT(*) FROM (SELECT index_name FROM information_s
     WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND non_unique = 0
     GROUP BY index_name HAVING COUNT(*) = 1 AND MAX(column_name) = 'event_id') AS found";
 const DUPLICATE: u16 = 1062;
+const TOO_LARGE: u16 = 1153;
 
 /// The store.
 pub(crate) struct Mysql {
@@ -47,6 +52,8 @@ struct Link {
     layout: Layout,
     /// None where the table or our rights do not allow it.
     judge: Option<String>,
+    /// The largest packet that the server takes, in bytes.
+    max_packet: usize,
 }
 
 impl Store for Mysql {
@@ -80,7 +87,13 @@ impl Store for Mysql {
                 Err(error) => Err(error),
             };
         }
-        written.map_err(|error| fault(&error))
+        written.map_err(|error| {
+            if is_too_large(&error) {
+                // Neither the driver nor a server goes on behind that.
+                self.link = None;
+            }
+            fault(&error)
+        })
     }
 }
 
@@ -124,9 +137,11 @@ impl Mysql {
         conn.query_drop(format!("INSERT INTO {table} ({names}) SELECT {names} FROM {table} WHERE FALSE"))
             .await?;
         let unique: Option<u64> = conn.exec_first(UNIQUE, self.place()).await?;
+        let max_packet: Option<usize> = conn.query_first("SELECT @@max_allowed_packet").await?;
         let (judge, refused) = may_judge(&mut conn, &table, &layout).await;
         let notes = layout.notes(unique.is_some_and(|found| found > 0), refused);
-        Ok(Ok((Link { conn, table, layout, judge }, notes)))
+        let max_packet = max_packet.unwrap_or(usize::MAX);
+        Ok(Ok((Link { conn, table, layout, judge, max_packet }, notes)))
     }
 
     async fn columns(&self, conn: &mut Conn) -> Result<Vec<Described>, Error> {
@@ -158,16 +173,12 @@ impl Link {
     }
 
     async fn write_all(&mut self, rows: &[&Row<'_>]) -> Result<(), Error> {
-        let mut rest = rows;
+        let values: Vec<Vec<Bound>> = rows.iter().map(|row| self.values(row)).collect();
+        let mut rest = values.as_slice();
         while !rest.is_empty() {
-            // Powers of two: few statements to prepare, which the connection remembers.
-            let (now, later) = rest.split_at(1 << rest.len().min(MOST_ROWS).ilog2());
+            let (now, later) = rest.split_at(fitting(rest, self.max_packet));
             let statement = insert(&self.table, &self.layout, now.len());
-            let values = now
-                .iter()
-                .flat_map(|row| self.layout.columns.iter().map(|column| bound(column.holds, column.of(row))));
-            let values = Params::Positional(values.collect());
-            self.conn.exec_drop(statement, values).await?;
+            self.conn.exec_drop(statement, Params::Positional(now.concat())).await?;
             rest = later;
         }
         let Some(judge) = &self.judge else { return Ok(()) };
@@ -176,6 +187,10 @@ impl Link {
             self.conn.exec_drop(judge.as_str(), about).await?;
         }
         Ok(())
+    }
+
+    fn values(&self, row: &Row<'_>) -> Vec<Bound> {
+        self.layout.columns.iter().map(|column| bound(column.holds, column.of(row))).collect()
     }
 
     /// Those that are not there yet.
@@ -190,6 +205,23 @@ impl Link {
         // Twice in one batch is once.
         Ok(rows.iter().copied().filter(|row| there.insert(row.id().to_owned())).collect())
     }
+}
+
+/// How many of these rows go into one statement: as many as fit into a packet, at least one. Powers of two: few statements to
+/// prepare, which the connection remembers.
+fn fitting(rows: &[Vec<Bound>], max_packet: usize) -> usize {
+    let mut room = max_packet.saturating_sub(OF_STATEMENT);
+    let fits = |row: &&Vec<Bound>| {
+        let size: usize = row.iter().map(|value| OF_VALUE + length(value)).sum();
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    };
+    1 << rows.iter().take(MOST_ROWS).take_while(fits).count().max(1).ilog2()
+}
+
+fn length(value: &Bound) -> usize {
+    if let Bound::Bytes(bytes) = value { bytes.len() } else { 0 }
 }
 
 /// The statement that tells rows their verdict; where it may not be run, why.
@@ -234,19 +266,32 @@ fn is_duplicate(error: &Error) -> bool {
     matches!(error, Error::Server(error) if error.code == DUPLICATE)
 }
 
+/// Whether a packet was too large for the server, as it says (1153) or the driver does before it is sent.
+fn is_too_large(error: &Error) -> bool {
+    match error {
+        Error::Server(error) => error.code == TOO_LARGE,
+        Error::Driver(DriverError::PacketTooLarge) => true,
+        // The codec's own error, whose type the driver does not show.
+        Error::Io(error) => error.to_string().contains("larger than max_allowed_packet"),
+        _ => false,
+    }
+}
+
 /// What an error means to the rows that it is for. SQLSTATE's classes 22, 23 and 44 are about them, 09, 27 and 45 are what a
-/// trigger says of them (`SIGNAL SQLSTATE '45000'`), and these have no class: 1118 and 1153 too large, 1265 and 1366 values
-/// that do not fit, 3819 a rule of the table.
+/// trigger says of them (`SIGNAL SQLSTATE '45000'`), and these have no class: 1118 too large, 1265 and 1366 values that do
+/// not fit, 3819 a rule of the table.
 fn fault(error: &Error) -> Fault {
     let about_rows = match error {
         Error::Server(error) => {
             matches!(error.state.get(..2), Some("09" | "22" | "23" | "27" | "44" | "45"))
-                || [1118, 1153, 1265, 1366, 3819].contains(&error.code)
+                || [1118, 1265, 1366, 3819].contains(&error.code)
         }
-        Error::Driver(DriverError::PacketTooLarge) => true,
         _ => false,
     };
-    if about_rows { Fault::Events(describe(error)) } else { Fault::Destination(describe(error)) }
+    match about_rows || is_too_large(error) {
+        true => Fault::Events(describe(error)),
+        false => Fault::Destination(describe(error)),
+    }
 }
 
 fn describe(error: &Error) -> String {
@@ -274,4 +319,28 @@ fn ssl(options: &config::Tls) -> Result<SslOpts, OptionError> {
         |(cert, key): (&PathBuf, &PathBuf)| ClientIdentity::new(cert.clone().into(), key.clone().into());
     let identity = options.cert_file.as_ref().zip(options.key_file.as_ref()).map(identity);
     Ok(ssl.with_client_identity(identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_has_as_many_rows_as_fit_into_a_packet() {
+        let row = |size: usize| vec![Bound::Bytes(vec![b'x'; size]), Bound::Int(7), Bound::NULL];
+        let rows: Vec<_> = [1_000, 1_000, 1_000, 1_000, 100].map(row).into();
+        let packet = |rows: usize| OF_STATEMENT + rows * (1_000 + 3 * OF_VALUE);
+        assert_eq!([1, 2, 3, 4, 9].map(|n| fitting(&rows, packet(n))), [1, 2, 2, 4, 4]);
+        // One that fits into none is tried all the same: the server says what it thinks of it.
+        assert_eq!((fitting(&rows, packet(1) - 1), fitting(&rows, 0)), (1, 1));
+        assert_eq!(fitting(&vec![row(0); 1_000], usize::MAX), MOST_ROWS);
+    }
+
+    #[test]
+    fn a_packet_that_is_too_large_is_about_the_rows() {
+        let codec = std::io::Error::other("Packet is larger than max_allowed_packet");
+        assert!(matches!(fault(&Error::Io(codec.into())), Fault::Events(_)));
+        let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(matches!(fault(&Error::Io(cut.into())), Fault::Destination(_)));
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     database::{self, PASSWORD, Server, Table},
     free_port, named, program, rate,
     scenarios::{self, Refusal},
-    trial::{Poison, wait_for},
+    trial::{Poison, Run, wait_for},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +72,7 @@ fn of_flavour(flavour: Flavour) -> Vec<Trial> {
         trial("over TLS", over_tls),
         trial("a login that may only insert", insert_only),
         trial("rows that are too long for an older table", too_long),
+        trial("packets that are too large", packets),
     ]);
     trials
 }
@@ -132,6 +133,21 @@ fn insert_only(flavour: Flavour) {
     table.options =
         Database { username: Some("inserter".into()), auto_create_table: false, ..table.options.clone() };
     database::repeats(table);
+}
+
+/// A batch of more than a packet goes in parts; one event of more is a dead letter.
+fn packets(flavour: Flavour) {
+    let mut table = table(flavour, "packets");
+    let before = table.server.sql("SELECT @@global.max_allowed_packet");
+    table.server.sql("SET GLOBAL max_allowed_packet = 131072");
+    let mut run = Run::by_default(scenarios::Destination::options(&table));
+    run.send_sized(7, 40_000);
+    run.send_poison(Poison::Large(200_000));
+    run.send_sized(100, 1_000);
+    run.start();
+    run.finish();
+    table.server.sql(&format!("SET GLOBAL max_allowed_packet = {before}"));
+    run.check(&scenarios::Destination::received(&mut table), true);
 }
 
 /// What a column cannot take is a dead letter; the rest goes on.
