@@ -66,8 +66,9 @@ fn of_statement(operation: &Operation) -> (&'static [&'static str], &'static [&'
         ("DDL", "CREATE") => (&["database", "configuration"], &["change", "creation"]),
         ("DDL", "DROP") => (&["database", "configuration"], &["change", "deletion"]),
         ("DDL", _) => (&["database", "configuration"], &["change"]),
-        ("DML", "DELETE" | "TRUNCATE") => (&["database"], &["change", "deletion"]),
-        ("DML", "INSERT" | "UPDATE" | "MERGE" | "REPLACE" | "LOAD") => (&["database"], &["change"]),
+        ("DML", "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "MERGE" | "REPLACE" | "LOAD") => {
+            (&["database"], &["change"])
+        }
         ("DML", _) if writes => (&["database"], &["change"]),
         ("DML", _) => (&["database"], &["access"]),
         _ => (&["database"], &["info"]),
