@@ -73,6 +73,15 @@ impl Reader {
         self.problems.concern(&key.to_string())
     }
 
+    /// Whether an option is given at all, be it as its default.
+    pub(crate) fn gives(&self, key: &Key) -> bool {
+        let Some((first, rest)) = key.names().split_first() else { return false };
+        rest.iter()
+            .try_fold(self.tree.get(first), |value, name| Some(value?.as_dict()?.get(name)))
+            .flatten()
+            .is_some()
+    }
+
     /// Whether a whole file or variable could not be read.
     pub(crate) fn lacks_a_source(&self) -> bool {
         self.problems.lack_a_source()

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Auth, Compression, Database, DatabaseEngine, Elasticsearch, File, Filter, Http, Kafka, Partitions, Retry,
-    Secret, Sink, SinkOptions, Splunk, Syslog, Tls, Transport,
+    Secret, Sink, SinkOptions, Splunk, Syslog, Tls, Transport, effect,
 };
 use crate::{
     check::{above_zero, check_path, leads_to, within_a_day},
@@ -59,6 +59,7 @@ pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
         let key = Key::root().then("sinks").then(name);
         check_delivery(&key, sink, reader);
         check_filter(&key.then("filter"), &sink.filter, reader);
+        effect::check(&key, &sink.options, reader);
         match &sink.options {
             SinkOptions::Console(_) => {}
             SinkOptions::File(file) => {
@@ -234,10 +235,6 @@ fn check_syslog(key: &Key, syslog: &Syslog, reader: &mut Reader) {
     check_tls(&key.then("tls"), &syslog.tls, reader);
     within_a_day(&key.then("timeout"), syslog.timeout, reader);
     above_zero(&key.then("max_message"), syslog.max_message.as_usize(), reader);
-    let has_tls = syslog.tls.ca_file.is_some() || syslog.tls.cert_file.is_some();
-    if has_tls && syslog.transport != Transport::Tls {
-        reader.refuse(&key.then("tls"), "is of no use without transport = \"tls\"");
-    }
     let default = Syslog::default().max_message;
     if syslog.transport == Transport::Udp
         && syslog.max_message != default

@@ -101,3 +101,62 @@ fn kafka_needs_a_topic_a_login_that_is_whole_and_its_promises() {
         assert_eq!(refused_options(&options), format!("panoptes.toml: sinks.kafka.{line}"));
     }
 }
+
+#[test]
+fn options_that_would_have_no_effect_are_refused() {
+    let es = "[sinks.elasticsearch]\nurls = [\"https://es:9200\"]\n";
+    let kafka = "[sinks.kafka]\nbrokers = [\"k:9092\"]\ntopic = \"t\"\n";
+    let syslog = "[sinks.syslog]\naddress = \"siem:514\"\n";
+    let splunk = "[sinks.splunk]\nurl = \"HTTP://s:8088\"\ntoken = \"t\"\n";
+    let http = "[sinks.http]\nurl = \"http://c/x\"\n";
+    let clear = "tls: is of no use with http://, which is in clear; write https://";
+    let udp = "is of no use with transport = \"udp\": datagrams are messages of their own, and nobody confirms them; remove it";
+    let rollover =
+        "is of no use without data_stream = true and install.delete_after, which makes the policy; remove it";
+    for (options, line) in [
+        (format!("{http}tls.ca_file = \"/ca\""), clear.to_owned()),
+        (format!("{splunk}tls.ca_file = \"/ca\""), clear.to_owned()),
+        (
+            format!("{http}auth.bearer = \"b\"\nheaders.authorization = \"Basic x\""),
+            "headers.authorization: is set by auth as well; keep one of them".into(),
+        ),
+        (
+            format!("{splunk}acknowledge_timeout = \"2 min\""),
+            "acknowledge_timeout: is of no use without acknowledge = true; remove it".into(),
+        ),
+        (
+            "[sinks.elasticsearch]\nurls = [\"http://es:9200\"]\ntls.ca_file = \"/ca\"".into(),
+            clear.to_owned(),
+        ),
+        (
+            format!("{es}install.replicas = 2"),
+            "install.replicas: is of no use without install.template = true; remove it".into(),
+        ),
+        (
+            format!("{es}install.template = true\ninstall.delete_after = \"90 days\"\ninstall.rollover_after = \"2 days\""),
+            format!("install.rollover_after: {rollover}"),
+        ),
+        (format!("{syslog}transport = \"udp\"\nconfirm = true"), format!("confirm: {udp}")),
+        (format!("{syslog}transport = \"udp\"\nframing = \"newline\""), format!("framing: {udp}")),
+        (format!("{syslog}tls.ca_file = \"/ca\""), "tls: is of no use without transport = \"tls\"".into()),
+        (
+            "[sinks.database]\nurl = \"mysql://db/x?sslmode=disable\"\nusername = \"p\"\ntls.ca_file = \"/ca\"".into(),
+            "tls: is of no use with sslmode=disable in the url; write sslmode=verify-full".into(),
+        ),
+        (
+            "[sinks.database]\nurl = \"sqlite:///a.db\"\ntls.ca_file = \"/ca\"".into(),
+            "tls: is of no use with SQLite, which is a file".into(),
+        ),
+        (
+            format!("{kafka}tls.ca_file = \"/ca\""),
+            "tls: is of no use without security_protocol = \"ssl\" or \"sasl_ssl\"".into(),
+        ),
+        (
+            format!("{kafka}sasl_mechanism = \"SCRAM-SHA-256\""),
+            "sasl_mechanism: is of no use without a security_protocol that has a login; remove it".into(),
+        ),
+    ] {
+        let sink = options.trim_start_matches('[').split(']').next().unwrap();
+        assert_eq!(refused_options(&options), format!("panoptes.toml: {sink}.{line}"));
+    }
+}
