@@ -175,6 +175,7 @@ fn check_amounts(config: &Config, reader: &mut Reader) {
         ("audit.queue", audit.queue.as_usize()),
         ("audit.statement_cache", audit.statement_cache.as_usize()),
         ("limits.max_connections", limits.max_connections),
+        ("limits.max_pending_logins", limits.max_pending_logins),
         ("limits.max_sql_bytes", limits.max_sql_bytes.as_usize()),
         ("limits.max_parameter_bytes", limits.max_parameter_bytes.as_usize()),
         ("limits.max_pending_statements", limits.max_pending_statements),

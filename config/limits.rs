@@ -23,10 +23,14 @@ pub struct Audit {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Client connections at a time, over all listeners; further ones get the database's "too many connections".
-    /// Default 10,000.
+    /// Sessions at a time, over all listeners; further ones get the database's "too many connections". Each takes two
+    /// files: where the process may not open so many, it is lowered at the start. Default 10,000.
     #[serde(deserialize_with = "value::count")]
     pub max_connections: usize,
+    /// Client connections at a time that have not logged in, beside those; where one more comes, the oldest goes.
+    /// Default 1,000.
+    #[serde(deserialize_with = "value::count")]
+    pub max_pending_logins: usize,
     /// How much of a statement's text an event keeps; the database gets all of it. Default 64 KiB.
     pub max_sql_bytes: ByteSize,
     /// How much an event keeps of all parameters of one execution. Default 64 KiB.
@@ -69,6 +73,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_pending_logins: 1_000,
             max_sql_bytes: ByteSize::kib(64),
             max_parameter_bytes: ByteSize::kib(64),
             max_pending_statements: 65_536,

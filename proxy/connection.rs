@@ -20,6 +20,7 @@ use crate::{
     capture::Note,
     clock,
     leg::Leg,
+    lobby::Seat,
     pump::{Pump, Route},
     recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
@@ -36,17 +37,18 @@ pub(crate) async fn serve(
     socket: TcpStream,
     client: SocketAddr,
     upstream: Arc<Upstream>,
+    seat: Box<Seat>,
 ) {
     let protocol = upstream.protocol;
     let opened = Opened { id: Uuid::now_v7(), client, upstream, at: clock::now() };
     let stream = Stream::Plain(socket);
     match protocol {
         Protocol::Postgres => match secret() {
-            Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream).await,
+            Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream, seat).await,
             Err(error) => warn!(%error, "no random bytes for a cancel key: the connection is refused"),
         },
         Protocol::Mysql => {
-            Connection::new(worker, opened, |limits, ()| Mysql::new(limits), ()).serve(stream).await;
+            Connection::new(worker, opened, |limits, ()| Mysql::new(limits), ()).serve(stream, seat).await;
         }
     }
 }
@@ -75,6 +77,8 @@ enum Wish {
     Refused(&'static str),
     /// Nothing in time.
     Late,
+    /// Nothing yet, and others want in.
+    Crowded,
     /// Nothing: it went.
     Gone,
 }
@@ -92,7 +96,7 @@ impl<W: Wire> Connection<W> {
         Self { worker, opened, wire: Box::new(wire(limits, secret)), deadline }
     }
 
-    async fn serve(mut self, mut client: Stream) {
+    async fn serve(mut self, mut client: Stream, mut seat: Box<Seat>) {
         let worker = Rc::clone(&self.worker);
         let late = worker.alarms.at(self.deadline);
         let wish = tokio::select! {
@@ -101,12 +105,18 @@ impl<W: Wire> Connection<W> {
             // Who has not said yet what it wants is owed nothing.
             () = worker.drain.begun() => Ok(Wish::Gone),
             () = late => Ok(Wish::Late),
+            () = &mut seat => Ok(Wish::Crowded),
         };
         match wish {
-            Ok(Wish::Session(first)) => self.session(client, first).await,
-            Ok(Wish::Cancel(key)) => self.cancel(client, key).await,
+            Ok(Wish::Session(first)) => self.session(client, first, seat).await,
+            Ok(Wish::Cancel(key)) => self.cancel(client, key, &mut seat).await,
             Ok(Wish::Refused(reason)) => self.refused(Ending::ProtocolError(reason)),
             Ok(Wish::Late) => self.refused(Ending::LoginTimeout),
+            Ok(Wish::Crowded) => {
+                // There was nothing to say to it before: this fits in the socket, or it is gone.
+                let _ = client.write_all(&self.farewell(&Ending::TooMany)).await;
+                self.refused(Ending::TooMany);
+            }
             Ok(Wish::Gone) | Err(_) => debug!(client = %self.opened.client, "left before it logged in"),
         }
     }
@@ -138,16 +148,20 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    async fn session(mut self, mut client: Stream, mut first: Vec<u8>) {
+    async fn session(mut self, mut client: Stream, mut first: Vec<u8>, mut seat: Box<Seat>) {
         let (mut recorder, protocol) = (self.begin(), self.protocol());
         // The client's first message, perhaps with statements behind it; nothing where the server speaks first.
         let begun = self.wire.client(&mut first, clock::now(), &mut recorder);
         let dialled = match begun {
-            Ok(()) if self.worker.is_crowded() => Err(Ending::TooMany),
+            Ok(()) if !seat.begin(clock::now()) => Err(Ending::TooMany),
             Ok(()) if self.worker.drain.state() == Drain::Full => Err(Ending::JournalFull),
-            Ok(()) => {
-                dial(&self.worker, &self.opened.upstream).await.map_err(|error| self.unreachable(&error))
-            }
+            Ok(()) => tokio::select! {
+                biased;
+                server = dial(&self.worker, &self.opened.upstream) => {
+                    server.map_err(|error| self.unreachable(&error))
+                }
+                () = &mut seat => Err(Ending::TooMany),
+            },
             Err(violation) => Err(Ending::ProtocolError(violation.reason)),
         };
         let ending = match dialled {
@@ -155,7 +169,7 @@ impl<W: Wire> Connection<W> {
                 let route = Route { session: self.opened.id, upstream: Arc::clone(&self.opened.upstream) };
                 let deadline = self.worker.alarms.at(self.deadline);
                 let legs = (Leg::new(client, Vec::new()), Leg::new(server, first));
-                let mut pump = Pump::new(self.wire, recorder, &self.worker, legs, route, deadline);
+                let mut pump = Pump::new(self.wire, recorder, &self.worker, legs, route, (deadline, seat));
                 let ending = pump.run().await;
                 pump.recorder.unsent(pump.unsent());
                 pump.wire.end(clock::now(), &mut pump.recorder);
@@ -223,7 +237,7 @@ impl<W: Wire> Connection<W> {
 
     /// Passes a cancel request on to the server of the session that it aims at, under the key that the server knows.
     /// It is never answered; the server closes when it has done what it can.
-    async fn cancel(self, client: Stream, key: CancelKey) {
+    async fn cancel(self, client: Stream, key: CancelKey, seat: &mut Seat) {
         let target = self.worker.keys.find(&key);
         let mut failure = None;
         if let Some(target) = &target {
@@ -232,6 +246,12 @@ impl<W: Wire> Connection<W> {
                 server.write_all(&self.wire.cancel_request(&target.key)).await?;
                 // It has nothing to say: what comes is its end.
                 server.read_u8().await.map(drop).or_else(closed)
+            };
+            let pass = async {
+                tokio::select! {
+                    passed = pass => passed,
+                    () = seat => Err(io::Error::other("too many connections")),
+                }
             };
             failure = self
                 .worker

@@ -10,6 +10,7 @@
 //!
 //! * `listener`, `worker`: sockets, and the threads that serve them; one task on one thread owns a session.
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
+//! * `lobby`: who may have a connection open, logged in or not; `files`: how many the process may.
 //! * `leg`: one side of a session; `stream`: its socket, plain for now.
 //! * `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
 //! * `landed`: how far events have come to the disk; `held`: answers and statements that wait for that.
@@ -28,10 +29,12 @@ mod classify;
 mod clock;
 mod connection;
 mod error;
+mod files;
 mod held;
 mod landed;
 mod leg;
 mod listener;
+mod lobby;
 mod metrics;
 mod pacer;
 mod pump;
@@ -49,13 +52,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use panoptes_config::{Config, OnFull};
+use panoptes_config::{Config, Limits, OnFull};
 use panoptes_sinks::{Journal, Origin, Sinks};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 pub use classify::{ClassifyError, classify_lines, classify_text};
 pub use error::Error;
+pub use files::check_files;
 pub use panoptes_parser::sql::{Dialect, Server};
 
 use admin::Health;
@@ -63,6 +67,7 @@ use audit::Auditor;
 use cancel::Keys;
 use capture::{BATCH_BYTES, Queue};
 use listener::Listener;
+use lobby::Lobby;
 use metrics::Metrics;
 use pacer::{Beat, Pacer};
 use worker::{Drain, LAST_WORDS, Shared};
@@ -78,6 +83,8 @@ const FULL_INTERVAL: Duration = Duration::from_millis(100);
 /// # Errors
 /// Whatever keeps it from starting: an address that cannot be bound, a journal that cannot be opened, a sink.
 pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let limits = files::make_room(config)?;
+    let config = &Config { limits, ..config.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     let metrics = Arc::new(Metrics::new()?);
     let listeners = bind(config)?;
@@ -197,10 +204,8 @@ fn start_workers(
     metrics: &Arc<Metrics>,
     draining: &watch::Receiver<Drain>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
-    let count = match config.workers {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        count => count,
-    };
+    let count = worker_count(config);
+    let Limits { max_pending_logins, max_connections, .. } = config.limits;
     let beats: Vec<Arc<Beat>> = (0..count).map(|_| Arc::default()).collect();
     let shared = Arc::new(Shared {
         limits: config.limits.clone(),
@@ -210,6 +215,7 @@ fn start_workers(
         pacer: Pacer::start(beats.clone()).map_err(Error::Start)?,
         beats,
         loads: (0..count).map(|_| 0.into()).collect(),
+        lobby: Lobby::new(max_pending_logins, max_connections, metrics.logging_in.clone()),
     });
     let (others, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
     let start = |(place, (arrivals, queue)): (usize, (_, &Queue))| {
@@ -230,6 +236,13 @@ fn start_workers(
         info!(address = %listener.address, upstream = %format_args!("{}:{}", upstream.host, upstream.port), "listening");
     }
     workers
+}
+
+fn worker_count(config: &Config) -> usize {
+    match config.workers {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
 }
 
 fn join(handles: Vec<JoinHandle<()>>) {

@@ -147,6 +147,13 @@ fn check(options: Options) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(EXIT_USAGE);
     }
+    match panoptes::check_files(&config) {
+        Ok(told) => told.iter().for_each(|told| println!("under the limits of this shell: {told}")),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    }
     println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
     println!("ok");
     ExitCode::SUCCESS

@@ -36,6 +36,7 @@ const ADDED_BUCKETS: [f64; 13] =
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) connections: IntGauge,
+    pub(crate) logging_in: IntGauge,
     pub(crate) accepted: IntCounter,
     ended: IntCounterVec,
     bytes: IntCounterVec,
@@ -70,6 +71,11 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             connections: gauge(&registry, "panoptes_connections", "Client connections that are open.")?,
+            logging_in: gauge(
+                &registry,
+                "panoptes_connections_pending",
+                "Client connections that are open and have not logged in.",
+            )?,
             accepted: counter(
                 &registry,
                 "panoptes_connections_accepted_total",

@@ -23,6 +23,7 @@ use crate::{
     clock,
     held::{Held, Withheld},
     leg::Leg,
+    lobby::Seat,
     recorder::Recorder,
     session::{Ending, Upstream},
     worker::{Drain, LAST_WORDS, Worker},
@@ -53,6 +54,8 @@ pub(crate) struct Pump<'a, W> {
     key: Option<KeyGuard>,
     /// Until when the login, or what is left of the session, may take.
     deadline: Option<Alarm>,
+    /// Until the login is complete it may have to be left to another.
+    seat: Box<Seat>,
     logged_in: bool,
     ending: Option<Ending>,
     /// Where answers wait until their events are on disk.
@@ -64,16 +67,16 @@ pub(crate) struct Pump<'a, W> {
 }
 
 impl<'a, W: Wire> Pump<'a, W> {
-    /// A session whose server was just reached.
+    /// A session whose server was just reached; `login` is what ends it before its login is complete.
     pub(crate) fn new(
         wire: Box<W>,
         recorder: Recorder,
         worker: &'a Rc<Worker>,
         legs: (Leg, Leg),
         route: Route,
-        login_deadline: Alarm,
+        login: (Alarm, Box<Seat>),
     ) -> Self {
-        let (client, server) = legs;
+        let ((client, server), (deadline, seat)) = (legs, login);
         let held = route.upstream.mode.holds_answers().then(Held::default);
         let mut pump = Self {
             wire,
@@ -83,7 +86,8 @@ impl<'a, W: Wire> Pump<'a, W> {
             server,
             route,
             key: None,
-            deadline: Some(login_deadline),
+            deadline: Some(deadline),
+            seat,
             logged_in: false,
             ending: None,
             held,
@@ -262,6 +266,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         if self.wire.is_logged_in() {
             self.logged_in = true;
             self.deadline = None;
+            self.seat.log_in();
         }
     }
 
@@ -371,6 +376,10 @@ impl<'a, W: Wire> Pump<'a, W> {
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        if !self.logged_in && self.ending.is_none() && Pin::new(&mut self.seat).poll(cx).is_ready() {
+            self.say(cx, Farewell::TooMany);
+            return Poll::Ready(Ending::TooMany);
+        }
         let Some(deadline) = &mut self.deadline else { return Poll::Pending };
         ready!(Pin::new(deadline).poll(cx));
         Poll::Ready(match self.ending.take() {

@@ -30,6 +30,7 @@ use crate::{
     capture::{Capture, Queue},
     clock, connection,
     listener::Listener,
+    lobby::{Lobby, Seat},
     metrics::{Metrics, Traffic},
     pacer::{Beat, Pacer},
     session::Upstream,
@@ -65,8 +66,9 @@ pub(crate) struct Shared {
     pub(crate) pacer: Pacer,
     /// The pacer's, one for each worker.
     pub(crate) beats: Vec<Arc<Beat>>,
-    /// Sessions at each worker.
+    /// Connections at each worker.
     pub(crate) loads: Vec<AtomicUsize>,
+    pub(crate) lobby: Arc<Lobby>,
 }
 
 /// A connection on its way to the worker that will own it.
@@ -75,6 +77,7 @@ pub(crate) struct Arrival {
     socket: std::net::TcpStream,
     client: SocketAddr,
     upstream: Arc<Upstream>,
+    seat: Box<Seat>,
 }
 
 /// A worker, as its sessions see it.
@@ -222,7 +225,10 @@ impl Worker {
     async fn accept(self: Rc<Self>, socket: TcpListener, address: SocketAddr, upstream: Arc<Upstream>) {
         loop {
             match socket.accept().await {
-                Ok((socket, client)) => self.place(socket, client, &upstream),
+                Ok((socket, client)) => {
+                    let seat = self.seat().await;
+                    self.place(socket, client, &upstream, seat);
+                }
                 Err(error) => {
                     warn!(%error, listener = %address, "cannot accept a connection");
                     self.alarms.after(ACCEPT_PAUSE).await;
@@ -231,8 +237,25 @@ impl Worker {
         }
     }
 
+    /// A place for one more connection, once there is one.
+    async fn seat(&self) -> Box<Seat> {
+        loop {
+            let left = self.shared.lobby.left();
+            match self.shared.lobby.enter(clock::now()) {
+                Some(seat) => return seat,
+                None => left.await,
+            }
+        }
+    }
+
     /// Keeps a connection, or hands it on to the idlest worker.
-    fn place(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, upstream: &Arc<Upstream>) {
+    fn place(
+        self: &Rc<Self>,
+        socket: TcpStream,
+        client: SocketAddr,
+        upstream: &Arc<Upstream>,
+        seat: Box<Seat>,
+    ) {
         let loads = || self.shared.loads.iter().map(|load| load.load(Ordering::Relaxed));
         let own = self.load().load(Ordering::Relaxed);
         let idlest = loads().enumerate().min_by_key(|(_, load)| *load);
@@ -240,23 +263,23 @@ impl Worker {
             Some(other) => {
                 if let Ok(socket) = socket.into_std() {
                     // A worker that is gone takes its connections with it, as do we.
-                    let _ = other.send(Arrival { socket, client, upstream: Arc::clone(upstream) });
+                    let _ = other.send(Arrival { socket, client, upstream: Arc::clone(upstream), seat });
                 }
             }
-            None => self.own(socket, client, Arc::clone(upstream)),
+            None => self.own(socket, client, Arc::clone(upstream), seat),
         }
     }
 
     async fn receive(self: Rc<Self>, mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
-        while let Some(Arrival { socket, client, upstream }) = arrivals.recv().await {
+        while let Some(Arrival { socket, client, upstream, seat }) = arrivals.recv().await {
             match TcpStream::from_std(socket) {
-                Ok(socket) => self.own(socket, client, upstream),
+                Ok(socket) => self.own(socket, client, upstream, seat),
                 Err(error) => warn!(%error, "cannot take over a connection"),
             }
         }
     }
 
-    fn own(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, upstream: Arc<Upstream>) {
+    fn own(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, upstream: Arc<Upstream>, seat: Box<Seat>) {
         self.load().fetch_add(1, Ordering::Relaxed);
         self.metrics.connections.inc();
         self.metrics.accepted.inc();
@@ -264,7 +287,7 @@ impl Worker {
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let _guard = guard;
-            connection::serve(worker, socket, client, upstream).await;
+            connection::serve(worker, socket, client, upstream, seat).await;
         });
     }
 
@@ -279,12 +302,6 @@ impl Worker {
         if self.capture.look(now) {
             self.traffic.flush();
         }
-    }
-
-    /// Whether there are more sessions than allowed, this one counted.
-    pub(crate) fn is_crowded(&self) -> bool {
-        let sessions: usize = self.shared.loads.iter().map(|load| load.load(Ordering::Relaxed)).sum();
-        sessions > self.limits.max_connections
     }
 
     fn load(&self) -> &AtomicUsize {

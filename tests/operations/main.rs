@@ -6,6 +6,7 @@
 //! | `drain.rs` | SIGTERM and SIGINT: who may finish, who is told what, what is written before the end |
 //! | `upstream.rs` | a server that is down, dies, or never answers |
 //! | `vanish.rs` | clients that are gone in the middle of a statement or a transaction |
+//! | `strangers.rs` | who connects and does not log in takes nothing from those who do, nor from the journal |
 //! | `cancel.rs` | cancel requests, true and forged |
 //! | `violations.rs` | framing that a server refuses: nothing behind it runs |
 //! | `overload.rs` | a sink that takes nothing and a journal that is full |
@@ -42,6 +43,7 @@ mod kills;
 mod overload;
 mod restart;
 mod secrets;
+mod strangers;
 mod strict;
 mod trail;
 mod upstream;
@@ -69,10 +71,11 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 16] = [
+    let modules: [(&str, &[Named]); 17] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
+        ("strangers", strangers::TESTS),
         ("cancel", cancel::TESTS),
         ("violations", violations::TESTS),
         ("overload", overload::TESTS),

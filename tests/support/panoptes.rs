@@ -22,6 +22,8 @@ pub struct Panoptes {
     pub admin: u16,
     dir: TempDir,
     environment: Vec<(String, String)>,
+    /// How many files it may have open.
+    files: Option<u32>,
     process: Child,
     /// How often it was started.
     starts: usize,
@@ -53,6 +55,15 @@ impl Panoptes {
         Self::start_before(&format!("postgres://127.0.0.1:{upstream}"), extra, environment, prepare)
     }
 
+    /// The same as [`Self::start`], and again with no more than so many files open.
+    pub fn start_with_files(upstream: u16, extra: &str, files: u32) -> Self {
+        let mut proxy = Self::start(upstream, extra);
+        assert!(proxy.stop().success(), "{}", proxy.log());
+        proxy.files = Some(files);
+        proxy.start_again();
+        proxy
+    }
+
     fn start_before(
         upstream: &str,
         extra: &str,
@@ -78,13 +89,13 @@ impl Panoptes {
             .expect("its file");
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let process = run(&dir, &environment);
-        Self { port, admin, dir, environment, process, starts: 1 }
+        let process = run(&dir, &environment, None);
+        Self { port, admin, dir, environment, files: None, process, starts: 1 }
     }
 
     /// Starts it anew where the last one ended: same folder, same ports.
     pub fn start_again(&mut self) {
-        self.process = run(&self.dir, &self.environment);
+        self.process = run(&self.dir, &self.environment, self.files);
         self.starts += 1;
         assert!(self.comes_up(), "panoptes did not start again:\n{}", self.log());
     }
@@ -198,10 +209,15 @@ impl Drop for Panoptes {
 }
 
 /// The built binary; its log goes on where there is one.
-fn run(dir: &TempDir, environment: &[(String, String)]) -> Child {
+fn run(dir: &TempDir, environment: &[(String, String)], files: Option<u32>) -> Child {
     let log =
         fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).expect("its log");
-    Command::new(env!("CARGO_BIN_EXE_panoptes"))
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_panoptes");
+    let mut command = Command::new(if files.is_some() { "prlimit" } else { PROGRAM });
+    if let Some(files) = files {
+        command.args([&format!("--nofile={files}:{files}"), PROGRAM]);
+    }
+    command
         .args(["run", "--config"])
         .arg(dir.path().join("panoptes.toml"))
         .envs(environment.iter().map(|(name, value)| (name, value)))

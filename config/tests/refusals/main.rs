@@ -223,6 +223,7 @@ fn amounts_have_bounds() {
         ("audit", "queue"),
         ("audit", "statement_cache"),
         ("limits", "max_connections"),
+        ("limits", "max_pending_logins"),
         ("limits", "max_sql_bytes"),
         ("limits", "max_parameter_bytes"),
         ("limits", "max_pending_statements"),
