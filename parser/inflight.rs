@@ -29,6 +29,8 @@ pub struct Entry<K> {
     pub asked: Nanos,
     /// Its whole length on the wire, of which `kept` bytes are here.
     pub length: u64,
+    /// How often it was asked, one directly after the other.
+    pub times: u32,
     kept: usize,
     digested: bool,
 }
@@ -43,10 +45,28 @@ impl<K: Copy> Inflight<K> {
     /// Adds a question of which `body` is kept, and the digest of its text where that is not all of it.
     pub fn push(&mut self, kind: K, asked: Nanos, body: &[u8], length: u64, digest: Option<&Digest>) {
         self.bytes.extend_from_slice(body);
-        self.entries.push_back(Entry { kind, asked, length, kept: body.len(), digested: digest.is_some() });
+        self.entries.push_back(Entry {
+            kind,
+            asked,
+            length,
+            times: 1,
+            kept: body.len(),
+            digested: digest.is_some(),
+        });
         if let Some(digest) = digest {
             self.digests.push_back(*digest);
         }
+    }
+
+    /// Adds what was asked last once more, if it is of this kind and kept no bytes; whether it is.
+    pub fn repeat(&mut self, kind: K) -> bool
+    where
+        K: PartialEq,
+    {
+        let last =
+            self.entries.back_mut().filter(|last| last.kind == kind && last.kept == 0 && !last.digested);
+        let more = last.and_then(|last| Some((last.times.checked_add(1)?, last)));
+        more.map(|(times, last)| last.times = times).is_some()
     }
 
     /// The question that is answered next.
@@ -69,8 +89,14 @@ impl<K: Copy> Inflight<K> {
         self.entries.get(place)
     }
 
-    /// Forgets the question at the front.
+    /// Forgets the question at the front, once.
     pub fn pop(&mut self) {
+        if let Some(front) = self.entries.front_mut()
+            && front.times > 1
+        {
+            front.times -= 1;
+            return;
+        }
         let Some(entry) = self.entries.pop_front() else { return };
         self.start += entry.kept;
         if entry.digested {
@@ -84,14 +110,14 @@ impl<K: Copy> Inflight<K> {
         }
     }
 
-    /// Forgets a question that kept no bytes, wherever it stands.
+    /// Forgets a question that kept no bytes, wherever it stands, however often it was asked.
     pub fn remove_empty(&mut self, place: usize) {
         if self.entries.get(place).is_some_and(|entry| entry.kept == 0 && !entry.digested) {
             self.entries.remove(place);
         }
     }
 
-    /// Number of questions.
+    /// Number of questions, with those that were repeated counted once.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -137,5 +163,21 @@ mod tests {
         }
         assert!(inflight.is_empty() && inflight.front().is_none() && inflight.size() == 0);
         assert!(inflight.bytes.capacity() <= KEPT_BYTES);
+    }
+
+    #[test]
+    fn what_is_repeated_takes_one_place() {
+        let mut inflight = Inflight::default();
+        assert!(!inflight.repeat('s'));
+        inflight.push('s', 0, b"", 0, None);
+        assert!(inflight.repeat('s') && inflight.repeat('s') && !inflight.repeat('t'));
+        inflight.push('t', 0, b"kept", 4, None);
+        assert!(!inflight.repeat('t'));
+        assert_eq!(inflight.len(), 2);
+        for kind in ['s', 's', 's', 't'] {
+            assert_eq!(inflight.front_kind(), Some(kind));
+            inflight.pop();
+        }
+        assert!(inflight.is_empty());
     }
 }

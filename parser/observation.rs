@@ -79,6 +79,13 @@ pub enum Observation<B> {
         /// Its name.
         name: B,
     },
+    /// The question that is settled next began a stream in both directions, which is over: how much passed of it.
+    Streamed {
+        /// Bytes that the server sent.
+        returned: u64,
+        /// Bytes that the client sent.
+        sent: u64,
+    },
     /// The text of the question that is told next is longer than what is told of it.
     Hashed {
         /// Of the whole text, as it was sent: a [`Digest`](crate::wire::Digest).
@@ -270,7 +277,8 @@ pub enum Answer<B> {
         /// Their size on the wire.
         bytes: u64,
     },
-    /// A stream in both directions began (replication); it ends with the session or at the next `Ready`.
+    /// A stream (replication). Where [`Observation::Streamed`] came before it, it is over; else it ends with the session or
+    /// at the next `Ready`.
     Streaming,
     /// There was nothing to do.
     Empty,
@@ -327,6 +335,7 @@ impl<B> Observation<B> {
             Self::Attributes { attributes } => Observation::Attributes { attributes: f(attributes) },
             Self::File { name } => Observation::File { name: f(name) },
             Self::Hashed { sha256 } => Observation::Hashed { sha256: f(sha256) },
+            Self::Streamed { returned, sent } => Observation::Streamed { returned, sent },
             Self::Turned(status) => Observation::Turned(status),
             Self::Ready(status) => Observation::Ready(status),
             Self::Ended(failure) => Observation::Ended(failure.map(f)),

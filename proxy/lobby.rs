@@ -60,13 +60,7 @@ pub(crate) struct Seat {
 impl Lobby {
     /// Nobody is there; `gauge` counts those who have not logged in.
     pub(crate) fn new(most_waiting: usize, most_sessions: usize, gauge: IntGauge) -> Arc<Self> {
-        Arc::new(Self {
-            most_waiting,
-            most_sessions,
-            state: Mutex::default(),
-            left: Notify::new(),
-            gauge,
-        })
+        Arc::new(Self { most_waiting, most_sessions, state: Mutex::default(), left: Notify::new(), gauge })
     }
 
     /// A place for a client that has just come; the oldest that has not logged in goes for it. `None` while too many who

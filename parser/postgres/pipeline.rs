@@ -24,13 +24,15 @@ use super::{
 pub(super) struct Pipeline {
     asked: Inflight<Kind>,
     /// How many Syncs of the queue are doubtful: they come before all others.
-    doubtful: usize,
+    doubtful: u64,
     /// The server passes over what comes, up to the next Sync.
     skipping: bool,
     /// Something was asked since the last Sync.
     unsynced: bool,
     /// The server reads COPY data for the question at the front.
     copying_in: bool,
+    /// What was asked by the question at the front became a stream in both directions.
+    streaming: bool,
     /// Bytes of COPY data that the client sent since it last asked.
     sent: u64,
     told: Told,
@@ -56,6 +58,9 @@ struct Passed {
     warnings: u32,
 }
 
+/// Before a Sync the server holds answers back, up to `PQ_SEND_BUFFER_SIZE` of its `pqcomm.c`: 8 KiB. One takes five bytes
+/// or more, so with as many unanswered some must come.
+const HELD_BACK: usize = 2_000;
 /// What is kept of a question where there is no room for more: names, and the beginning of a text.
 const HEAD_BYTES: usize = 256;
 
@@ -85,6 +90,10 @@ impl Pipeline {
             Kind::CopyEnd => length = std::mem::take(&mut self.sent),
             Kind::BadFlush => {}
             _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
+        }
+        // While it reads COPY data the server passes over as many of them as the client cares to send.
+        if matches!(kind, Kind::Sync | Kind::BadFlush) && self.asked.repeat(kind) {
+            return;
         }
         let keep = if self.asked.size() < most { frame.body.len() } else { HEAD_BYTES };
         match frame.body.split_at_checked(keep) {
@@ -117,11 +126,24 @@ impl Pipeline {
         self.copying_in = self.expect(RUNS, out);
     }
 
+    /// The server streams now, in both directions. The answer is how that ends.
+    pub(super) fn stream(&mut self, out: &mut impl Observer) {
+        self.streaming = self.expect(&[Kind::Query], out) && self.told == Told::Nothing;
+    }
+
+    /// The client has ended the session; a stream ends with it.
+    pub(super) fn leave(&mut self, at: Nanos, out: &mut impl Observer) {
+        if self.streaming {
+            self.settle(&[Kind::Query], Answer::Streaming, at, out);
+        }
+    }
+
     /// The server has done what was asked: one of `kinds`.
     pub(super) fn complete(&mut self, kinds: &[Kind], tag: &[u8], at: Nanos, out: &mut impl Observer) {
         let sent = if std::mem::take(&mut self.copying_in) { self.end_copy() } else { 0 };
         let Passed { rows, bytes, .. } = self.passed;
-        self.settle(kinds, Answer::Complete { tag, rows, bytes, sent }, at, out);
+        let complete = Answer::Complete { tag, rows, bytes, sent };
+        self.settle(kinds, if self.streaming { Answer::Streaming } else { complete }, at, out);
     }
 
     /// The server has sent some of the rows.
@@ -141,6 +163,7 @@ impl Pipeline {
         if !self.expect(kinds, out) || self.told == Told::All {
             return;
         }
+        self.end_stream(out);
         let warnings = std::mem::take(&mut self.passed).warnings;
         self.tell(answer, at, warnings, out);
         let last = matches!(answer, Answer::Failed(_) | Answer::Streaming);
@@ -175,7 +198,7 @@ impl Pipeline {
     pub(super) fn fail(&mut self, report: Report<'_>, at: Nanos, out: &mut impl Observer) {
         let failure = report.failure();
         // Behind a doubtful Sync it is the error of what was asked there: that Sync had nothing to commit.
-        if self.doubtful > 0 && self.asked.len() > self.doubtful {
+        if self.doubtful > 0 && self.len() > 0 {
             self.pass_doubtful(ASKS);
         }
         match self.front() {
@@ -204,6 +227,7 @@ impl Pipeline {
 
     /// The server is ready for the next question.
     pub(super) fn ready(&mut self, at: Nanos, out: &mut impl Observer) {
+        self.leave(at, out);
         loop {
             match self.front() {
                 Some(Kind::Sync) => break self.asked.pop(),
@@ -227,12 +251,14 @@ impl Pipeline {
 
     /// Ends everything that has no answer; whether something was to be committed.
     pub(super) fn abandon(&mut self, answer: Answer<&[u8]>, at: Nanos, out: &mut impl Observer) -> bool {
-        let places = 0..self.asked.len();
-        let synced =
-            places.filter(|place| self.asked.entry(*place).is_some_and(|entry| entry.kind.is_synced()));
-        let unanswered = synced.count() > self.doubtful;
-        while !self.asked.is_empty() {
-            self.drop_front(answer, at, out);
+        let entries = (0..self.asked.len()).filter_map(|place| self.asked.entry(place));
+        let synced = entries.filter(|entry| entry.kind.is_synced());
+        let unanswered = synced.map(|entry| u64::from(entry.times)).sum::<u64>() > self.doubtful;
+        while let Some(kind) = self.asked.front_kind() {
+            match kind {
+                Kind::Sync => self.asked.remove_empty(0),
+                _ => self.drop_front(answer, at, out),
+            }
         }
         unanswered
     }
@@ -244,7 +270,20 @@ impl Pipeline {
 
     /// Number of questions that are to be answered for certain.
     pub(super) fn len(&self) -> usize {
-        self.asked.len().saturating_sub(self.doubtful)
+        let mut doubtful = self.doubtful;
+        let is_doubtful = |place: &usize| {
+            let times = self.asked.entry(*place).map(|entry| u64::from(entry.times));
+            let less = times.and_then(|times| doubtful.checked_sub(times)).filter(|_| doubtful > 0);
+            doubtful = less.unwrap_or(0);
+            less.is_some()
+        };
+        self.asked.len() - (0..self.asked.len()).take_while(is_doubtful).count()
+    }
+
+    /// Whether no more should be taken, of `most` questions without an answer: some answers come whatever the client does.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        let length = self.len();
+        length >= most && (length >= HELD_BACK || !self.unsynced && !self.copying_in && !self.streaming)
     }
 
     /// Whether something was asked since the last Sync.
@@ -296,10 +335,18 @@ impl Pipeline {
     }
 
     /// The number of Syncs between the COPY at the front and the end of its data.
-    fn syncs_in_copy(&self) -> usize {
-        let kinds = (1..).map_while(|place| Some(self.asked.entry(place)?.kind));
-        let passed = kinds.take_while(|kind| matches!(kind, Kind::Sync | Kind::BadFlush));
-        passed.filter(|kind| *kind == Kind::Sync).count()
+    fn syncs_in_copy(&self) -> u64 {
+        let entries = (1..).map_while(|place| self.asked.entry(place));
+        let passed = entries.take_while(|entry| matches!(entry.kind, Kind::Sync | Kind::BadFlush));
+        passed.filter(|entry| entry.kind == Kind::Sync).map(|entry| u64::from(entry.times)).sum()
+    }
+
+    /// Tells how much passed of a stream that is over.
+    fn end_stream(&mut self, out: &mut impl Observer) {
+        if std::mem::take(&mut self.streaming) {
+            let sent = std::mem::take(&mut self.sent) + self.end_copy();
+            out.observe(Observation::Streamed { returned: self.passed.bytes, sent });
+        }
     }
 
     /// After an error in the extended protocol: everything up to the next Sync is passed over.
@@ -316,6 +363,7 @@ impl Pipeline {
     /// Settles the question at the front without a word of the server.
     fn drop_front(&mut self, answer: Answer<&[u8]>, at: Nanos, out: &mut impl Observer) {
         if self.asked.front_kind().is_some_and(Kind::is_told) && self.told != Told::All {
+            self.end_stream(out);
             self.tell(answer, at, 0, out);
         }
         self.told = Told::Nothing;

@@ -77,6 +77,10 @@ impl Wire for Postgres {
     }
 
     fn client(&mut self, chunk: &mut [u8], at: Nanos, out: &mut impl Observer) -> Result<(), Violation> {
+        // The server reads nothing behind a Terminate.
+        if self.terminated {
+            return Ok(());
+        }
         let mut place = if self.phase == Phase::New { self.start(chunk, out) } else { 0 };
         let authenticating = self.phase == Phase::Authenticating;
         let limits = self.limits;
@@ -87,6 +91,9 @@ impl Wire for Postgres {
                 Ok(Some(frame)) => self.asked(frame, out),
                 Ok(None) => break Ok(()),
                 Err(reason) => break Err(Violation { pass: place, reason }),
+            }
+            if self.terminated {
+                break Ok(());
             }
         };
         self.from_client = framer;
@@ -114,13 +121,15 @@ impl Wire for Postgres {
     }
 
     fn end(&mut self, at: Nanos, out: &mut impl Observer) {
+        if self.terminated {
+            self.pipeline.leave(at, out);
+        }
         let unanswered = self.pipeline.abandon(Answer::Lost, at, out);
         out.observe(Observation::Closed { unanswered });
     }
 
     fn is_full(&self) -> bool {
-        // So many answers do not fit the buffer in which the server holds them back: some come.
-        self.pipeline.len() >= self.limits.pending
+        self.pipeline.is_full(self.limits.pending)
     }
 
     fn rest(&self) -> Rest {
@@ -215,7 +224,7 @@ impl Postgres {
             b'N' if Report::parse(frame.body).is_warning() => self.pipeline.warned(),
             b'S' => parameter(frame.body, out),
             b'G' => self.pipeline.copy_in(out),
-            b'W' => self.pipeline.settle(&[Kind::Query], Answer::Streaming, at, out),
+            b'W' => self.pipeline.stream(out),
             b'R' => self.authentication(frame.body, out),
             b'K' => backend_process(frame.body, out),
             _ => {}

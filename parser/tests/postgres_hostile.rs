@@ -4,7 +4,7 @@
 
 use panoptes_parser::{
     postgres::Postgres,
-    wire::{Ask, Limits, Observation, Opening, Settled, Wire},
+    wire::{Ask, Limits, Observation, Opening, Rest, Settled, Wire},
 };
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -236,6 +236,90 @@ fn a_pipeline_is_read_on_however_much_it_asks_and_keeps_no_more_than_it_may() {
     assert_eq!((kept.len(), kept.first()), (100, Some(&(6_000, true))));
     assert!(kept.iter().skip(2).all(|(length, whole)| *length == 255 && *whole), "{kept:?}");
     assert_eq!(hashed, 98, "each text that was cut, and no other");
+}
+
+/// However few questions may wait: a server that holds its answers back, or that reads COPY data, is not starved.
+#[test]
+fn no_limit_of_questions_stops_a_pipeline_whose_sync_is_to_come() {
+    let mut ignore = |_: Observation<&[u8]>| {};
+    let execute = [frame(b'P', b"\0select 1\0\0\0"), frame(b'B', &[0; 8]), frame(b'E', &[0; 5])].concat();
+    let mut wire = logged_in(Limits { pending: 1, ..Limits::default() });
+    for _ in 0..600 {
+        wire.client(&mut execute.clone(), 0, &mut ignore).unwrap();
+        assert!(!wire.is_full());
+    }
+    wire.client(&mut frame(b'S', b""), 0, &mut ignore).unwrap();
+    assert!(wire.is_full(), "now the server answers");
+    let mut wire = logged_in(Limits { pending: 1, ..Limits::default() });
+    while !wire.is_full() {
+        wire.client(&mut frame(b'P', b"\0select 1\0\0\0"), 0, &mut ignore).unwrap();
+    }
+    // So many answers do not fit the buffer in which it holds them back.
+    let mut answers = 0;
+    while wire.is_full() {
+        wire.server(&mut b"1\0\0\0\x04".to_vec(), 0, &mut ignore).unwrap();
+        answers += 1;
+    }
+    assert_eq!(answers, 1);
+}
+
+/// While it reads COPY data the server passes over each Sync, and over each Flush.
+#[test]
+fn syncs_within_copy_data_are_not_waited_for() {
+    const SYNCS: usize = 100_000;
+    let mut ignore = |_: Observation<&[u8]>| {};
+    let copy =
+        [frame(b'P', b"\0copy t from stdin\0\0\0"), frame(b'B', &[0; 8]), frame(b'E', &[0; 5])].concat();
+    let begun = [&b"1\0\0\0\x042\0\0\0\x04"[..], &frame(b'G', &[0; 3])].concat();
+    for fails in [false, true] {
+        let mut wire = logged_in(Limits { pending: 3, ..Limits::default() });
+        wire.client(&mut copy.clone(), 0, &mut ignore).unwrap();
+        wire.server(&mut begun.clone(), 0, &mut ignore).unwrap();
+        wire.client(&mut frame(b'S', b"").repeat(SYNCS), 0, &mut ignore).unwrap();
+        assert!(!wire.is_full() && wire.rest() == Rest::Busy);
+        wire.client(&mut [frame(b'd', b"1\n"), frame(b'c', b""), frame(b'S', b"")].concat(), 0, &mut ignore)
+            .unwrap();
+        let mut told = Vec::new();
+        let mut note = |observation: Observation<&[u8]>| match observation {
+            Observation::Settled(Settled { answer, .. }) => told.push(format!("{answer:?}")),
+            Observation::Blind { reason } => told.push(reason.to_owned()),
+            _ => {}
+        };
+        // It failed having read the first of them: any number of them are answered.
+        let (answer, ready) = if fails {
+            (frame(b'E', b"SERROR\0C22P02\0Mno\0\0"), SYNCS)
+        } else {
+            (frame(b'C', b"COPY 1\0"), 1)
+        };
+        wire.server(&mut answer.clone(), 0, &mut note).unwrap();
+        assert!(!wire.is_full());
+        wire.server(&mut frame(b'Z', b"I").repeat(ready), 0, &mut note).unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(wire.rest(), Rest::Idle);
+    }
+}
+
+/// The server reads nothing behind a Terminate, so nothing there is a statement, or a fault.
+#[test]
+fn behind_a_terminate_there_is_nothing_to_be_seen() {
+    let stream = [frame(b'X', b""), frame(b'Q', b"drop table t\0"), b"!\0\0\0\0".to_vec()].concat();
+    for size in 1..=stream.len() {
+        let mut wire = logged_in(Limits { tell_asked: true, ..Limits::default() });
+        for chunk in stream.chunks(size) {
+            wire.client(&mut chunk.to_vec(), 0, &mut |seen: Observation<&[u8]>| panic!("{seen:?}")).unwrap();
+        }
+        let mut told = Vec::new();
+        wire.end(0, &mut |seen: Observation<&[u8]>| told.push(format!("{seen:?}")));
+        assert_eq!(told, ["Closed { unanswered: false }"]);
+        assert!(wire.is_terminated());
+    }
+}
+
+fn logged_in(limits: Limits) -> Postgres {
+    let mut wire = Postgres::new(limits, [7; 32]);
+    wire.client(&mut STARTUP.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+    wire.server(&mut LOGIN.to_vec(), 0, &mut |_: Observation<&[u8]>| {}).unwrap();
+    wire
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Aside {
     pub(crate) left_out: Option<u64>,
     /// The file of the client's that the server asked for.
     pub(crate) file: Option<String>,
+    /// It was a stream, which is over: what the server sent, and what the client did, in bytes.
+    pub(crate) streamed: Option<(u64, u64)>,
     /// It is another session's end, or that of its statement: the event is a `cancel`.
     pub(crate) kill: Option<Cancel>,
     /// What was told before it went to the server.

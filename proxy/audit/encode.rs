@@ -279,7 +279,8 @@ fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
     if let Some(rows) = end.rows {
         sql.number("rowCount", rows);
     }
-    if end.is_success() {
+    // How much a stream has to give is not known before its end.
+    if end.is_success() && !end.streams || end.bytes > 0 {
         sql.number("bytesReturned", end.bytes);
     }
     if end.sent > 0 {

@@ -24,6 +24,7 @@ mod implicit;
 mod intent;
 mod item;
 mod login;
+mod lost;
 mod names;
 mod operation;
 mod query;

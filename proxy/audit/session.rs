@@ -128,6 +128,9 @@ impl Session {
                 let name = self.encoding.decode(name).into_owned();
                 self.beside.get_or_insert_default().file = Some(name);
             }
+            Observation::Streamed { returned, sent } => {
+                self.beside.get_or_insert_default().streamed = Some((returned, sent));
+            }
             Observation::Hashed { sha256 } => self.hashed = sha256.try_into().ok(),
             Observation::CommitFailed(failure) => {
                 let error = self.error(&failure);
@@ -288,7 +291,10 @@ impl Session {
             (what, _) => what,
         };
         let end = End::of(&settled.answer, settled.warnings, text);
-        let end = end.or_else(|| self.has_intent().then(End::empty))?;
+        let mut end = end.or_else(|| self.has_intent().then(End::empty))?;
+        if let Some((returned, sent)) = self.beside.as_ref().and_then(|beside| beside.streamed) {
+            (end.bytes, end.sent, end.streams) = (returned, sent, true);
+        }
         let unix_micros = tools.anchor.unix_micros(settled.asked);
         let mut statement = Statement {
             id: tools.event_id(unix_micros),

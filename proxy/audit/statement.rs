@@ -134,7 +134,12 @@ impl Statement {
 
     /// Whether its verdict is not known yet. What never ran has none.
     pub(crate) fn is_open(&self) -> bool {
-        self.verdict.is_none() && self.end.outcome != Some(Outcome::Skipped)
+        self.verdict.is_none() && self.may_last()
+    }
+
+    /// Whether it has a verdict at all.
+    pub(crate) fn may_last(&self) -> bool {
+        self.end.outcome != Some(Outcome::Skipped) && !self.end.streams
     }
 }
 
@@ -147,6 +152,8 @@ pub(crate) struct End {
     pub(crate) sent: u64,
     pub(crate) warnings: u32,
     pub(crate) error: Option<Rc<Error>>,
+    /// It is a stream of what others committed: no part of a transaction.
+    pub(crate) streams: bool,
 }
 
 /// The server's words on a failure.
@@ -207,7 +214,7 @@ impl End {
         Some(match *answer {
             Answer::Complete { tag, rows, bytes, sent } => {
                 let rows = if rows > 0 { Some(rows) } else { tag_rows(tag) };
-                Self { outcome: Some(done), rows, bytes, sent, warnings, error: None }
+                Self { outcome: Some(done), rows, bytes, sent, warnings, ..Self::default() }
             }
             Answer::Affected { rows, sent, .. } => {
                 Self { outcome: Some(done), rows: Some(rows), sent, warnings, ..Self::default() }
@@ -215,7 +222,7 @@ impl End {
             Answer::Returned { rows, bytes } | Answer::Suspended { rows, bytes } => {
                 Self { outcome: Some(done), rows: Some(rows), bytes, warnings, ..Self::default() }
             }
-            Answer::Streaming => Self { outcome: Some(done), warnings, ..Self::default() },
+            Answer::Streaming => Self { outcome: Some(done), warnings, streams: true, ..Self::default() },
             Answer::Failed(failure) => Self { warnings, ..Self::failed(Error::of(&failure, text)) },
             Answer::Skipped => Self::without_answer(Outcome::Skipped),
             Answer::Lost => Self::without_answer(Outcome::Lost),

@@ -17,6 +17,7 @@ use super::{
     block::{Block, Mark},
     implicit::{may_have_committed, may_have_ended},
     item::{Item, Told},
+    lost::{awaits_commit, is_harmless},
     statement::{Error, Statement, What},
 };
 
@@ -40,6 +41,8 @@ pub(crate) struct Transactions {
     block: Option<Block>,
     /// The error that came with the commit.
     commit_failed: Option<Rc<Error>>,
+    /// What was asked and not answered may have committed what came before it.
+    perhaps_committed: bool,
     /// An error undoes its own statement alone, and statements may commit what came before them (MySQL).
     each_alone: bool,
 }
@@ -48,7 +51,15 @@ impl Transactions {
     /// Outside of any.
     pub(crate) fn of(protocol: Protocol) -> Self {
         let each_alone = protocol == Protocol::Mysql;
-        Self { held: Vec::new(), held_bytes: 0, text_from: 0, block: None, commit_failed: None, each_alone }
+        Self {
+            held: Vec::new(),
+            held_bytes: 0,
+            text_from: 0,
+            block: None,
+            commit_failed: None,
+            perhaps_committed: false,
+            each_alone,
+        }
     }
 
     /// Whether more is held than should be.
@@ -76,7 +87,10 @@ impl Transactions {
         };
         let outcome = statement.end.outcome;
         let success = statement.end.is_success();
-        let uncertain = statement.split_uncertain || outcome == Some(Outcome::Lost);
+        // PostgreSQL's waits for its commit like any other.
+        let lost = outcome == Some(Outcome::Lost) && (self.each_alone || !awaits_commit(&statement));
+        let uncertain = statement.split_uncertain || lost;
+        self.perhaps_committed |= lost && !self.each_alone && !is_harmless(&statement);
         // The only warnings of a ROLLBACK are that not all was: rows of tables without transactions stay (1196).
         let in_part = self.each_alone && statement.end.warnings > 0;
         let undone = if in_part { Verdict::Unknown } else { Verdict::RolledBack };
@@ -114,6 +128,7 @@ impl Transactions {
     /// The server is ready: what is held can be written. `id` makes the id of a transaction that was begun unseen.
     pub(crate) fn ready(&mut self, status: TransactionStatus, id: impl FnOnce() -> Uuid) {
         let undone_by = self.commit_failed.take();
+        self.perhaps_committed = false;
         // An error tells no status.
         let answered = self.last().is_some_and(|last| last.end.is_success());
         let verdict = if undone_by.is_some() { Verdict::RolledBack } else { Verdict::Committed };
@@ -155,7 +170,8 @@ impl Transactions {
 
     /// The session is over; `unanswered` if a commit may have been under way.
     pub(crate) fn close(&mut self, unanswered: bool) {
-        self.end(if unanswered { Verdict::Unknown } else { Verdict::RolledBack }, None);
+        let unknown = mem::take(&mut self.perhaps_committed) || unanswered;
+        self.end(if unknown { Verdict::Unknown } else { Verdict::RolledBack }, None);
     }
 
     /// Gives out what is held, to be written.
@@ -411,7 +427,7 @@ impl Transactions {
     }
 
     fn judge_last(&mut self, verdict: Verdict) {
-        if let Some(last) = self.last() {
+        if let Some(last) = self.last().filter(|last| last.may_last()) {
             last.verdict = Some(verdict);
         }
     }

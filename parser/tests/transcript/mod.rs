@@ -234,6 +234,7 @@ impl Seen {
             }
             Observation::Attributes { attributes } => format!("attributes {attributes:?}"),
             Observation::File { name } => format!("file {}", quote(name)),
+            Observation::Streamed { returned, sent } => format!("streamed {returned}, sent {sent}"),
             Observation::Hashed { sha256 } => {
                 format!("hashed {}", sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }

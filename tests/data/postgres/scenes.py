@@ -900,6 +900,40 @@ def a8_replication_stream(talk, server):
     ends(talk)
 
 
+@scene(replication="true")
+def a8_replication_stream_refused(talk, _):
+    """START_REPLICATION of WAL that is no more: CopyBothResponse, then the error. Another command goes on."""
+    talk.send(Q("START_REPLICATION 0/1"))
+    talk.until("WZ")
+    talk.send(Q("IDENTIFY_SYSTEM"))
+    talk.until("Z")
+    ends(talk)
+
+
+@scene(replication="true")
+def a8_replication_stream_left(talk, server):
+    """A stream that the client ends by Terminate."""
+    ((position,),) = server.sql("select pg_current_wal_lsn()")
+    talk.send(Q(f"START_REPLICATION PHYSICAL {position}"))
+    talk.until("W")
+    server.sql("create table a8_l (a int); insert into a8_l values (1)")
+    talk.until("d")
+    talk.send(data(b"r" + bytes(33)))
+    ends(talk)
+
+
+@scene(replication="true")
+def a8_replication_stream_killed(talk, server):
+    """A stream that the server ends: pg_terminate_backend."""
+    ((position,),) = server.sql("select pg_current_wal_lsn()")
+    talk.send(Q(f"START_REPLICATION PHYSICAL {position}"))
+    talk.until("W")
+    server.sql("create table a8_k (a int); insert into a8_k values (1)")
+    talk.until("d")
+    server.sql(f"select pg_terminate_backend({talk.key[0]})")
+    talk.end()
+
+
 @scene()
 def a8_function_call(talk, _):
     """FunctionCall: int4pl(1, 2), then a function that fails, then one that is not there."""
@@ -1030,6 +1064,35 @@ def a10_fin_without_sync(talk, server):
     talk.finish()
     talk.end()
     assert server.sql("select a from a10_f") == []
+
+
+@scene()
+def a10_fin_in_a_pipeline(talk, server):
+    """Parse, Bind, Execute and FIN: run by now, not committed."""
+    server.sql("create table a10_p (a int)")
+    talk.send(run("insert into a10_p values (1)"), run("select 1"))
+    talk.finish()
+    talk.end()
+    assert server.sql("select a from a10_p") == []
+
+
+@scene()
+def a10_fin_behind_commit(talk, server):
+    """Begin, insert and commit by Execute, and FIN without Sync: committed, and nobody was told."""
+    server.sql("create table a10_c (a int)")
+    talk.send(run("begin"), run("insert into a10_c values (1)"), run("commit"))
+    talk.finish()
+    talk.end()
+    assert server.sql("select a from a10_c") == [["1"]]
+
+
+@scene()
+def a10_behind_terminate(talk, server):
+    """What is sent behind Terminate is not read: neither a Query nor what is no message."""
+    server.sql("create table a10_b (a int)")
+    talk.send(Q("select 1"), X, Q("drop table a10_b"), b"!" + bytes(9))
+    talk.end()
+    assert server.sql("select a from a10_b") == []
 
 
 @scene()
