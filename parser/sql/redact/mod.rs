@@ -44,7 +44,7 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use super::Dialect;
 use hidden::Hidden;
-use variable::Names;
+use variable::{MAX_NAMES, Names, mentioned};
 use walk::Walk;
 
 pub use message::redact_message;
@@ -83,7 +83,8 @@ impl SecretNames {
         let mut walk = Walk::new(text, dialect, &mut hidden, 0, true);
         walk.run();
         let names = std::mem::take(&mut walk.names);
-        (!names.is_empty()).then_some(Self { names, all: !hidden.uncertain })
+        let all = !walk.names_lost && names.len() < MAX_NAMES;
+        (!names.is_empty()).then_some(Self { names, all })
     }
 }
 
@@ -116,13 +117,15 @@ fn redact_part<'a>(
     head: bool,
     known: Option<&SecretNames>,
 ) -> Option<Redacted<'a>> {
-    if known.is_none() && !scan::may_hold_secret(text, dialect) {
+    let names = known.map(|known| mentioned(&known.names, text, dialect)).unwrap_or_default();
+    let all = known.is_none_or(|known| known.all);
+    if names.is_empty() && all && !scan::may_hold_secret(text, dialect) {
         return None;
     }
     let mut hidden = Hidden::default();
-    hidden.uncertain = known.is_some_and(|known| !known.all);
+    hidden.uncertain = !all;
     let mut walk = Walk::new(text, dialect, &mut hidden, 0, true);
-    walk.names = known.map(|known| known.names.clone()).unwrap_or_default();
+    walk.names = names;
     walk.run();
     let (certain, parameters) = (walk.cursor.certain() || head, std::mem::take(&mut walk.parameters));
     if !certain || hidden.uncertain {

@@ -72,6 +72,8 @@ pub(super) struct Walk<'a, 'h> {
     pub(super) harmless_end: usize,
     /// Names that stand where a secret does, or a text that runs.
     pub(super) names: Names,
+    /// There were too many of them.
+    pub(super) names_lost: bool,
     /// What the next bracket belongs to.
     pub(super) object: Object,
     /// The last name, of what comes next, is that of MySQL's own database.
@@ -127,6 +129,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             hides_run: false,
             harmless_end: 0,
             names: Names::new(),
+            names_lost: false,
             object: Object::No,
             of_system: false,
             routine: false,

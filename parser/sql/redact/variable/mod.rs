@@ -13,11 +13,14 @@ use std::collections::HashMap;
 
 use super::about::is_any;
 use super::walk::Walk;
+use crate::sql::Dialect;
 use crate::sql::keyword::keyword;
+use crate::sql::lexer::{Kind, Lexer};
+use crate::sql::literal;
 use look::Look;
 
 /// Names of one text that are looked for; of more nothing is certain.
-const MAX_NAMES: usize = 256;
+pub(super) const MAX_NAMES: usize = 256;
 /// How often what holds a secret takes it from somewhere else.
 const MAX_STEPS: usize = 8;
 
@@ -40,8 +43,9 @@ impl Walk<'_, '_> {
     /// These names stand where `role` says.
     pub(super) fn mention<'n>(&mut self, names: impl IntoIterator<Item = &'n str>, role: Role) {
         for name in names {
-            self.hidden.uncertain |= !note(&mut self.names, name, role);
+            self.names_lost |= !note(&mut self.names, name, role);
         }
+        self.hidden.uncertain |= self.names_lost;
     }
 
     /// At the end of the text: hides what the names hold.
@@ -54,15 +58,45 @@ impl Walk<'_, '_> {
             let names = std::mem::take(&mut self.names);
             let mut look = Look::new(self.cursor.text, self.cursor.dialect, self.nesting, names);
             look.run(self.hidden);
-            self.hidden.uncertain |= look.effort == 0;
+            self.names_lost |= look.effort == 0;
+            self.hidden.uncertain |= self.names_lost;
             self.names = look.names;
             if self.names.len() == known {
                 return;
             }
         }
         // Who knows where else it comes from.
-        self.hidden.uncertain = true;
+        (self.names_lost, self.hidden.uncertain) = (true, true);
     }
+}
+
+/// Those of the names that a text mentions. Its cost is that of the text, however many there are.
+pub(super) fn mentioned(names: &Names, text: &str, dialect: Dialect) -> Names {
+    let (mut found, mut before) = (Names::new(), [""; 2]);
+    let mut add = |name: String| {
+        if let Some(role) = names.get(&name) {
+            found.insert(name, *role);
+        }
+    };
+    add(PARAMETER.to_owned());
+    for token in Lexer::new(text.as_bytes(), dialect) {
+        let spelling = text.get(token.start..token.end).unwrap_or_default();
+        match token.kind {
+            Kind::Word | Kind::Quoted => {
+                add(lower(spelling));
+                if before[1] == "." {
+                    add(format!("{}.{}", lower(before[0]), lower(spelling)));
+                }
+            }
+            Kind::String => {
+                add(lower(spelling));
+                add(lower(&literal::value(spelling, dialect, '\\').text));
+            }
+            _ => {}
+        }
+        before = [before[1], spelling];
+    }
+    found
 }
 
 /// False where there are too many.
