@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use panoptes_event::{Uuid, Verdict};
 
-use super::statement::{Error, Statement};
+use super::statement::{End, Error, Statement};
 
 /// Something to be written.
 #[derive(Debug)]
@@ -29,6 +29,23 @@ pub(crate) struct Told {
     pub(crate) undone_by: Option<Rc<Error>>,
     /// When it was decided, in microseconds since 1970: by the answer to the statement that did.
     pub(crate) unix_micros: Option<i64>,
+}
+
+/// What is held no longer, as one event will stand for all of it.
+#[derive(Debug, Default)]
+pub(crate) struct TakenBack {
+    /// Of how many intents it was the outcome.
+    pub(crate) intents: u32,
+    /// How it ended, all together.
+    pub(crate) end: End,
+}
+
+impl TakenBack {
+    /// Takes one more.
+    pub(super) fn add(&mut self, statement: &Statement) {
+        self.intents += statement.intents();
+        self.end.add(statement.end.clone(), false);
+    }
 }
 
 impl Item {

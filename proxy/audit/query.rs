@@ -10,6 +10,7 @@ use panoptes_parser::{
 
 use super::{
     Tools,
+    item::TakenBack,
     operation::Operated,
     secret::Secrets,
     session::Session,
@@ -294,7 +295,10 @@ impl Session {
             text = query.whole(&mut tools.texts);
         }
         // One event stands for all of it: what was held of it is taken back.
-        let taken_back = if query.is_uncertain() { self.transactions.take_back() } else { 0 };
+        let mut taken_back = match query.is_uncertain() {
+            true => self.transactions.take_back(),
+            false => TakenBack::default(),
+        };
         // A command of the replication protocol has no SQL.
         let what = match command {
             Some(command) => What::Command(Operated::command(command, None)),
@@ -303,7 +307,7 @@ impl Session {
         let Some(mut statement) = self.statement(what, settled, tools) else { return };
         statement.split_uncertain = query.is_uncertain();
         if statement.split_uncertain {
-            let back = taken_back + statement.intents();
+            let back = taken_back.intents + statement.intents();
             self.meet_all_intents(&mut statement, back);
         }
         if !query.request.is_empty() || query.left_out.is_some() {
@@ -314,6 +318,10 @@ impl Session {
         statement.commits &= query.is_single() || !self.dialect.is_postgres();
         // A rule may add rows to those of the statement itself, which the tag counts.
         statement.end.rows = tag_rows(tag).or(statement.end.rows);
+        if statement.split_uncertain {
+            taken_back.end.add(std::mem::take(&mut statement.end), false);
+            statement.end = taken_back.end;
+        }
         if let Some(error) = &statement.end.error
             && let Some((secrets, shown)) = query.secrets()
         {
@@ -341,7 +349,10 @@ impl Session {
         // Part of it may be written already.
         let id = tools.event_id(last.unix_micros);
         let mut whole = Statement { id, what, split_uncertain: true, ..*last };
-        self.meet_all_intents(&mut whole, taken_back);
+        self.meet_all_intents(&mut whole, taken_back.intents);
+        if taken_back.end.outcome.is_some() {
+            whole.end = taken_back.end;
+        }
         self.hold(whole, &Answer::Empty, tools);
     }
 

@@ -16,7 +16,7 @@ use panoptes_parser::{
 use super::{
     block::{Block, Mark},
     implicit::{may_have_committed, may_have_ended},
-    item::{Item, Told},
+    item::{Item, TakenBack, Told},
     lost::{awaits_commit, is_harmless},
     statement::{Error, Statement, What},
 };
@@ -213,23 +213,22 @@ impl Transactions {
         })
     }
 
-    /// What is held of the text at hand is so no longer: one event will stand for all of it. Tells of how many intents it
-    /// was the outcome.
-    pub(crate) fn take_back(&mut self) -> u32 {
-        let (mut intents, mut schema) = (0, None);
+    /// What is held of the text at hand is so no longer: one event will stand for all of it.
+    pub(crate) fn take_back(&mut self) -> TakenBack {
+        let (mut taken, mut schema) = (TakenBack::default(), None);
         let from = self.text_from.min(self.held.len());
         for item in self.held.drain(from..) {
             match item {
                 Item::Statement(statement) => {
                     self.held_bytes = self.held_bytes.saturating_sub(statement.size());
-                    intents += statement.intents();
+                    taken.add(&statement);
                 }
                 Item::Schema(_) => schema = Some(item),
                 Item::Verdict(_) => {}
             }
         }
         self.held.extend(schema);
-        intents
+        taken
     }
 
     /// A statement that is held.

@@ -49,7 +49,7 @@ fn what_an_error_leaves_out_is_no_doubt() {
 fn a_tag_of_another_statement_makes_the_split_uncertain() {
     let mut stage = Stage::new();
     stage.query("select 1; select 2", done("SELECT 1")).next(done("DROP TABLE")).idle();
-    assert_eq!(stage.told(), "1 SELECT \"select 1; select 2\" split uncertain ok | idle unknown\n");
+    assert_eq!(stage.told(), "1 SELECT \"select 1; select 2\" split uncertain rows 1 ok | idle unknown\n");
     for (text, tag) in [
         ("with x as (insert into t values (1) returning *) select * from x", "SELECT 1"),
         ("with x as (insert into t values (1) returning *) delete from u", "DELETE 1"),

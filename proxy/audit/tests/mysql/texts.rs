@@ -1,6 +1,6 @@
 //! Texts: of several statements and answers, and how they are read.
 
-use panoptes_parser::wire::TransactionStatus;
+use panoptes_parser::wire::{Ask, TransactionStatus};
 
 use super::{super::Stage, affected, refused, returned, stage};
 
@@ -193,4 +193,20 @@ fn a_character_that_the_server_reads_otherwise_leaves_a_doubt() {
     assert!(told.lines().count() == 2 && told.contains("split uncertain"), "{told}");
     stage.bytes(b"select '\xb3\x5c'", returned(1)).idle();
     assert_eq!(stage.last().sql.unwrap().split, None);
+}
+
+/// Its statements are not known, but all of their answers are.
+#[test]
+fn a_text_that_was_cut_has_the_rows_of_all_its_statements() {
+    let mut stage = stage();
+    let text = Some(&b"insert into t values (1); select /* long"[..]);
+    stage.several().settled(Ask::Query { text, length: 70_000 }, affected(2)).turned(TransactionStatus::Idle);
+    stage.next(returned(3)).turned(TransactionStatus::Idle).next(affected(4)).idle();
+    let told = stage.told();
+    assert!(
+        told.lines().count() == 1 && told.contains("split uncertain") && told.contains("rows 9 ok"),
+        "{told}"
+    );
+    let sql = stage.last().sql.unwrap();
+    assert_eq!((sql.truncated.unwrap()["raw"].as_u64(), sql.bytes_returned), (Some(70_000), Some(15)));
 }
