@@ -52,8 +52,8 @@ pub struct Elasticsearch {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Install {
-    /// The index template: dates as dates, names as keywords, SQL as text. Replaces the one of that name. Default
-    /// false.
+    /// The index template: dates as dates, names as keywords, SQL as text, for all indices of that name, with anything for
+    /// each part of the date. Replaces the one of that name. Default false.
     #[serde(deserialize_with = "value::flag")]
     pub template: bool,
     /// Copies of each shard. Default 1.

@@ -28,12 +28,23 @@ impl Index {
     }
 }
 
-/// The pattern that all indices of a name fit, for templates.
+/// The pattern that all indices of a name fit, for templates and policies, and as few others as can be: a `*` for each part of
+/// the date.
 pub(super) fn glob(pattern: &str) -> String {
-    match pattern.find('%') {
-        Some(date) => format!("{}*", pattern.get(..date).unwrap_or_default()),
-        None => pattern.to_owned(),
+    let mut glob = pattern.to_owned();
+    for part in ["%Y", "%m", "%d", "%H"] {
+        glob = glob.replace(part, "*");
     }
+    while glob.contains("**") {
+        glob = glob.replace("**", "*");
+    }
+    glob
+}
+
+/// A name without its date.
+pub(super) fn undated(pattern: &str) -> &str {
+    let end = pattern.find('%').unwrap_or(pattern.len());
+    pattern.get(..end).unwrap_or_default().trim_end_matches(['-', '.', '_'])
 }
 
 fn name(pattern: &str, unix_micros: i64) -> String {
@@ -61,6 +72,17 @@ mod tests {
         assert_eq!(index.at(1_795_338_843_218_411 - 10 * MICROS_PER_HOUR), "audit-2026.11.21-23");
         assert_eq!(index.at(-1), "audit-1969.12.31-23");
         assert_eq!(Index::new("audit").at(0), "audit");
-        assert_eq!((glob("audit-%Y.%m"), glob("audit")), ("audit-*".into(), "audit".into()));
+    }
+
+    #[test]
+    fn a_pattern_fits_the_indices_of_its_name_alone() {
+        for (pattern, fits, undated) in [
+            ("audit-%Y.%m.%d", "audit-*.*.*", "audit"),
+            ("audit-%Y%m%d-%H", "audit-*-*", "audit"),
+            ("a-%Y-b", "a-*-b", "a"),
+            ("audit", "audit", "audit"),
+        ] {
+            assert_eq!((glob(pattern).as_str(), super::undated(pattern)), (fits, undated));
+        }
     }
 }

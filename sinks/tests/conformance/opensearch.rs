@@ -87,7 +87,7 @@ fn without_lifecycle() {
     run.finish();
     run.check(&server.received(), false);
     let template = server.ask("GET", "/_index_template/trial", None);
-    assert_eq!(template["index_templates"][0]["index_template"]["index_patterns"], json!(["trial-*"]));
+    assert_eq!(template["index_templates"][0]["index_template"]["index_patterns"], json!(["trial-*.*.*"]));
 }
 
 /// Two ways to it stand for two nodes: while one fails, deliveries do not.
