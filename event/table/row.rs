@@ -76,6 +76,12 @@ impl<'a> Row<'a> {
         &self.id
     }
 
+    /// The kind of event.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
     /// What it says of other rows.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict<'_>> {

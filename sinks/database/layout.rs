@@ -22,6 +22,8 @@ pub(super) struct Described {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) columns: Vec<Found>,
+    /// Whether the table is so old that its rows do not tell which kind of event they are.
+    kindless: bool,
 }
 
 /// A column of ours that the table has.
@@ -34,6 +36,8 @@ pub(super) struct Found {
     nullable: bool,
     /// Whether another column has the whole event, so that this one may have the head of a long text.
     cut: bool,
+    /// As [`Layout::kindless`].
+    kindless: bool,
 }
 
 impl Layout {
@@ -56,17 +60,18 @@ impl Layout {
             ));
         }
         let whole = described.iter().any(|column| column.name == "event");
+        let kindless = !whole && described.iter().all(|column| column.name != "kind");
         let columns: Vec<Found> = described
             .iter()
             .filter_map(|Described { name, kind, nullable, .. }| {
                 let column = known(name)?;
                 let cut = whole && column.holds == Holds::Word;
                 let (kind, nullable) = (kind.clone(), *nullable);
-                Some(Found { name: column.name, holds: column.holds, kind, column, nullable, cut })
+                Some(Found { name: column.name, holds: column.holds, kind, column, nullable, cut, kindless })
             })
             .collect();
         match columns.iter().any(|column| matches!(column.name, "sql_raw" | "event")) {
-            true => Ok(Self { columns }),
+            true => Ok(Self { columns, kindless }),
             false => Err(format!(
                 "table {table} is none for events: it has neither a column sql_raw nor one called event; name another table"
             )),
@@ -75,6 +80,12 @@ impl Layout {
 
     pub(super) fn find(&self, name: &str) -> Option<&Found> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether the table has a row for such an event. Without its kind, an intent would be a statement once more, and one that
+    /// succeeded; and verdicts and checkpoints would be statements.
+    pub(super) fn takes(&self, row: &Row<'_>) -> bool {
+        !self.kindless || !matches!(row.kind(), "intent" | "verdict" | "checkpoint")
     }
 
     /// Whether its rows can be told what became of their transaction.
@@ -93,6 +104,13 @@ impl Layout {
         } else if !unique {
             notes.push("the column event_id is not unique: a repeat after a crash makes a second row".into());
         }
+        if self.kindless {
+            notes.push(
+                "the table has neither a column kind nor one called event: intents, verdicts and checkpoints have no rows; a gap \
+                 and a blind stretch are rows without success whose operation_type is GAP or BLIND"
+                    .into(),
+            );
+        }
         if let Some(reason) = refused {
             notes.push(format!("rows cannot be told the verdict of their transaction; the verdict events are there ({reason})"));
         } else if !self.takes_verdicts() {
@@ -107,13 +125,22 @@ impl Layout {
 
 impl Found {
     /// What a row has here. Where an older table allows no NULL, an unknown text is an empty one, and success is what
-    /// its default says.
+    /// its default says, but for what is no success of anybody.
     pub(super) fn of<'r>(&self, row: &'r Row<'_>) -> Value<'r> {
         match self.column.of(row) {
             Value::Text(text) if self.cut => Value::Text(head(text)),
+            Value::Null if self.kindless && self.name == "operation_type" && row.kind() == "gap" => {
+                Value::Text("GAP")
+            }
+            Value::Null if self.kindless && self.name == "operation_type" && row.kind() == "blind" => {
+                Value::Text("BLIND")
+            }
             Value::Null if !self.nullable => match self.holds {
                 Holds::Word | Holds::Text | Holds::Long => Value::Text(""),
-                Holds::Flag => Value::Flag(true),
+                Holds::Flag => {
+                    let open = ["gap", "blind", "intent", "verdict", "checkpoint"];
+                    Value::Flag(!open.contains(&row.kind()))
+                }
                 _ => Value::Null,
             },
             value => value,
@@ -168,8 +195,33 @@ mod tests {
         let row = Row::of(json.as_bytes()).unwrap();
         let values: Vec<_> =
             layout.columns.iter().map(|column| column.text_of(&row).unwrap().into_owned()).collect();
-        assert_eq!(values, ["é".repeat(300), String::new(), "true".to_owned()]);
-        assert!(notes[0].contains("event_id") && notes[1].contains("transaction_id"), "{notes:?}");
+        assert_eq!(values, ["é".repeat(300), String::new(), "false".to_owned()]);
+        assert!(notes[0].contains("event_id") && notes[2].contains("transaction_id"), "{notes:?}");
+    }
+
+    #[test]
+    fn where_the_kind_is_not_told_only_statements_look_like_statements() {
+        let older = ["id", "operation_type", "sql_raw", "success"];
+        let layout = |more: &[&str]| {
+            Layout::new(Engine::Postgres, "t", &described(&[&older, more].concat(), false)).unwrap()
+        };
+        let of_kind = |layout: &Layout, kind: &str| {
+            let json = row("t").replace("gap", kind);
+            let row = Row::of(json.as_bytes()).unwrap();
+            let text = |name| layout.find(name).unwrap().text_of(&row).unwrap().into_owned();
+            layout.takes(&row).then(|| (text("operation_type"), text("success")))
+        };
+        let told = |kind: &str, success: &str| Some((kind.to_owned(), success.to_owned()));
+        let old = layout(&[]);
+        assert!(old.notes(false, None)[1].contains("neither a column kind"));
+        for kind in ["intent", "verdict", "checkpoint"] {
+            assert_eq!(of_kind(&old, kind), None);
+            assert_eq!(of_kind(&layout(&["kind"]), kind), told("", "false"));
+            assert_eq!(of_kind(&layout(&["event"]), kind), told("", "false"));
+        }
+        assert_eq!(of_kind(&old, "gap"), told("GAP", "false"));
+        assert_eq!(of_kind(&old, "blind"), told("BLIND", "false"));
+        assert_eq!(of_kind(&old, "logout"), told("", "true"));
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Store for Mysql {
 
     async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
         let Some(link) = &mut self.link else { return Err(Fault::Destination("no connection".to_owned())) };
-        let rows: Vec<&Row<'_>> = rows.iter().collect();
+        let rows: Vec<&Row<'_>> = rows.iter().filter(|row| link.layout.takes(row)).collect();
         let mut written = link.write(&rows).await;
         if written.as_ref().is_err_and(is_duplicate) && link.layout.find("event_id").is_some() {
             written = match link.new_ones(&rows).await {

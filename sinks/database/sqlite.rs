@@ -121,7 +121,7 @@ impl Link {
     fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut insert = transaction.prepare(&self.insert)?;
-        for row in rows {
+        for row in rows.iter().filter(|row| self.layout.takes(row)) {
             let values = self.layout.columns.iter().map(|column| match column.of(row) {
                 Value::Null => ToSqlOutput::from(rusqlite::types::Null),
                 Value::Text(text) => text.into(),

@@ -82,7 +82,8 @@ impl Store for Sqlserver {
         let Some(link) = &mut self.link else { return Err(Fault::Destination("no connection".to_owned())) };
         let mut seen = BTreeSet::new();
         // Twice in one batch is once.
-        let rows: Vec<&Row<'_>> = rows.iter().filter(|row| seen.insert(row.id())).collect();
+        let rows: Vec<&Row<'_>> =
+            rows.iter().filter(|row| link.layout.takes(row) && seen.insert(row.id())).collect();
         link.write(&rows).await.map_err(|error| fault(&error))
     }
 }

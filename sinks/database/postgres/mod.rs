@@ -241,13 +241,13 @@ async fn execute(
     layout: &Layout,
     rows: &[Row<'_>],
 ) -> Result<(), tokio_postgres::Error> {
-    let arrays: Vec<_> = layout.columns.iter().map(|column| array(column, rows)).collect();
+    let arrays: Vec<_> = layout.columns.iter().map(|column| array(layout, column, rows)).collect();
     let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
     client.execute(insert, &parameters).await.map(drop)
 }
 
-fn array<'r>(column: &Found, rows: &'r [Row<'_>]) -> Vec<Option<Cow<'r, str>>> {
-    rows.iter().map(|row| column.text_of(row)).collect()
+fn array<'r>(layout: &Layout, column: &Found, rows: &'r [Row<'_>]) -> Vec<Option<Cow<'r, str>>> {
+    rows.iter().filter(|row| layout.takes(row)).map(|row| column.text_of(row)).collect()
 }
 
 /// The statement that tells rows their verdict; where it may not be run, why.

@@ -218,6 +218,8 @@ pub fn older_table<S: Server>(mut table: Table<S>, create: &str) {
         };
         event.member("meta", &meta);
     });
+    // The same statement once more, as an intent: no second statement.
+    event(&mut batch, 4, Kind::Intent, 3, None);
     let mut run = table.run();
     run.start();
     run.journal().append(&batch).unwrap();
@@ -229,6 +231,9 @@ pub fn older_table<S: Server>(mut table: Table<S>, create: &str) {
         "{rows:?}"
     );
     assert!(rows[1].starts_with("shop|||2"), "{rows:?}");
+    assert!(rows[2].starts_with("|GAP||"), "{rows:?}");
+    let success = table.column("CASE WHEN success THEN 'yes' ELSE 'no' END");
+    assert_eq!(success, ["yes", "yes", "no"]);
 }
 
 /// What a rule of the table's owner says of a row holds for ever: it is a dead letter, and the rest goes on.
