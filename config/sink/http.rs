@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Auth, Format, Secret, Tls};
 use crate::value::{self, Url};
 
-/// Events to an HTTP endpoint, by POST. What is not answered with 2xx comes again, but for what can only be about the
-/// event itself (400, 413, 422, …): the one at fault goes to the dead letters.
+/// Events to an HTTP endpoint, by POST. What is not answered with 2xx comes again. An event that is answered with 400, 413
+/// or 422 goes to the dead letters once another one was taken and it is refused again.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
