@@ -201,7 +201,8 @@ mod tests {
         let mut named = BTreeSet::new();
         paths(&layers::parse_toml(&text).unwrap(), "", &mut named);
 
-        let mut known: BTreeSet<String> = BTreeSet::from(["sinks.console.kind".to_owned()]);
+        let of_all = ["sinks.console.kind", "sinks.console.required"];
+        let mut known: BTreeSet<String> = of_all.map(str::to_owned).into();
         let parts: [(&str, &[&str]); 21] = [
             ("listen.", remedy::options::<Listen>()),
             ("sinks.console.", remedy::options::<Console>()),
