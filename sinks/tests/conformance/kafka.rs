@@ -44,7 +44,7 @@ pub fn trials() -> Vec<Trial> {
             trials.push(named(format!("kafka to Apache Kafka: {name}"), real, of_broker));
         }
     }
-    trials.extend(rate("Apache Kafka", real, Broker::new));
+    trials.extend(rate("Apache Kafka", real, Broker::by_default));
     trials.push(named("kafka to Apache Kafka: logins and TLS".into(), real, secured));
     let trial =
         |name: &str, run: fn()| named(format!("kafka to librdkafka's mock cluster: {name}"), true, run);
@@ -223,6 +223,8 @@ struct Broker {
     controller: u16,
     relay: Relay,
     process: Option<Child>,
+    /// Its limits, and ours, are the default ones.
+    by_default: bool,
 }
 
 fn jars() -> Option<PathBuf> {
@@ -241,10 +243,18 @@ impl Broker {
         Self::with(tempfile::tempdir().unwrap(), "", "", &[])
     }
 
+    /// Takes what a broker takes where nobody says otherwise.
+    fn by_default() -> Self {
+        let mut broker = Self::with(tempfile::tempdir().unwrap(), "", "message.max.bytes=1048588\n", &[]);
+        broker.by_default = true;
+        broker
+    }
+
     /// With more listeners, their configuration, and accounts.
     fn with(dir: tempfile::TempDir, listeners: &str, more: &str, accounts: &[&str]) -> Self {
         let (port, controller) = (free_port(), free_port());
-        let mut broker = Self { dir, port, controller, relay: Relay::to(port), process: None };
+        let mut broker =
+            Self { dir, port, controller, relay: Relay::to(port), process: None, by_default: false };
         fs::write(broker.file(), broker.configuration(listeners) + more).unwrap();
         let format = java("kafka.tools.StorageTool", "-Xmx128m")
             .args(["format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c"])
@@ -350,7 +360,11 @@ fn secured() {
 
 impl Destination for Broker {
     fn options(&self) -> SinkOptions {
-        SinkOptions::Kafka(options(format!("127.0.0.1:{}", self.relay.port)))
+        let broker = format!("127.0.0.1:{}", self.relay.port);
+        SinkOptions::Kafka(match self.by_default {
+            true => Kafka { brokers: vec![broker], topic: TOPIC.into(), ..Kafka::default() },
+            false => options(broker),
+        })
     }
 
     fn relay(&self) -> &Relay {
