@@ -32,11 +32,15 @@ enum Form {
     /// ISO 8859-1 proper: the web's table, which is encoding_rs's, means windows-1252 by this name.
     Latin1,
     Table(&'static encoding_rs::Encoding),
+    /// One that nobody knows: of its bytes only ASCII can be shown.
+    Uncertain,
 }
 
 impl Encoding {
     /// UTF-8.
     pub const UTF8: Self = Self { form: Form::Utf8, characters: None };
+    /// What it is cannot be told: all but ASCII is shown as `\xNN`.
+    pub const UNCERTAIN: Self = Self { form: Form::Uncertain, characters: None };
 
     /// The encoding of this name, spelled as loosely as the server allows: case and punctuation do not count.
     pub fn named(name: &str) -> Self {
@@ -61,7 +65,7 @@ impl Encoding {
 
     /// Whether it can be read. Where it cannot, a byte that looks like a quote or a `;` may be part of a character.
     pub fn is_known(&self) -> bool {
-        self.form != Form::Unknown
+        !matches!(self.form, Form::Unknown | Form::Uncertain)
     }
 
     /// Whether the server finds the same characters in these bytes. Where it may not, a quote or a `;` may be part of one.
@@ -78,6 +82,7 @@ impl Encoding {
             Cow::Owned(match self.form {
                 Form::Utf8 | Form::Unknown | Form::Latin1 => show_utf8(bytes),
                 Form::Table(table) => show_table(table, bytes),
+                Form::Uncertain => show_ascii(bytes),
             })
         })
     }
@@ -87,6 +92,7 @@ impl Encoding {
         match self.form {
             Form::Utf8 | Form::Unknown => str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Form::Latin1 => Some(mem::decode_latin1(bytes)),
+            Form::Uncertain => str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed),
             Form::Table(table) => table.decode_without_bom_handling_and_without_replacement(bytes),
         }
     }
@@ -164,6 +170,17 @@ fn show_table(table: &'static encoding_rs::Encoding, bytes: &[u8]) -> String {
             }
         }
     }
+}
+
+fn show_ascii(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte.is_ascii() {
+            true => shown.push(char::from(*byte)),
+            false => show_bytes(&mut shown, &[*byte]),
+        }
+    }
+    shown
 }
 
 fn show_bytes(shown: &mut String, bytes: &[u8]) {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::stream::Stream;
+use crate::stream::{Presence, Stream};
 
 /// One socket, and what is to be written to it.
 #[derive(Debug)]
@@ -30,6 +30,11 @@ impl Leg {
     /// A socket to which `pending` is to be written first.
     pub(crate) fn new(stream: Stream, pending: Vec<u8>) -> Self {
         Self { stream, pending, gated: false, written: 0, ended: false, closed: false, closing: false }
+    }
+
+    /// Whether the peer is there; for while it is not read.
+    pub(crate) fn presence(&self) -> Presence {
+        self.stream.presence()
     }
 
     /// Writes what is left over. Ready when nothing is.

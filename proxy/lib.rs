@@ -11,7 +11,7 @@
 //! * `listener`, `worker`: sockets, and the threads that serve them; one task on one thread owns a session.
 //! * `connection`: one client: its first bytes, the server, the reason it ended. `pump`: both directions in one task.
 //! * `lobby`: who may have a connection open, logged in or not; `files`: how many the process may.
-//! * `leg`: one side of a session; `stream`: its socket, plain for now.
+//! * `leg`: one side of a session; `stream`: its socket, plain for now. `presence`: clients that are not read for a while.
 //! * `cancel`: cancel keys of all sessions. `session`: what is known beside the wire.
 //! * `landed`: how far events have come to the disk; `held`: answers and statements that wait for that.
 //! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
@@ -37,6 +37,7 @@ mod listener;
 mod lobby;
 mod metrics;
 mod pacer;
+mod presence;
 mod pump;
 mod recorder;
 mod session;

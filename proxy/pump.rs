@@ -24,6 +24,7 @@ use crate::{
     held::{Held, Withheld},
     leg::Leg,
     lobby::Seat,
+    presence::Watch,
     recorder::Recorder,
     session::{Ending, Upstream},
     worker::{Drain, LAST_WORDS, Worker},
@@ -64,6 +65,11 @@ pub(crate) struct Pump<'a, W> {
     withheld: Option<Withheld>,
     /// Statements that never went on.
     unsent: u32,
+    /// The client is not read for now.
+    stopped: bool,
+    /// When it last asked for room.
+    asked_for_room: u64,
+    watch: Option<Box<Watch>>,
 }
 
 impl<'a, W: Wire> Pump<'a, W> {
@@ -93,6 +99,9 @@ impl<'a, W: Wire> Pump<'a, W> {
             held,
             withheld: None,
             unsent: 0,
+            stopped: false,
+            asked_for_room: 0,
+            watch: None,
         };
         // Statements may have come with the client's first message.
         if pump.recorder.has_asked() {
@@ -132,6 +141,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             // Answers make room for questions. Else a direction that is still is not asked again: it wakes the task.
             to_server = (to_server || to_client) && self.poll_to_server(cx).is_ready();
         }
+        self.poll_watch(cx);
         self.settle_end(cx);
         if self.is_over() {
             return Poll::Ready(self.ending.take().unwrap_or(Ending::ServerEof));
@@ -141,16 +151,18 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     /// Client to server. Ready when something moved.
     fn poll_to_server(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stopped = true;
         if self.server.poll_pending(cx).is_pending() {
             ready!(self.poll_withheld(cx));
         }
         if self.client.ended
             || self.ending.is_some()
             || self.wire.is_full()
-            || !self.worker.capture.poll_room(cx)
+            || !self.worker.capture.poll_room(&mut self.asked_for_room, cx)
         {
             return Poll::Pending;
         }
+        self.stopped = false;
         CHUNK_BUFFER.with_borrow_mut(|buffer| {
             let chunk = ready!(self.client.poll_read(cx, buffer));
             if chunk.is_empty() {
@@ -267,6 +279,29 @@ impl<'a, W: Wire> Pump<'a, W> {
             self.logged_in = true;
             self.deadline = None;
             self.seat.log_in();
+        }
+    }
+
+    /// Finds out that a client is gone that is not read.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) {
+        let stopped = self.stopped && self.ending.is_none() && !self.client.ended && !self.client.closed;
+        if !stopped && self.watch.is_none() {
+            return;
+        }
+        let watch = self.watch.get_or_insert_with(|| Box::new(Watch::new(&self.worker.alarms)));
+        let patience = self.worker.limits.drain_timeout;
+        while let Poll::Ready(gone) = watch.poll(&self.client, patience, cx) {
+            if !stopped {
+                self.watch = None;
+                return;
+            }
+            if gone {
+                self.client.closed = true;
+                self.watch = None;
+                // What stopped it may never end.
+                return self.limit(patience);
+            }
+            watch.again(&self.worker.alarms);
         }
     }
 

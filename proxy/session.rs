@@ -113,6 +113,21 @@ impl Ending {
         }
     }
 
+    /// What was wrong with it, where nobody has said so; `None` where the client ended it.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        Some(match self {
+            Self::ClientTerminate | Self::ClientEof => return None,
+            Self::ProtocolError(reason) => reason,
+            Self::Unreachable(reason) => reason,
+            Self::ServerEof => "the server closed the connection without a word",
+            Self::LoginTimeout => "the login took too long",
+            Self::TooMany => "too many connections",
+            Self::Shutdown => "the proxy went down",
+            Self::JournalFull => "the audit journal was full",
+            Self::DrainTimeout => "the client was gone, and the server did not end what it was at",
+        })
+    }
+
     /// What more there is to say.
     pub(crate) fn detail(&self) -> Option<&str> {
         match self {

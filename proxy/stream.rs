@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -27,6 +28,34 @@ pub(crate) enum Stream {
 pub(crate) fn tune(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+}
+
+/// Whether a peer still listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    There,
+    /// Nothing more comes from it; perhaps it only waits for answers.
+    Silent,
+    Gone,
+}
+
+impl Stream {
+    /// Whether the peer is there, without a look at what it sent: of a stream that is not read nothing else tells.
+    pub(crate) fn presence(&self) -> Presence {
+        let Self::Plain(socket) = self;
+        let mut polled = [PollFd::new(socket, PollFlags::RDHUP)];
+        if poll(&mut polled, Some(&Timespec::default())).is_err() {
+            return Presence::There;
+        }
+        let seen = polled.first().map_or(PollFlags::empty(), PollFd::revents);
+        if seen.intersects(PollFlags::HUP | PollFlags::ERR) {
+            Presence::Gone
+        } else if seen.contains(PollFlags::RDHUP) {
+            Presence::Silent
+        } else {
+            Presence::There
+        }
+    }
 }
 
 impl AsyncRead for Stream {

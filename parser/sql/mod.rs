@@ -41,7 +41,7 @@ pub use redact::{
     redact_arguments, redact_head, redact_message, redact_value,
 };
 pub use split::{Statements, split};
-pub use statement::{Effect, effect, prepared};
+pub use statement::{Effect, Reading, effect, prepared};
 pub use verb::Category;
 
 /// Whose rules a text follows, with the session's settings that change how bytes become tokens.

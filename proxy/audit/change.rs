@@ -13,6 +13,9 @@ use super::{Tools, names::Prepared, session::Session, text::Text};
 impl Session {
     /// What a statement changes for those that follow.
     pub(super) fn apply(&mut self, text: &Rc<Text>, tools: &mut Tools) {
+        if self.dialect.is_postgres() {
+            self.follow_reading(&text.effect);
+        }
         match &text.effect {
             Effect::Prepare { name, .. } => {
                 let text = text.prepares.clone();

@@ -243,14 +243,17 @@ impl Identity {
     pub(crate) fn write_logout(&mut self, at: Nanos, ending: &Ending, tools: &mut Tools) {
         let ended = tools.anchor.unix_micros(at);
         let (code, sql_state) = ending.error(self.opened.upstream.protocol);
-        let told =
-            ending.detail().map(|detail| Error { code, sql_state: sql_state.into(), message: detail.into() });
+        let error = |words: &str| Error { code, sql_state: sql_state.into(), message: words.into() };
+        let told = ending.detail().map(error);
+        // What the server said of it counts for more than that it is gone.
+        let fault = ending.fault().map(error);
         let (seq, id) = (self.next(tools), tools.event_id(ended));
+        let error = told.as_ref().or(self.ended_by.as_deref()).or(fault.as_ref());
         let Tools { out, calendar, .. } = tools;
         out.event(id, Kind::Logout, ended, |event| {
             self.common.begin(event, calendar, ended, Some(self.micros_until(at)));
             write_operation(event, "LOGOUT");
-            write_outcome(event, told.as_ref().or(self.ended_by.as_deref()));
+            write_outcome(event, error);
             let mut session = self.common.session(event, seq);
             session.plain("endReason", ending.as_str());
             session.end();

@@ -80,9 +80,16 @@ impl Session {
     fn postgres_parameter(&mut self, name: &[u8], value: &[u8]) -> bool {
         let text = || self.encoding.decode(value).into_owned();
         match name {
-            b"client_encoding" => self.encoding = Encoding::named(&text()),
+            b"client_encoding" => {
+                let reported = Encoding::named(&text());
+                self.settle_reading(false);
+                self.encoding = reported;
+                self.report_reading();
+            }
             b"standard_conforming_strings" => {
+                self.settle_reading(false);
                 self.dialect = Dialect::Postgres { standard_conforming_strings: value != b"off" };
+                self.report_reading();
             }
             b"application_name" => self.identity.call_app(text(), self.dialect),
             b"server_version" => self.identity.server_version = Some(text()),

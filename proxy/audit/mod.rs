@@ -29,6 +29,7 @@ mod names;
 mod operation;
 mod query;
 mod reading;
+mod readings;
 mod run;
 mod secret;
 mod session;

@@ -23,6 +23,7 @@ use super::{
     names::{NameLimits, Names, Prepared, numbered},
     operation::Operated,
     query::Query,
+    readings::Readings,
     run::{Run, Runs},
     statement::{End, Error, Statement, What},
     text::{Cut, Text},
@@ -39,6 +40,7 @@ pub(crate) struct Session {
     /// What it was at the login.
     pub(super) first_encoding: Encoding,
     pub(super) dialect: Dialect,
+    pub(super) readings: Readings,
     /// A text may be of several statements.
     pub(super) several: bool,
     /// What a `"` begins is not known: sql_mode was set to what no text tells (MySQL).
@@ -82,6 +84,7 @@ impl Session {
             encoding: Encoding::UTF8,
             first_encoding: Encoding::UTF8,
             dialect,
+            readings: Readings::default(),
             several: postgres,
             quotes_unknown: false,
             replication: false,
@@ -402,9 +405,11 @@ impl Session {
         // What it was told of may have been left out.
         self.beside = None;
         self.passed_over = None;
-        if status == TransactionStatus::Idle {
+        let idle = status == TransactionStatus::Idle;
+        if idle {
             self.names.close_portals();
         }
+        self.settle_reading(idle);
         self.transactions.ready(status, Uuid::now_v7);
         self.write(tools);
     }

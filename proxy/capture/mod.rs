@@ -62,6 +62,8 @@ pub(crate) struct Capture {
     pacer: Pacer,
     beat: Arc<Beat>,
     waiting: RefCell<Vec<Waker>>,
+    /// How often they were woken, from 1.
+    rooms: Cell<u64>,
     /// Number of the batch that is being filled.
     number: Cell<u64>,
     /// Someone waits for it to be on disk.
@@ -94,6 +96,7 @@ impl Capture {
             pacer,
             beat,
             waiting: RefCell::default(),
+            rooms: Cell::new(1),
             number: Cell::new(0),
             wanted: Cell::new(false),
             landed: Landed::default(),
@@ -178,11 +181,12 @@ impl Capture {
         self.number.get()
     }
 
-    /// Whether clients may be read. If not, the task is woken when they may.
-    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> bool {
+    /// Whether clients may be read. If not, the task is woken when they may; `asked` is its own, and tells that it waits.
+    pub(crate) fn poll_room(&self, asked: &mut u64, cx: &Context<'_>) -> bool {
         let closed =
             self.full.get() && (self.on_full != OnFull::Drop || self.bytes.borrow().len() > MAX_HELD_BYTES);
-        if closed {
+        if closed && *asked != self.rooms.get() {
+            *asked = self.rooms.get();
             self.waiting.borrow_mut().push(cx.waker().clone());
         }
         !closed
@@ -193,7 +197,18 @@ impl Capture {
         loop {
             self.beat.call.notified().await;
             tick();
-            self.hand_over().await;
+            {
+                let mut handed_over = std::pin::pin!(self.hand_over());
+                // However long there is no room, alarms ring.
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = &mut handed_over => break,
+                        () = self.beat.call.notified() => tick(),
+                    }
+                }
+            }
+            self.rooms.set(self.rooms.get() + 1);
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
         }
     }
@@ -301,12 +316,12 @@ mod tests {
         recorder.observe(statement(b"two"));
         assert!(!capture.flush());
         recorder.observe(statement(b"three"));
-        assert!(!capture.poll_room(&Context::from_waker(Waker::noop())));
+        assert!(!capture.poll_room(&mut 0, &Context::from_waker(Waker::noop())));
         auditor.try_recv().unwrap();
         assert!(capture.flush());
         let batch = auditor.try_recv().unwrap();
         assert_eq!((text(&batch, 0), text(&batch, 1)), (&b"two"[..], &b"three"[..]));
-        assert!(capture.poll_room(&Context::from_waker(Waker::noop())));
+        assert!(capture.poll_room(&mut 0, &Context::from_waker(Waker::noop())));
     }
 
     #[tokio::test]
@@ -330,7 +345,7 @@ mod tests {
             () = captures[1].run(|| {}) => {}
             () = handed_over => {}
         }
-        assert!(captures[1].poll_room(&Context::from_waker(Waker::noop())));
+        assert!(captures[1].poll_room(&mut 0, &Context::from_waker(Waker::noop())));
     }
 
     #[test]
@@ -345,7 +360,7 @@ mod tests {
         recorder.observe(statement(b"three"));
         recorder.observe(statement(b"four"));
         recorder.observe(Observation::Ready(TransactionStatus::Idle));
-        assert!(capture.poll_room(&Context::from_waker(Waker::noop())));
+        assert!(capture.poll_room(&mut 0, &Context::from_waker(Waker::noop())));
         auditor.try_recv().unwrap();
         assert!(capture.flush());
         let batch = auditor.try_recv().unwrap();

@@ -44,6 +44,8 @@ fn tells_idle_clients(rig: &Rig, signal: &str) -> Result<(), Failed> {
     let reasons: Vec<_> =
         events.iter().filter(|e| e["kind"] == "logout").map(|e| &e["session"]["endReason"]).collect();
     assert_eq!(reasons, ["shutdown", "shutdown"]);
+    let ended = events.iter().filter(|e| e["kind"] == "logout");
+    assert!(ended.map(|e| &e["sql"]["sqlState"]).all(|state| state == "57P01"), "{events:#?}");
     Ok(())
 }
 

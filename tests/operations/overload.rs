@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    net::{Shutdown, TcpStream},
     path::Path,
     sync::{
         Arc,
@@ -27,6 +28,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("fail_closed_ends_sessions_and_loses_nothing", fail_closed),
     ("full_device", full_device),
     ("stop_while_blocked", stop_while_blocked),
+    ("who_leaves_while_blocked_is_noticed", leave_while_blocked),
 ];
 
 /// Statements a client sends, each with so much text: far more than journal and queues hold.
@@ -133,6 +135,25 @@ fn stop_while_blocked(rig: &Rig) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A client that waits for room is not read, and its end is noticed all the same.
+fn leave_while_blocked(rig: &Rig) -> Result<(), Failed> {
+    let mut proxy = overloaded(rig, "block");
+    let clients = Clients::start(proxy.port);
+    proxy.wait_for_log(JOURNAL_FULL);
+    clients.come_to_rest();
+    assert_eq!(proxy.metric("panoptes_connections"), CLIENTS as f64);
+    clients.leave();
+    wait_for("their sessions to end", || (proxy.metric("panoptes_connections") == 0.0).then_some(()));
+    assert_eq!(proxy.get("/readyz").0, 503, "there is no room still");
+    fs::remove_file(sink(proxy.dir()))?;
+    assert!(proxy.stop().success(), "{}", proxy.log());
+    let events = proxy.events();
+    let reasons: Vec<_> = events.iter().filter(is_logout).map(|e| &e["session"]["endReason"]).collect();
+    assert_eq!(reasons, ["client_eof"; CLIENTS]);
+    numbered(&events);
+    Ok(())
+}
+
 /// A proxy with little room whose sink has a folder in the place of its file.
 fn overloaded(rig: &Rig, on_full: &str) -> Panoptes {
     overloaded_in(rig, on_full, "async")
@@ -162,16 +183,19 @@ pub(crate) fn sink(dir: &Path) -> std::path::PathBuf {
 /// Clients that send all their statements, one by one.
 struct Clients {
     answered: Arc<AtomicUsize>,
+    streams: Vec<TcpStream>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Clients {
     fn start(port: u16) -> Self {
         let answered = Arc::<AtomicUsize>::default();
-        let client = |_| {
+        let sessions: Vec<_> = (0..CLIENTS).map(|_| Raw::connect(port).expect("a session")).collect();
+        let stream = |session: &Raw| session.stream().try_clone().expect("a file for it");
+        let streams = sessions.iter().map(stream).collect();
+        let client = |mut session: Raw| {
             let answered = Arc::clone(&answered);
             thread::spawn(move || {
-                let mut session = Raw::connect(port).expect("a session");
                 let text = format!("select 1 /* {} */", "x".repeat(TEXT));
                 for _ in 0..STATEMENTS {
                     if session.query(&text).is_err() {
@@ -181,8 +205,14 @@ impl Clients {
                 }
             })
         };
-        let threads = (0..CLIENTS).map(client).collect();
-        Self { answered, threads }
+        let threads = sessions.into_iter().map(client).collect();
+        Self { answered, streams, threads }
+    }
+
+    /// Ends their connections, whatever they wait for.
+    fn leave(self) {
+        self.streams.iter().for_each(|stream| stream.shutdown(Shutdown::Both).expect("an open socket"));
+        self.ended();
     }
 
     /// Waits until no more is answered for a while; how many were.

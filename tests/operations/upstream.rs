@@ -75,6 +75,8 @@ fn killed(_: &Rig) -> Result<(), Failed> {
     assert_eq!(statement(&events, &gate.statement())["sql"]["outcome"], "lost");
     assert_eq!(statement(&events, "before")["sql"]["outcome"], "ok");
     assert_eq!(only(&events, "logout")["session"]["endReason"], "server_eof");
+    let sql = &only(&events, "logout")["sql"];
+    assert_eq!((&sql["outcome"], &sql["sqlState"]), (&"error".into(), &"08006".into()), "{sql:#}");
     assert!(proxy.stop().success(), "{}", proxy.log());
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod explain;
 mod read;
+mod setting;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use super::constant::Constant;
 use super::cursor::Cursor;
 pub(super) use explain::explain_options;
 use read::read;
+pub use setting::Reading;
 
 /// A change of the session's state that later statements depend on. Names are as the server keeps them: unquoted ones
 /// in lower case, quoted ones exact, cut at 63 bytes (PostgreSQL).
@@ -86,6 +88,8 @@ pub enum Effect<'a> {
         /// The text does not tell all of what sql_mode is now: it comes of a variable, or of a parameter.
         unknown: bool,
     },
+    /// PostgreSQL's change of how the texts behind it are read.
+    Read(Reading<'a>),
     /// MySQL's `USE name`: the schema of names without one.
     Use(Cow<'a, str>),
     /// MySQL's `KILL`: another session, or its statement, is to end.
@@ -125,6 +129,7 @@ impl Effect<'_> {
             }
             Effect::Use(name) => Effect::Use(own(name)),
             Effect::Kill { session } => Effect::Kill { session },
+            Effect::Read(reading) => Effect::Read(reading.into_owned()),
         }
     }
 }
@@ -157,6 +162,7 @@ fn may_have_effect(text: &str, dialect: Dialect) -> bool {
         None | Some(b'i' | b'w' | b'l' | b'v') => false,
         // UPDATE, or MySQL's USE.
         Some(b'u') => !dialect.is_postgres(),
-        _ => !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select")),
+        _ if !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select")) => true,
+        _ => dialect.is_postgres() && setting::calls_set_config(text),
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Effect;
 use super::explain::explain_options;
+use super::setting;
 use crate::sql::constant::Constant;
 use crate::sql::cursor::Cursor;
 use crate::sql::lexer::{Kind, Token};
@@ -16,6 +17,9 @@ pub(super) fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>
     Some(match verb.len() {
         2..=4 if !cursor.dialect.is_postgres() && !is("drop") => own(verb, cursor)?,
         3 if is("end") && cursor.dialect.is_postgres() => Effect::Commit { chain: chain(cursor) },
+        3 if is("set") && cursor.dialect.is_postgres() => Effect::Read(setting::set(cursor)?),
+        5 if is("reset") && cursor.dialect.is_postgres() => Effect::Read(setting::reset(cursor)?),
+        6 if is("select") && cursor.dialect.is_postgres() => Effect::Read(setting::set_config(cursor)?),
         4 if is("drop") && cursor.eat("prepare") => Effect::Deallocate(name(cursor)?),
         4 if is("move") && cursor.dialect.is_postgres() => fetch(cursor)?,
         5 if is("fetch") && cursor.dialect.is_postgres() => fetch(cursor)?,
@@ -67,7 +71,7 @@ fn immediate<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     body.is_known().then_some(Effect::ExecuteImmediate { body: start..body.end })
 }
 
-fn name<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+pub(super) fn name<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
     let token = cursor.take().filter(is_name)?;
     Some(folded(cursor.text, token, cursor.dialect))
 }

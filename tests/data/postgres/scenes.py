@@ -1023,6 +1023,36 @@ def a9_parameter_status(talk, _):
 
 
 @scene()
+def a9_encoding_in_a_pipeline(talk, _):
+    """client_encoding set, and set back, between two statements of a pipeline: reported at its end only."""
+    e_utf8, e_latin1 = "select 'é'".encode(), "select 'é'".encode("latin-1")
+    talk.send(Q("set client_encoding = 'LATIN1'"))
+    talk.until("Z")
+    talk.send(run(e_latin1), run("set client_encoding to 'UTF8'"), run(e_utf8), run("set names 'latin1'"), run(e_latin1), S)
+    talk.until("Z")
+    talk.send(run("select set_config('client_encoding', 'UTF8', false)"), run(e_utf8), S)
+    talk.until("Z")
+    talk.send(run("begin"), run("set local client_encoding = latin1"), run(e_latin1), run("rollback"), run(e_utf8), S)
+    talk.until("Z")
+    talk.send(run("set client_encoding = latin1"), run("reset client_encoding"), run(e_utf8), S)
+    talk.until("Z")
+    talk.send(Q(e_utf8))
+    talk.until("Z")
+    ends(talk)
+
+
+@scene()
+def a9_quotes_in_a_pipeline(talk, _):
+    """standard_conforming_strings set between two statements of a pipeline."""
+    odd = r"select 'a\', from t --'"
+    talk.send(run("set standard_conforming_strings = off"), run(odd), S)
+    talk.until("Z")
+    talk.send(run("reset standard_conforming_strings"), run(r"select 'a\' as b"), S)
+    talk.until("Z")
+    ends(talk)
+
+
+@scene()
 def a9_call_with_commit(talk, server):
     """A procedure that commits, then fails."""
     server.sql("create table a9_p (a int)")
