@@ -138,9 +138,11 @@ impl Dirty {
 
     /// Lets more events join the sync, unless someone waits for it.
     fn gather(&self, pause: Duration) {
-        let state = lock(&self.state);
-        if !state.stop && !state.urgent {
-            drop(self.pause(state, pause));
+        let until = Instant::now() + pause;
+        let mut state = lock(&self.state);
+        // Who syncs beside this thread makes the next event a word to it.
+        while !state.stop && !state.urgent && Instant::now() < until {
+            state = self.pause(state, until.saturating_duration_since(Instant::now()));
         }
     }
 
