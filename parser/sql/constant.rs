@@ -28,14 +28,25 @@ pub(super) struct Constant<'a> {
     pub(super) end: usize,
     /// Brackets of it are too deep, and were passed by.
     pub(super) deep: bool,
-    /// It is one token.
+    /// It is one literal, name or variable.
     pub(super) alone: bool,
+    /// Only one of its texts, between semicolons, will be: `IF(a, 'b', 'c')`.
+    choice: bool,
 }
 
 impl<'a> Constant<'a> {
     /// Reads the expression that the cursor stands before, up to a comma, a bracket that closes, or a word that ends it.
     pub(super) fn read(cursor: Cursor<'a>) -> Self {
         let mut reader = Reader::new(cursor);
+        let text = reader.expression(0);
+        reader.said(text)
+    }
+
+    /// The same where the variable of this name, in lower case, holds a known text.
+    pub(super) fn read_with(cursor: Cursor<'a>, name: String, text: String) -> Self {
+        let mut reader = Reader::new(cursor);
+        reader.room += text.len();
+        reader.known = Some((name, text));
         let text = reader.expression(0);
         reader.said(text)
     }
@@ -50,7 +61,7 @@ impl<'a> Constant<'a> {
 
     /// Does the text tell all of it?
     pub(super) fn is_known(&self) -> bool {
-        self.certain && self.literals > 0 && !self.text.contains(UNKNOWN)
+        self.certain && !self.choice && self.literals > 0 && !self.text.contains(UNKNOWN)
     }
 }
 
@@ -62,6 +73,8 @@ struct Reader<'a> {
     names: Vec<&'a str>,
     end: usize,
     deep: bool,
+    choice: bool,
+    known: Option<(String, String)>,
     /// Bytes that may still be written.
     room: usize,
 }
@@ -78,13 +91,17 @@ impl<'a> Reader<'a> {
             names: Vec::new(),
             end: start,
             deep: false,
+            choice: false,
+            known: None,
             room,
         }
     }
 
     fn said(self, text: String) -> Constant<'a> {
-        let Self { certain, literals, tokens, names, end, deep, .. } = self;
-        Constant { text, certain, literals, names, end, deep, alone: tokens == 1 }
+        let Self { certain, literals, tokens, names, end, deep, choice, .. } = self;
+        // The `@` of a variable is a token too.
+        let variable = tokens == 2 && names.len() == 1 && text.chars().eq([UNKNOWN]);
+        Constant { text, certain, literals, names, end, deep, alone: tokens == 1 || variable, choice }
     }
 
     fn take(&mut self) -> Option<Token> {
@@ -96,11 +113,16 @@ impl<'a> Reader<'a> {
     fn expression(&mut self, depth: usize) -> String {
         const ENDS: [&str; 3] = ["into", "loop", "using"];
         let mut out = String::new();
-        let mut variable = false;
+        let (mut variable, mut selects) = (false, false);
         while let Some(token) = self.cursor.peek() {
             match token.kind {
                 Kind::Close | Kind::CloseBracket | Kind::Comma | Kind::Semicolon => break,
                 Kind::Word if depth == 0 && self.cursor.at_any(&ENDS) => break,
+                // What a query reads is no part of what it answers.
+                Kind::Word if selects && self.cursor.at("from") => {
+                    self.skip_rest();
+                    break;
+                }
                 Kind::Open if depth == MAX_DEPTH => {
                     self.cursor.skip_parentheses();
                     // What was passed by is not read again, from within it.
@@ -113,7 +135,14 @@ impl<'a> Reader<'a> {
             // MySQL's `@'a b'` is a variable.
             let is_name = std::mem::replace(&mut variable, self.cursor.spelling(token) == "@");
             match token.kind {
-                Kind::String if is_name => out.push(UNKNOWN),
+                Kind::String if is_name => {
+                    self.names.push(self.cursor.spelling(token));
+                    out.push(UNKNOWN);
+                }
+                Kind::Word if is_form(self.cursor.spelling(token)) => {
+                    selects |= self.cursor.spelling(token).eq_ignore_ascii_case("select");
+                    out.push(' ');
+                }
                 Kind::String | Kind::Number => self.literal(token, &mut out),
                 Kind::Word | Kind::Quoted => self.name(token, depth, &mut out),
                 Kind::Open => {
@@ -136,6 +165,21 @@ impl<'a> Reader<'a> {
             }
         }
         out
+    }
+
+    /// To the end of the bracket that is open.
+    fn skip_rest(&mut self) {
+        let mut depth = 0usize;
+        while let Some(token) = self.cursor.peek() {
+            match token.kind {
+                Kind::Open | Kind::OpenBracket => depth += 1,
+                Kind::Close | Kind::CloseBracket if depth == 0 => break,
+                Kind::Close | Kind::CloseBracket => depth -= 1,
+                Kind::Semicolon => break,
+                _ => {}
+            }
+            self.take();
+        }
     }
 
     fn close(&mut self, kind: Kind) {
@@ -179,8 +223,11 @@ impl<'a> Reader<'a> {
             return;
         }
         if self.cursor.kind() != Some(Kind::Open) {
-            self.names.push(self.cursor.spelling(token));
-            return out.push(UNKNOWN);
+            let name = self.cursor.spelling(token);
+            self.names.push(name);
+            let known = self.known.as_ref();
+            let known = known.filter(|(known, _)| name.trim_matches('`').eq_ignore_ascii_case(known));
+            return out.push_str(known.map_or("\u{e000}", |(_, text)| text));
         }
         if depth == MAX_DEPTH {
             return; // its bracket is left out
@@ -201,6 +248,7 @@ impl<'a> Reader<'a> {
             self.take();
         }
         self.close(Kind::Close);
+        self.choice |= name == "if";
         match called(&name, &arguments, self.room) {
             Some(text) => out.push_str(&text),
             None => {
@@ -215,7 +263,8 @@ impl<'a> Reader<'a> {
 fn called(name: &str, arguments: &[String], room: usize) -> Option<String> {
     let quoted = |text: &String| format!("'{}'", text.replace('\'', "''"));
     Some(match (name, arguments) {
-        ("concat" | "coalesce" | "ifnull", all) => all.concat(),
+        ("concat" | "coalesce" | "group_concat" | "ifnull" | "string_agg", all) => all.concat(),
+        ("if", [_, yes, no]) => format!("{yes};{no}"),
         ("concat_ws", [separator, rest @ ..]) => rest.join(separator),
         ("format", [template, rest @ ..]) => formatted(template, rest, room),
         ("quote_literal" | "quote_nullable" | "quote", [text]) => quoted(text),
@@ -224,12 +273,17 @@ fn called(name: &str, arguments: &[String], room: usize) -> Option<String> {
     })
 }
 
+/// Words that give an expression its form, and no text.
+fn is_form(word: &str) -> bool {
+    const WORDS: [&str; 6] = ["by", "distinct", "null", "order", "select", "separator"];
+    word.len() < 10 && WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
 /// Functions whose literals are formats and names, not parts of the text.
 fn is_formatting(name: &str) -> bool {
     #[rustfmt::skip]
-    const NAMES: [&str; 9] = [
-        "array_to_string", "current_setting", "date_format", "date_trunc", "extract", "group_concat", "nextval", "string_agg",
-        "to_char",
+    const NAMES: [&str; 7] = [
+        "array_to_string", "current_setting", "date_format", "date_trunc", "extract", "nextval", "to_char",
     ];
     NAMES.contains(&name)
 }
@@ -288,6 +342,11 @@ mod tests {
             ("'a' || to_char(d, 'YYYY') ; 'b'", Dialect::POSTGRES, "a¿"),
             ("CONCAT(\"a\", 'b' 'c', 0x646566676869, @x, @'y z')", Dialect::MYSQL, "abcdefghi¿¿"),
             ("_utf8mb4 X'6162'", Dialect::MYSQL, "ab"),
+            (
+                "(SELECT IF((SELECT count(*) FROM t WHERE a = 'x') > 0, 'b', CONCAT('c ', @d)))",
+                Dialect::MYSQL,
+                " b;c ¿",
+            ),
         ] {
             assert_eq!(read(text, dialect), (expected.to_owned(), true), "{text}");
         }

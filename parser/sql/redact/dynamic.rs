@@ -3,10 +3,13 @@
 //! No piece need say what the whole does. So the whole is put together as the server would, and unless it can be read as a
 //! statement without a secret, every literal of it goes.
 
+use std::ops::Range;
+
 use super::super::Dialect;
 use super::super::constant::{Constant, UNKNOWN};
 use super::super::cursor::Cursor;
 use super::super::lexer::{Kind, Lexer};
+use super::super::split::split;
 use super::about::{About, is_any};
 use super::hidden::Hidden;
 use super::inside::{MAX_NESTING, is_statement};
@@ -79,8 +82,16 @@ fn is_harmless(run: &Constant<'_>, dialect: Dialect, nesting: usize) -> bool {
     run.certain && is_harmless_text(&run.text, dialect, nesting)
 }
 
-/// Is it a statement that holds no secret, whatever stands for [`UNKNOWN`] in it?
+/// Are these statements that hold no secret, whatever stands for [`UNKNOWN`] in them?
 pub(super) fn is_harmless_text(text: &str, dialect: Dialect, nesting: usize) -> bool {
+    let mut statements = split(text.as_bytes(), dialect);
+    let harmless =
+        |statement: Range<usize>| is_known_statement(text.get(statement).unwrap_or_default(), dialect);
+    statements.all(harmless) && !holds_secret(text, dialect, nesting)
+}
+
+/// May the literals of this one be read, so far as its form tells?
+fn is_known_statement(text: &str, dialect: Dialect) -> bool {
     #[rustfmt::skip]
     const ROWS: [&str; 32] = [
         "analyze", "begin", "call", "checkpoint", "close", "cluster", "commit", "copy", "delete", "discard", "explain", "fetch",
@@ -92,14 +103,13 @@ pub(super) fn is_harmless_text(text: &str, dialect: Dialect, nesting: usize) -> 
     while cursor.eat_kind(Kind::Open).is_some() {}
     let verb = cursor.word();
     cursor.take();
-    let known = match verb {
+    match verb {
         _ if is_any(verb, &ROWS) => !calls_unknown(text, dialect),
         _ if is_any(verb, &RIGHTS) => true,
         _ if is_any(verb, &["alter", "create"]) => defines_rows(&mut cursor),
         _ if is_any(verb, &["set"]) => sets_known(&mut cursor),
         _ => false,
-    };
-    known && !holds_secret(text, dialect, nesting)
+    }
 }
 
 /// Would anything of it be hidden, if it were a statement, or of what may follow?

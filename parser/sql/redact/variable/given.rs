@@ -123,11 +123,13 @@ impl Look<'_> {
     /// Is it a column of a query, of which nobody knows the others: every literal of the statement may be its value.
     fn is_column(&self, tokens: &[Token], at: usize, place: &mut Place) -> bool {
         let before = self.before(tokens, at);
+        let named = |token: &Token| token.kind != Kind::String || !self.dialect.is_postgres();
         let alias = before.and_then(|last| tokens.get(last)).is_some_and(|last| {
             matches!(last.kind, Kind::Close | Kind::CloseBracket | Kind::Cast)
                 || is_text(*last, self.text, self.dialect)
-                || is_any(self.spelling(*last), &["as"])
+                || is_any(self.spelling(*last), &["as", "end"])
                 || self.is_typed(tokens.get(..at).unwrap_or_default())
+                || self.is_renamed(*last, tokens.get(at + 1)) && tokens.get(at).is_some_and(named)
         });
         let name = lower(self.at(tokens, at));
         let number = |number: &str| {
@@ -142,6 +144,24 @@ impl Look<'_> {
             list && self.is_type(tokens.get(at + 1))
         };
         place.into || alias || column || typed() || self.is_listed(tokens, at, place)
+    }
+
+    /// `SELECT v w FROM`, `(SELECT k.v w)`: does the name between these two tokens stand for a column?
+    fn is_renamed(&self, last: Token, next: Option<&Token>) -> bool {
+        #[rustfmt::skip]
+        const ENDS: [&str; 14] = [
+            "except", "fetch", "for", "from", "group", "having", "intersect", "into", "limit", "minus", "offset", "order",
+            "union", "where",
+        ];
+        let column = match last.kind {
+            Kind::Quoted => true,
+            Kind::Word => !is_reserved(self.spelling(last)) && !is_any(self.spelling(last), &MODES),
+            _ => false,
+        };
+        column
+            && next.is_none_or(|next| {
+                matches!(next.kind, Kind::Close | Kind::Comma) || is_any(self.spelling(*next), &ENDS)
+            })
     }
 
     /// Does a statement or a declaration begin with the name?

@@ -58,9 +58,12 @@ impl<'a> Look<'a> {
                 break;
             }
         }
-        for (_, mut run) in runs {
+        for (name, mut run) in runs {
             self.judge(&mut run);
-            if run.secret {
+            if !run.secret {
+                // Nothing that the name is given needs a third look; of a statement by itself its text may be only a piece.
+                self.names.remove(&name);
+            } else {
                 run.literals.into_iter().for_each(|range| hidden.hide(range, LITERAL, "nested"));
                 run.names
                     .into_iter()
@@ -179,7 +182,7 @@ impl<'a> Look<'a> {
     }
 
     /// Adds what a variable is given that holds a text to run: another text, or more of the same.
-    fn add(&self, tokens: &[Token], at: usize, value: Range<usize>, runs: &mut HashMap<String, Run<'a>>) {
+    fn add(&mut self, tokens: &[Token], at: usize, value: Range<usize>, runs: &mut HashMap<String, Run<'a>>) {
         let Some(name) = tokens.get(at).map(|token| lower(self.spelling(*token))) else { return };
         let given = tokens.get(value.clone()).unwrap_or_default();
         let begins = |token: &Token| self.gives(*token) || is_any(self.spelling(*token), &["select"]);
@@ -187,12 +190,17 @@ impl<'a> Look<'a> {
         let given = given.get(skip..).unwrap_or_default();
         let (Some(first), Some(last)) = (given.first(), given.last()) else { return };
         let expression = self.text.get(first.start..last.end).unwrap_or_default();
-        let constant = Constant::read(Cursor::new(expression, self.dialect));
         let run = runs.entry(name.clone()).or_default();
+        let mut constant = Constant::read(Cursor::new(expression, self.dialect));
         let more = given.iter().find(|token| token.kind != Kind::Operator);
         if more.is_some_and(|token| lower(self.spelling(*token)) == name) {
             run.text += constant.text.strip_prefix(UNKNOWN).unwrap_or(&constant.text);
         } else {
+            if constant.names.iter().any(|other| lower(other) == name) {
+                self.spend(run.text.len());
+                let cursor = Cursor::new(expression, self.dialect);
+                constant = Constant::read_with(cursor, name, std::mem::take(&mut run.text));
+            }
             self.judge(run);
             run.text = constant.text;
         }

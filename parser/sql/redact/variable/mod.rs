@@ -51,17 +51,17 @@ impl Walk<'_, '_> {
     /// At the end of the text: hides what the names hold.
     pub(super) fn variables(&mut self) {
         for _ in 0..MAX_STEPS {
-            let known = self.names.len();
-            if known == 0 {
+            if self.names.is_empty() {
                 return;
             }
+            let known = self.names.clone();
             let names = std::mem::take(&mut self.names);
             let mut look = Look::new(self.cursor.text, self.cursor.dialect, self.nesting, names);
             look.run(self.hidden);
             self.names_lost |= look.effort == 0;
             self.hidden.uncertain |= self.names_lost;
             self.names = look.names;
-            if self.names.len() == known {
+            if self.names.keys().all(|name| known.contains_key(name)) {
                 return;
             }
         }
