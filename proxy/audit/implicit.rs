@@ -8,7 +8,7 @@ use super::{
     text::Text,
 };
 
-/// ER_PARSE_ERROR: it was never run.
+/// ER_PARSE_ERROR: it was never run, where it is one statement.
 const PARSE_ERROR: u16 = 1064;
 /// Verbs of work on the session or about statements, which commits nothing.
 const QUIET: [&str; 10] =
@@ -16,16 +16,15 @@ const QUIET: [&str; 10] =
 
 /// Whether a statement that failed may have committed what came before it.
 pub(super) fn may_have_committed(failed: &Statement) -> bool {
-    if failed.end.error.as_ref().is_some_and(|error| error.code == PARSE_ERROR) {
-        return false;
-    }
-    may_commit(failed)
+    let parse_error = failed.end.error.as_ref().is_some_and(|error| error.code == PARSE_ERROR);
+    may_commit(failed) && (!parse_error || failed.split_uncertain)
 }
 
 /// Whether the transaction that goes on behind a statement may be another than that before it: the statement, or the
 /// procedure that it called, may have ended it, in one way or the other, and begun one.
 pub(super) fn may_have_ended(statement: &Statement) -> bool {
-    statement.commits || statement.end.is_success() && may_commit(statement)
+    let ran = statement.end.is_success() || statement.split_uncertain;
+    statement.commits || ran && may_commit(statement)
 }
 
 fn may_commit(statement: &Statement) -> bool {

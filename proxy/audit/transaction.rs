@@ -215,7 +215,7 @@ impl Transactions {
 
     /// What is held of the text at hand is so no longer: one event will stand for all of it.
     pub(crate) fn take_back(&mut self) -> TakenBack {
-        let (mut taken, mut schema) = (TakenBack::default(), None);
+        let (mut taken, mut schema, mut verdicts) = (TakenBack::default(), None, Vec::new());
         let from = self.text_from.min(self.held.len());
         for item in self.held.drain(from..) {
             match item {
@@ -224,10 +224,14 @@ impl Transactions {
                     taken.add(&statement);
                 }
                 Item::Schema(_) => schema = Some(item),
-                Item::Verdict(_) => {}
+                // Of what was written before; what ended its transaction, and how, is uncertain now.
+                Item::Verdict(mut told) => {
+                    (told.verdict, told.undone_by) = (Verdict::Unknown, None);
+                    verdicts.push(Item::Verdict(told));
+                }
             }
         }
-        self.held.extend(schema);
+        self.held.extend(verdicts.into_iter().chain(schema));
         taken
     }
 
@@ -371,10 +375,12 @@ impl Transactions {
         }
     }
 
-    /// The statement's own work is undone, less what a procedure committed; perhaps all of the block with it.
+    /// The statement's own work is undone, less what a procedure committed, or what ran before it in a text that could not
+    /// be split; perhaps all of the block with it.
     fn fail_alone(&mut self) {
         let Some(last) = self.last() else { return };
-        let verdict = if last.commits { Verdict::Unknown } else { Verdict::RolledBack };
+        let in_part = last.commits || last.split_uncertain;
+        let verdict = if in_part { Verdict::Unknown } else { Verdict::RolledBack };
         let committed = may_have_committed(last);
         let over = last.end.error.as_ref().is_some_and(|error| PERHAPS_ALL.contains(&error.code));
         last.verdict = Some(verdict);

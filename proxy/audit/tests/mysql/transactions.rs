@@ -2,7 +2,7 @@
 
 use panoptes_parser::wire::TransactionStatus;
 
-use super::{affected, refused, returned, stage};
+use super::{super::Stage, affected, refused, returned, stage};
 
 #[test]
 fn an_error_undoes_its_own_statement_alone() {
@@ -166,4 +166,73 @@ fn behind_a_procedure_the_transaction_may_be_another() {
             _ => assert!(ends.len() == 1 && ends[0].starts_with("#1 rolledBack 1-"), "{text}: {told}"),
         }
     }
+}
+
+/// What ran before the error stays, and may have ended the transaction.
+#[test]
+fn the_error_of_one_statement_is_not_that_of_a_text_that_cannot_be_split() {
+    let torn = |stage: &mut Stage, text: &str, status| {
+        stage.query(text, affected(2)).turned(status).next(refused(1064, "42000")).ready(status);
+    };
+    let mut stage = stage();
+    torn(stage.several(), "delete from t;$a$;'", TransactionStatus::Idle);
+    let told = stage.told();
+    assert!(told.contains("split uncertain") && told.ends_with("42000 no | idle unknown\n"), "{told}");
+    for (text, during) in [
+        ("rollback;$a$;'", TransactionStatus::Idle),
+        ("commit;$a$;'", TransactionStatus::Idle),
+        ("rollback and chain;$a$;'", TransactionStatus::Active),
+        ("delete from t;$a$;'", TransactionStatus::Active),
+    ] {
+        for end in ["commit", "rollback"] {
+            let mut stage = self::stage();
+            stage.several().done("begin").active().query("insert into t values (1)", affected(1)).active();
+            torn(&mut stage, text, during);
+            stage.done(end).idle();
+            let told = stage.told();
+            assert!(told.contains(" verdict  | #1 unknown 1-"), "{text}, {end}: {told}");
+            assert!(
+                !told.contains("| #1 committed") && !told.contains("| #1 rolledBack"),
+                "{text}, {end}: {told}"
+            );
+        }
+    }
+}
+
+/// What it rolled back itself did not last, though it is done and the status is the same.
+#[test]
+fn what_may_roll_back_its_own_work_leaves_a_doubt() {
+    for (text, verdict) in [
+        ("call p()", "unknown"),
+        ("execute s", "unknown"),
+        ("execute immediate 'call p()'", "unknown"),
+        ("begin not atomic insert into t values (1); rollback; end", "unknown"),
+        ("begin not atomic insert into t values (1); /*!50000 rollback */; end", "unknown"),
+        ("begin not atomic declare exit handler for sqlexception begin end; delete from t; end", "unknown"),
+        ("begin not atomic insert into t values (1); end", "committed"),
+        ("execute immediate 'insert into t values (1)'", "committed"),
+        ("do f(1)", "committed"),
+        ("insert into t values ('call')", "committed"),
+    ] {
+        let mut stage = stage();
+        stage.query(text, affected(1)).idle();
+        let told = stage.told();
+        assert!(told.ends_with(&format!("| idle {verdict}\n")), "{told}");
+    }
+    let mut stage = stage();
+    stage.prepared("call p()", 0).run(Some(b""), affected(1)).idle();
+    let told = stage.told();
+    assert!(told.ends_with("| idle unknown\n"), "{told}");
+}
+
+/// It is no part of the transaction: what lasted of that did not last of it.
+#[test]
+fn what_never_ran_has_no_transaction() {
+    let mut stage = stage();
+    stage.several().done("begin").active();
+    stage.query("insert into t values (1); insert into t values (2)", refused(1062, "23000")).active();
+    stage.query("insert into t values (3)", affected(1)).active().done("commit").idle();
+    let told = stage.told();
+    assert!(told.contains("3 INSERT(write t) \"insert into t values (2)\" skipped | active\n"), "{told}");
+    assert!(told.ends_with("verdict  | #1 committed 1-4\n"), "{told}");
 }
