@@ -28,6 +28,13 @@ pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
     Statements { text, lexer: Lexer::new(text, dialect), dialect, from: 0, certain: true }
 }
 
+/// Whether an empty statement stands in what is between two statements.
+pub fn holds_empty(between: &[u8], dialect: Dialect) -> bool {
+    let mut lexer = Lexer::new(between, dialect);
+    let tokens = std::iter::from_fn(|| lexer.token());
+    tokens.filter(|token| token.kind == Kind::Semicolon).nth(1).is_some()
+}
+
 impl Statements<'_> {
     /// False where a construct did not end, so that the cuts so far may be wrong. Ask after the last one.
     pub fn certain(&self) -> bool {

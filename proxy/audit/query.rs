@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range, rc::Rc};
 
 use panoptes_parser::{
     postgres::tag_rows,
-    sql::{Dialect, SecretNames, redact, split},
+    sql::{Dialect, SecretNames, holds_empty, redact, split},
     wire::{Answer, Failure, Settled},
 };
 
@@ -24,6 +24,8 @@ const MAX_STATEMENTS: usize = 10_000;
 
 /// ER_EMPTY_QUERY.
 const EMPTY_QUERY: u16 = 1065;
+/// ER_PARSE_ERROR.
+const PARSE_ERROR: u16 = 1064;
 
 const REPLICATION_COMMANDS: [&str; 9] = [
     "IDENTIFY_SYSTEM",
@@ -200,6 +202,15 @@ impl Query {
         ends
     }
 
+    /// Whether the next answer is that of an empty statement, behind one that was answered: `a; ; b`.
+    fn awaits_empty(&self) -> bool {
+        let Some(pieces) = &self.pieces else { return false };
+        let answered = self.answered.checked_sub(1).and_then(|last| pieces.get(last));
+        let next = pieces.get(self.answered).map_or(self.text.len(), |next| next.start);
+        let behind = answered.and_then(|last| self.text.get(last.end..next)).unwrap_or_default();
+        holds_empty(behind.as_bytes(), self.dialect)
+    }
+
     /// Whether it is one statement.
     pub(crate) fn is_single(&self) -> bool {
         self.pieces.as_ref().is_some_and(|pieces| pieces.len() == 1)
@@ -267,6 +278,10 @@ impl Session {
                 self.piece(&mut query, Settled { answer, ..settled }, tools);
             }
             Answer::Empty => {}
+            // It is no statement's error.
+            Answer::Failed(Failure { code: PARSE_ERROR | EMPTY_QUERY, .. }) if query.awaits_empty() => {
+                self.rest(&mut query, skipped, tools);
+            }
             Answer::Failed(failure) => {
                 for _ in 0..query.before(failure.position) {
                     self.piece(&mut query, skipped, tools);

@@ -17,7 +17,7 @@ fn a_procedure_is_one_statement_of_several_results() {
         .idle();
     assert_eq!(
         stage.told(),
-        "1 CALL \"call p()\" rows 4 ok | idle committed\n\
+        "1 CALL \"call p()\" rows 4 ok | idle unknown\n\
          2 SELECT \"select 2\" rows 1 ok | idle committed\n\
          3 CALL \"call p()\" rows 4 cancelled 1317 70100 no | idle unknown\n"
     );
@@ -37,6 +37,23 @@ fn statements_of_a_text_last_each_for_itself() {
          2 UNKNOWN \"selct\" error 1064 42000 no | idle rolledBack\n\
          3 SELECT \"select 3\" skipped | idle\n"
     );
+}
+
+/// The server stops there, and what follows never ran.
+#[test]
+fn the_error_of_an_empty_statement_is_no_other_statements() {
+    for (text, second) in [
+        ("select 1; ; select 2", "skipped |"),
+        ("select 1 /* ; */ ;\n-- ;\n;select 2", "skipped |"),
+        ("select 1 /* ; */ ; /* ; */ select 2", "error 1064 42000 no |"),
+    ] {
+        let mut stage = stage();
+        stage.several().query(text, returned(1)).turned(TransactionStatus::Idle);
+        stage.next(refused(1064, "42000")).idle();
+        let told = stage.told();
+        assert!(told.contains("1 SELECT \"select 1\" rows 1 ok"), "{told}");
+        assert!(told.contains(&format!("2 SELECT \"select 2\" {second}")), "{told}");
+    }
 }
 
 /// The server answers once more, for the comment.
