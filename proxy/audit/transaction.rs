@@ -245,7 +245,8 @@ impl Transactions {
 
     fn hold(&mut self, mut statement: Statement) {
         if let Some(block) = &self.block {
-            statement.transaction = Some(block.id);
+            // What never ran is no part of it: its verdict is not for that.
+            statement.transaction = statement.may_last().then_some(block.id);
             statement.status = block.status();
         }
         self.held_bytes += statement.size();
