@@ -1,5 +1,7 @@
-//! Statements of MySQL that commit what came before them, and do so before they fail.
+//! Statements of MySQL that commit what came before them, and do so before they fail; and those that may roll back their own work.
 //! <https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html>
+
+use std::rc::Rc;
 
 use panoptes_parser::sql::Category;
 
@@ -27,15 +29,41 @@ pub(super) fn may_have_ended(statement: &Statement) -> bool {
     statement.commits || ran && may_commit(statement)
 }
 
+/// Whether a statement may have rolled back some of its own work and be done all the same: a procedure, or a block of
+/// statements. Outside of a transaction no status tells; of a block its words do.
+pub(super) fn may_have_rolled_back(statement: &Statement) -> bool {
+    let operation = statement.what.operation();
+    if !statement.commits && !operation.executes {
+        return false;
+    }
+    let What::Sql(text) = &statement.what else { return true };
+    match text.verb() {
+        "EXECUTE" => runs(statement, text).is_none_or(|body| rolls_back(body)),
+        _ => rolls_back(text),
+    }
+}
+
+/// A handler goes on where a deadlock has rolled back the transaction.
+fn rolls_back(text: &Text) -> bool {
+    const TELLING: [&str; 4] = ["rollback", "call", "execute", "handler"];
+    let mut words = text.form.normalized.split(|byte| !byte.is_ascii_alphanumeric());
+    let is_telling = |word: &[u8]| TELLING.iter().any(|told| word.eq_ignore_ascii_case(told.as_bytes()));
+    text.form.operation.commits && (text.cut.is_some() || words.any(is_telling))
+}
+
 fn may_commit(statement: &Statement) -> bool {
     let What::Sql(text) = &statement.what else { return false };
-    let runs =
-        || statement.prepared.as_ref().and_then(|prepared| prepared.text.as_ref()).or(text.prepares.as_ref());
     match text.verb() {
         _ if statement.split_uncertain => true,
-        "EXECUTE" => runs().is_none_or(|body| commits(body)),
+        "EXECUTE" => runs(statement, text).is_none_or(|body| commits(body)),
         _ => commits(text),
     }
+}
+
+/// The statement that an EXECUTE runs, where it is known.
+fn runs<'a>(statement: &'a Statement, text: &'a Text) -> Option<&'a Rc<Text>> {
+    let prepared = statement.prepared.as_ref().and_then(|prepared| prepared.text.as_ref());
+    prepared.or(text.prepares.as_ref())
 }
 
 fn commits(text: &Text) -> bool {

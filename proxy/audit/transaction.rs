@@ -15,7 +15,7 @@ use panoptes_parser::{
 
 use super::{
     block::{Block, Mark},
-    implicit::{may_have_committed, may_have_ended},
+    implicit::{may_have_committed, may_have_ended, may_have_rolled_back},
     item::{Item, TakenBack, Told},
     lost::{awaits_commit, is_harmless},
     statement::{Error, Statement, What},
@@ -144,7 +144,10 @@ impl Transactions {
                 let verdict = if block.failed { Verdict::RolledBack } else { Verdict::Unknown };
                 self.end(verdict, None);
             }
-            (TransactionStatus::Idle, _) => self.end(verdict, undone_by),
+            (TransactionStatus::Idle, _) => {
+                self.doubt_what_undoes_itself();
+                self.end(verdict, undone_by);
+            }
             (_, Some(block)) => {
                 block.implicit = false;
                 block.perhaps_over &= !answered;
@@ -322,6 +325,14 @@ impl Transactions {
             let (transaction, verdict) = (block.id, Verdict::Unknown);
             let told = Told { transaction, verdict, from, to, savepoint: None, undone_by: None, unix_micros };
             self.held.push(Item::Verdict(Box::new(told)));
+        }
+    }
+
+    /// A procedure, or a block, may have rolled back its own work; the status is the same (MySQL).
+    fn doubt_what_undoes_itself(&mut self) {
+        let last = if self.each_alone { self.last() } else { None };
+        if let Some(last) = last.filter(|last| last.is_open() && may_have_rolled_back(last)) {
+            last.verdict = Some(Verdict::Unknown);
         }
     }
 
