@@ -1,7 +1,7 @@
 //! The words whose case the normalized text folds, found without allocation.
 //!
 //! They are the words that give a statement its form. Words that people use as names (`name`, `value`, `type`) stay
-//! out, so that an identifier keeps the case it was written in. The list is part of the fingerprint's contract:
+//! out: they are folded as names are (see `fingerprint`). The list is part of the fingerprint's contract:
 //! a change of it changes fingerprints.
 
 /// The upper-case form of `word`, where it is a keyword of either dialect.

@@ -1,11 +1,13 @@
 //! The normalized text of a statement and its fingerprint: equal for statements that differ in literals alone.
 //!
 //! Literals become `?`; a list of literals after `IN` or `ARRAY` becomes one, and so do the rows of `VALUES`, equal ones
-//! without literals too; comments go; keywords become upper case. Where a space stands is said by the tokens alone (see `space`), so
-//! that `a=1` and `a = 1` are one form. NULL, TRUE and FALSE are literals where a value stands, not where they are the form of the
-//! statement (`IS NULL`, `NOT NULL`, `SET NULL`). Identifiers and parameters stay as written; but a list of parameters, and
-//! rows of them, become one as those of literals do, and the parameters that are left count without those that went:
-//! `a IN ($1, $2) AND b = $3` is `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who
+//! without literals too; comments go; keywords become upper case. Other words without quotes become lower case: in PostgreSQL
+//! all of them, as it folds them itself; in MySQL, whose tables may be told apart by case, types and names of functions. Where
+//! a space stands is said by the tokens alone (see `space`), so that `a=1` and `a = 1` are one form. NULL, TRUE and FALSE are
+//! literals where a value stands, not where they are the form of the statement (`IS NULL`, `NOT NULL`, `SET NULL`).
+//! Parameters stay as written, and quoted names; but a list of parameters, and rows of them, become one as those of literals
+//! do, and the parameters that are left count without those that went: `a IN ($1, $2) AND b = $3` is
+//! `a IN ($1) AND b = $2`. The form is a contract (tests/data/sql/fingerprints.txt): who
 //! keeps fingerprints over years compares them across versions.
 
 mod fold;
@@ -154,7 +156,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         match spelling == word.as_bytes() {
             true => self.write(token, last),
             // A name.
-            false if self.last == Last::Dot => return self.write(token, Last::Operand),
+            false if self.last == Last::Dot => return self.folded_name(token, spelling),
             false => self.write_as(token, word, last),
         }
         if word == "VALUES" {
@@ -173,7 +175,17 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             self.end = token.end;
             return;
         }
-        self.write(token, Last::Operand);
+        self.folded_name(token, spelling);
+    }
+
+    /// A name without quotes: PostgreSQL folds it to lower case, letters of ASCII alone. A parameter's name is the client's.
+    #[inline(always)] // once per name
+    fn folded_name(&mut self, token: Token, spelling: &[u8]) {
+        let folds = POSTGRES && self.last != Last::Colon && spelling.iter().any(u8::is_ascii_uppercase);
+        match folds {
+            true => self.write_lower(token, Last::Operand),
+            false => self.write(token, Last::Operand),
+        }
     }
 
     /// Where MySQL has a keyword, it becomes upper case, but for the names behind a dot or an `@`; `\N` is another spelling of NULL.
@@ -186,12 +198,37 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             _ if spelling == b"\\N" => self.write_as(token, "NULL", Last::Operand),
             Some(word) if spelling != word.as_bytes() => self.write_as(token, word, Last::Term),
             Some(_) => self.write(token, Last::Term),
+            _ if spelling.iter().any(u8::is_ascii_uppercase) && self.is_caseless(token, spelling) => {
+                self.write_lower(token, Last::Operand);
+            }
             // A word of INSERT, if no column.
             _ if self.last != Last::Dot && spelling.eq_ignore_ascii_case(b"value") => {
                 self.write(token, Last::Term);
             }
             _ => self.write(token, Last::Operand),
         }
+    }
+
+    /// Is it the name of a function that is called, of a type or a unit, which mean the same in any case? Names of tables may not:
+    /// none of them stands behind these.
+    fn is_caseless(&self, token: Token, spelling: &[u8]) -> bool {
+        let called = self.text.as_bytes().get(token.end) == Some(&b'(')
+            && match self.last {
+                Last::Open | Last::Comma | Last::Other => true,
+                Last::Keyword(word) => precedes_value(word),
+                _ => false,
+            };
+        let typed = match self.last {
+            Last::Operand | Last::Close | Last::Open | Last::String => true,
+            Last::Keyword(word) => matches!(word, "AS" | "EXTRACT"),
+            _ => false,
+        };
+        // `DATE '2020-01-01'`
+        let literal = || {
+            let behind = self.text.as_bytes().get(token.end..).unwrap_or_default();
+            behind.trim_ascii_start().first() == Some(&b'\'')
+        };
+        called || (typed || literal()) && is_type(spelling)
     }
 
     /// Where NULL, TRUE and FALSE are values, unlike in `IS NULL`, `IS NOT TRUE`, `NOT NULL`, `SET NULL`, `ABSENT ON NULL`.
@@ -202,40 +239,7 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
                 self.flush();
                 value != "NULL" && !self.out.ends_with("IS NOT")
             }
-            Last::Keyword(word) => matches!(
-                word,
-                "SELECT"
-                    | "THEN"
-                    | "ELSE"
-                    | "DEFAULT"
-                    | "WHERE"
-                    | "AND"
-                    | "OR"
-                    | "WHEN"
-                    | "HAVING"
-                    | "BETWEEN"
-                    | "SYMMETRIC"
-                    | "RETURN"
-                    | "RETURNING"
-                    | "LIMIT"
-                    | "OFFSET"
-                    | "BY"
-                    | "DISTINCT"
-                    | "ALL"
-                    | "FROM"
-                    | "TO"
-                    | "LIKE"
-                    | "ILIKE"
-                    | "RLIKE"
-                    | "REGEXP"
-                    | "DIV"
-                    | "XOR"
-                    | "CASE"
-                    | "IF"
-                    | "WHILE"
-                    | "INTERVAL"
-                    | "USING"
-            ),
+            Last::Keyword(word) => precedes_value(word),
             last => matches!(last, Last::Open | Last::Comma | Last::Other | Last::Colon),
         }
     }
@@ -326,6 +330,15 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         (self.run.1, self.end, self.last) = (token.end, token.end, last);
     }
 
+    #[inline(never)]
+    fn write_lower(&mut self, token: Token, last: Last) {
+        self.gap(token, last);
+        self.flush();
+        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
+        self.out.extend(spelling.chars().map(|letter| letter.to_ascii_lowercase()));
+        (self.run, self.end, self.last) = ((token.end, token.end), token.end, last);
+    }
+
     fn write_as(&mut self, token: Token, spelling: &str, last: Last) {
         self.gap(token, last);
         self.flush();
@@ -376,4 +389,53 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
 fn ends_value(word: &str) -> bool {
     matches!(word, "END" | "NULL" | "TRUE" | "FALSE" | "LOCALTIME" | "LOCALTIMESTAMP" | "SESSION_USER")
         || word.starts_with("CURRENT_")
+}
+
+/// Keywords that a value follows.
+fn precedes_value(word: &str) -> bool {
+    matches!(
+        word,
+        "SELECT"
+            | "THEN"
+            | "ELSE"
+            | "DEFAULT"
+            | "WHERE"
+            | "AND"
+            | "OR"
+            | "WHEN"
+            | "HAVING"
+            | "BETWEEN"
+            | "SYMMETRIC"
+            | "RETURN"
+            | "RETURNING"
+            | "LIMIT"
+            | "OFFSET"
+            | "BY"
+            | "DISTINCT"
+            | "ALL"
+            | "FROM"
+            | "TO"
+            | "LIKE"
+            | "ILIKE"
+            | "RLIKE"
+            | "REGEXP"
+            | "DIV"
+            | "XOR"
+            | "CASE"
+            | "IF"
+            | "WHILE"
+            | "INTERVAL"
+            | "USING"
+    )
+}
+
+/// Types of MySQL that are no keywords, and units of time: <https://dev.mysql.com/doc/refman/8.4/en/data-types.html>.
+fn is_type(word: &[u8]) -> bool {
+    #[rustfmt::skip]
+    const TYPES: [&str; 32] = [
+        "bit", "bool", "boolean", "date", "datetime", "day", "enum", "fixed", "geometry", "hour", "inet4", "inet6", "json",
+        "linestring", "microsecond", "minute", "month", "national", "nchar", "nvarchar", "point", "polygon", "quarter", "second",
+        "serial", "signed", "text", "time", "timestamp", "uuid", "week", "year",
+    ];
+    word.len() < 12 && TYPES.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
