@@ -40,6 +40,8 @@ pub(crate) struct Follower {
     closed: watch::Receiver<bool>,
     /// When the cursor is saved next; none where it is saved.
     save_at: Cell<Option<Instant>>,
+    /// It was saved by this process. The first time is at once, so that even one that is killed again and again comes on.
+    has_saved: Cell<bool>,
 }
 
 impl Follower {
@@ -55,6 +57,7 @@ impl Follower {
             written: shared.written.subscribe(),
             closed: shared.closed.subscribe(),
             save_at: Cell::new(None),
+            has_saved: Cell::new(false),
         })
     }
 
@@ -70,6 +73,7 @@ impl Follower {
             written: self.written.clone(),
             closed: self.closed.clone(),
             save_at: Cell::new(None),
+            has_saved: Cell::new(false),
         }
     }
 
@@ -192,7 +196,8 @@ impl Follower {
             count(&progress.filtered, filtered as u64);
         }
         if self.save_at.get().is_none() {
-            self.save_at.set(Some(Instant::now() + SAVE_INTERVAL));
+            let pause = if self.has_saved.get() { SAVE_INTERVAL } else { Duration::ZERO };
+            self.save_at.set(Some(Instant::now() + pause));
         }
     }
 
@@ -221,6 +226,7 @@ impl Follower {
     /// Saves the cursor, and lets go of the segments that it has passed.
     pub(crate) fn save(&self) {
         self.save_at.set(None);
+        self.has_saved.set(true);
         let Some(progress) = self.progress() else { return };
         let cursor = lock(&progress.cursors).acknowledged;
         let saved = cursor.save(&self.shared.cursors, &progress.sink);
