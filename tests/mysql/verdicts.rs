@@ -18,6 +18,8 @@ pub(crate) const TESTS: &[Named] = &[
     ("deadlock_undoes_its_transaction", deadlock),
     ("lock_timeout_leaves_a_doubt", timed_out),
     ("failed_definition_commits", failed_definition),
+    ("what_undoes_its_own_work_leaves_a_doubt", own_work),
+    ("what_ran_before_an_error_of_its_text_lasts", torn),
     ("a_row_that_has_changed_undoes_its_transaction", changed),
     ("sql_mode_of_the_server", sql_mode),
 ];
@@ -163,6 +165,63 @@ fn changed(rig: &Rig) -> Result<(), Failed> {
     let events = ended(&proxy, 1);
     assert_eq!(rig.server().sql("select a from work.changed"), "1\n", "what is there");
     assert_ne!(verdict_of(&events, "(50, 0)"), "committed");
+    Ok(())
+}
+
+/// A procedure that rolls back, as handlers do: it is done, and nothing else shows.
+fn own_work(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql("create table work.own (a int primary key) engine=InnoDB");
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port);
+    let tries = "create procedure own_tries() begin declare exit handler for sqlexception rollback; \
+                 start transaction; insert into own values (1); insert into own values (1); commit; end";
+    run(&mut client, &["use work", tries, "call own_tries() /* as text */"]);
+    client.try_run("call own_tries() /* prepared */").expect("an answer");
+    run(&mut client, &["set autocommit = 0", "call own_tries() /* of a transaction */"]);
+    drop(client);
+    let events = ended(&proxy, 1);
+    assert_eq!(rig.server().sql("select * from work.own"), "", "what is there");
+    for words in ["as text", "prepared */", "of a transaction"] {
+        assert_eq!(verdict_of(&events, words), "unknown", "{words}");
+    }
+    Ok(())
+}
+
+/// It cannot be told where the statements of such a text end, or it has an empty one, or one that failed in a transaction.
+fn torn(rig: &Rig) -> Result<(), Failed> {
+    rig.server().sql("create table work.torn (a int primary key) engine=InnoDB");
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port);
+    run(&mut client, &["use work"]);
+    client.allow_several();
+    let long = "y".repeat(70_000);
+    for (text, code) in [
+        ("insert into torn values (1);$a$;'", 1064),
+        ("begin; insert into torn values (2); insert into torn values (2); select 'never ran'", 1062),
+        ("insert into torn values (3); commit; ; select 'behind nothing'", 1064),
+        (&format!("insert into torn values (4) /* {long} */; insert into torn values (4)"), 1062),
+    ] {
+        let refused = client.queries(text).error.map(|(code, _)| code);
+        assert_eq!(refused, Some(code), "{}", &text[..40]);
+    }
+    drop(client);
+    let events = ended(&proxy, 1);
+    let there = rig.server().sql("select group_concat(a order by a) from work.torn");
+    assert_eq!(there, "1,2,3,4\n", "what is there");
+    let of_code = |code: &str| events.iter().filter(|event| event["sql"]["errorCode"] == code).count();
+    let uncertain: Vec<_> = events.iter().filter(|event| event["sql"]["split"] == "uncertain").collect();
+    assert_eq!(uncertain.len(), 2, "{events:#?}");
+    for event in uncertain {
+        assert_eq!(
+            (&event["transaction"]["verdict"], &event["sql"]["rowCount"]),
+            (&"unknown".into(), &1.into())
+        );
+    }
+    assert_eq!((of_code("1064"), of_code("1062")), (1, 2), "{events:#?}");
+    let never = statement(&events, "never ran");
+    assert_eq!((&never["sql"]["outcome"], &never["transaction"]["id"]), (&"skipped".into(), &Value::Null));
+    assert_eq!(verdict_of(&events, "torn values (3)"), "committed");
+    assert_eq!(statement(&events, "behind nothing")["sql"]["outcome"], "skipped");
     Ok(())
 }
 
