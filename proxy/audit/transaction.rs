@@ -166,6 +166,7 @@ impl Transactions {
 
     /// What is held is to be written, without a verdict where none is known.
     pub(crate) fn spill(&mut self, id: impl FnOnce() -> Uuid) {
+        self.doubt_what_undoes_itself();
         if self.block.is_none() && self.held.iter().any(Item::is_open) {
             self.open(Block::new(id(), true));
         }

@@ -223,6 +223,11 @@ fn what_may_roll_back_its_own_work_leaves_a_doubt() {
     stage.prepared("call p()", 0).run(Some(b""), affected(1)).idle();
     let told = stage.told();
     assert!(told.ends_with("| idle unknown\n"), "{told}");
+    // One that is too long to be held is written before its status is known.
+    let mut stage = self::stage();
+    stage.done(&format!("call p('{}')", "x".repeat(3 << 20))).idle();
+    let told = stage.told();
+    assert!(told.ends_with("| idle unknown\n") && told.lines().count() == 1, "{}", &told[told.len() - 200..]);
 }
 
 /// It is no part of the transaction: what lasted of that did not last of it.
