@@ -46,8 +46,8 @@ pub fn fingerprint(normalized: &str) -> Fingerprint {
 pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
     out.clear();
     match dialect.is_postgres() {
-        true => Form::<true>::new(text, out).read(dialect),
-        false => Form::<false>::new(text, out).read(dialect),
+        true => Form::<true>::new(text, out, dialect).read(),
+        false => Form::<false>::new(text, out, dialect).read(),
     }
     let length = out.trim_end_matches([';', ' ']).len();
     out.truncate(length);
@@ -56,6 +56,7 @@ pub fn normalize(text: &str, dialect: Dialect, out: &mut String) {
 /// The text under construction. Made for each dialect by itself, so that the one does not pay for the other's rules.
 struct Form<'t, 'o, const POSTGRES: bool> {
     text: &'t str,
+    dialect: Dialect,
     out: &'o mut String,
     /// What comes next in the output as it is in the text, up to the end of the last token. Copied in one go, as late as can be.
     run: (usize, usize),
@@ -93,9 +94,10 @@ enum Last {
 }
 
 impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
-    fn new(text: &'t str, out: &'o mut String) -> Self {
+    fn new(text: &'t str, out: &'o mut String, dialect: Dialect) -> Self {
         Self {
             text,
+            dialect,
             out,
             run: (0, 0),
             end: 0,
@@ -108,8 +110,8 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
 
     /// Reads the text to its end.
     #[inline(always)] // so that the form is kept in registers
-    fn read(mut self, dialect: Dialect) {
-        let mut lexer = Lexer::new(self.text.as_bytes(), dialect);
+    fn read(mut self) {
+        let mut lexer = Lexer::new(self.text.as_bytes(), self.dialect);
         while let Some(token) = lexer.token() {
             self.token(token);
         }
@@ -212,23 +214,25 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     /// Is it the name of a function that is called, of a type or a unit, which mean the same in any case? Names of tables may not:
     /// none of them stands behind these.
     fn is_caseless(&self, token: Token, spelling: &[u8]) -> bool {
-        let called = self.text.as_bytes().get(token.end) == Some(&b'(')
+        let rest = self.text.as_bytes().get(token.end..).unwrap_or_default();
+        let next = Lexer::new(rest, self.dialect).token();
+        let behind = |kind: Kind| next.is_some_and(|next| next.kind == kind);
+        let from = || next.and_then(|next| rest.get(next.start..next.end));
+        let called = behind(Kind::Open)
             && match self.last {
                 Last::Open | Last::Comma | Last::Other => true,
                 Last::Keyword(word) => precedes_value(word),
                 _ => false,
             };
         let typed = match self.last {
-            Last::Operand | Last::Close | Last::Open | Last::String => true,
+            Last::Operand | Last::Close | Last::String => true,
+            // `EXTRACT(YEAR FROM …)`; else a table may be called so.
+            Last::Open => from().is_some_and(|word| word.eq_ignore_ascii_case(b"from")),
             Last::Keyword(word) => matches!(word, "AS" | "EXTRACT"),
             _ => false,
         };
         // `DATE '2020-01-01'`
-        let literal = || {
-            let behind = self.text.as_bytes().get(token.end..).unwrap_or_default();
-            behind.trim_ascii_start().first() == Some(&b'\'')
-        };
-        called || (typed || literal()) && is_type(spelling)
+        called || (typed || behind(Kind::String)) && is_type(spelling)
     }
 
     /// Where NULL, TRUE and FALSE are values, unlike in `IS NULL`, `IS NOT TRUE`, `NOT NULL`, `SET NULL`, `ABSENT ON NULL`.
