@@ -9,6 +9,7 @@ use super::Dialect;
 use super::cursor::Cursor;
 use super::grammar::{self, Reading};
 use super::mysql;
+use super::statement::{Effect, effect};
 use super::tables::{MAX_TABLES, Named, Tables};
 use super::target;
 use super::verb;
@@ -31,7 +32,8 @@ pub struct Class {
     /// Name of a DDL target that is no table.
     pub object_name: Option<String>,
     /// A literal decides some of it (the name in `DROP USER 'ann'`, that of a table `"t"` under ANSI_QUOTES, the modes in
-    /// `EXPLAIN (ANALYZE 0)`): the normalized text, where literals are `?`, does not tell it, so the class may not be kept by it.
+    /// `EXPLAIN (ANALYZE 0)`), or the case of PostgreSQL's names: the normalized text, where literals are `?` and names are
+    /// folded, does not tell it, so the class may not be kept by it.
     pub by_literal: bool,
     /// Every table named, in order of appearance, each once; at most 1,000.
     pub tables: Vec<Access>,
@@ -101,16 +103,22 @@ pub fn classify(text: &str, dialect: Dialect) -> Class {
         category = Category::Dcl;
     }
     let grammar = if verb == verb::UNKNOWN { None } else { grammar::read(text, dialect) };
-    let parsed = parsed(verb, grammar.is_some() && !tables.cut);
+    // What EXECUTE runs is not in the text.
+    let elsewhere = matches!(verb, "CREATE" | "EXECUTE" | "EXPLAIN")
+        && matches!(effect(text, dialect), Effect::Execute(_));
+    let parsed = parsed(verb, grammar.is_some() && !tables.cut && !elsewhere);
     let verb = if writes_rows(verb) { data_verb(verb, &tables) } else { verb };
     let found = merged(tables.found, grammar.unwrap_or_default());
+    let upper = |name: &String| name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let by_case =
+        found.iter().any(|named| named.name != named.key) || target.name.as_ref().is_some_and(upper);
     Class {
         verb,
         category,
         object: target.object,
         main_table: main_table(&found),
         object_name: target.name,
-        by_literal: target.by_literal,
+        by_literal: target.by_literal || by_case,
         tables: accesses(found, target.idle),
         parsed,
     }

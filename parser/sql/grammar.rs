@@ -18,10 +18,10 @@ use super::tables::is_value;
 
 /// Longer statements are classified from tokens alone.
 pub const MAX_PARSED_BYTES: usize = 64 * 1024;
-/// Statements of more tokens are classified from tokens alone.
-pub const MAX_PARSED_TOKENS: usize = 20_000;
+/// Statements of more tokens are classified from tokens alone. Trees of subqueries cost 2 µs and more for each.
+pub const MAX_PARSED_TOKENS: usize = 8_000;
 /// Operators in a statement, words like AND and UNION counted: each may be a level of the tree.
-pub const MAX_OPERATORS: usize = 4_096;
+pub const MAX_OPERATORS: usize = 2_048;
 /// Depth of brackets: the grammar tries some of them twice at each level.
 pub const MAX_PARENTHESES: usize = 24;
 /// The stack that a thread which classifies needs.

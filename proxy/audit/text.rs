@@ -60,6 +60,9 @@ impl Text {
     /// arguments that are secret there.
     pub(crate) fn executing(&self, prepared: &Self, dialect: Dialect) -> Self {
         let mut executing = self.fetching(prepared);
+        // Now it is known what runs, as far as that is.
+        let parsed = prepared.form.class.parsed;
+        executing = executing.with(Class { parsed, ..executing.form.class.clone() });
         if prepared.form.operation.commits {
             // MySQL prepares CALL as well.
             executing.form = Rc::new(executing.form.committing());

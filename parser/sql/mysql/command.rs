@@ -22,7 +22,7 @@ pub(super) fn read(reader: &mut Reader<'_>, verb: &str) -> Target {
         "OPTIMIZE" | "REPAIR" => maintain(reader, Mode::Write),
         "LOCK" => lock(reader),
         "FLUSH" => flush(reader),
-        "HANDLER" => _ = reader.table(Mode::Read),
+        "HANDLER" => handler(reader),
         "LOAD" => load(reader),
         "CACHE" => {
             reader.cursor.eat("index");
@@ -35,8 +35,8 @@ pub(super) fn read(reader: &mut Reader<'_>, verb: &str) -> Target {
             reader.cursor.eat("from");
             reader.doubt |= reader.cursor.kind() != Some(Kind::String);
         }
-        // What it runs is not in the text, or in a literal of it.
-        "EXECUTE" => reader.doubt |= reader.cursor.at("immediate"),
+        // What it runs is not in the text, or in a literal or another statement of it.
+        "EXECUTE" => reader.doubt = true,
         "START" if reader.cursor.at("transaction") => {
             reader.verb =
                 reader.verb.map(|own| if own.0 == "START" { ("BEGIN", Category::Tcl) } else { own });
@@ -45,6 +45,13 @@ pub(super) fn read(reader: &mut Reader<'_>, verb: &str) -> Target {
         _ => {}
     }
     Target::default()
+}
+
+/// `HANDLER t OPEN AS h` gives the table another name, by which other statements read and close it: what these name is a
+/// table only where nobody did.
+fn handler(reader: &mut Reader<'_>) {
+    reader.table(Mode::Read);
+    reader.doubt |= !reader.cursor.at("open");
 }
 
 /// Is this MariaDB's `SET STATEMENT variable = value FOR statement`, behind SET?
