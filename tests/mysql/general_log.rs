@@ -107,7 +107,9 @@ impl<'a, I: Iterator<Item = Told<'a>>> Walk<'a, '_, I> {
                 self.open |= let_in;
             }
             "Quit" => {
-                self.expect("a logout", is_logout)?;
+                self.expect("a logout of who said goodbye", |event| {
+                    is_logout(event) && event["sql"]["success"] == true
+                })?;
                 self.open = false;
             }
             "Init DB" => {
@@ -237,7 +239,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn is_logout(event: &Value) -> bool {
-    event["kind"] == "logout"
+    event["kind"] == "logout" && event["sql"]["success"].is_boolean()
 }
 
 fn check(holds: bool, what: &str, event: &Value) -> Result<(), String> {
