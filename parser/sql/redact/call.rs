@@ -115,6 +115,12 @@ const POSTGRES: &[(&str, Call)] = &[
     ("set_setting", SECOND),
     ("sign", SECOND),
     ("verify", FIRST_TWO),
+    // pg_transport on RDS, anonymizer, pg_duckdb, set_user.
+    ("import_from_server", Call::Secret(0b10_1000)),
+    ("set_secret_salt", FIRST),
+    ("create_simple_secret", Call::Secret(0b110)),
+    ("raw_query", Call::Remote),
+    ("set_user", SECOND),
     ("table_import_from_s3", Call::Secret(0b1_1100_0000)),
     ("crypto_aead_det_decrypt", ALL),
     ("crypto_aead_det_encrypt", ALL),

@@ -50,9 +50,9 @@ const FACTS: [&str; 22] = [
 
 /// What a key is for that is kept secret, as names of variables say it.
 #[rustfmt::skip]
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 33] = [
     "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "data", "db", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
-    "encryption", "hmac", "jwt", "kek", "license", "master", "my", "pgp", "priv", "private", "rsa", "secret", "sign", "signing", "stripe",
+    "encryption", "hmac", "jwt", "kek", "license", "master", "my", "pgp", "priv", "private", "raw", "rsa", "secret", "sign", "signing", "stripe",
     "sym", "symmetric",
 ];
 

@@ -20,8 +20,8 @@ const PROGRAMS: [(&str, &str); 75] = [
 
 /// What announces a secret in any command line.
 #[rustfmt::skip]
-const SIGNS: [&str; 12] = [
-    "api-key", "auth-key", "authorization", "bearer", "cookie", "openssl", "passphrase", "passw", "secret", "sshpass", "token",
+const SIGNS: [&str; 13] = [
+    "api-key", "auth-key", "authorization", "bearer", "cipher-pass", "cookie", "openssl", "passphrase", "passw", "secret", "sshpass", "token",
     "x-auth",
 ];
 
