@@ -27,6 +27,13 @@ impl Answer {
             Self::Function | Self::Streaming | Self::Failed { .. } => None,
         }
     }
+
+    /// Another result of the same command: its rows are the command's, too.
+    pub fn add_rows(&mut self, other: &Self) {
+        if let (Self::Complete { rows, .. }, Self::Complete { rows: more, .. }) = (self, other) {
+            *rows += more;
+        }
+    }
 }
 
 /// The answers of a session, each with the number of ReadyForQuery before it. What comes before the first belongs to the
