@@ -119,11 +119,18 @@ impl File {
         }
     }
 
-    /// Lets go of the file, whatever there is to come.
-    fn close(&mut self) {
-        if let Some(Err(error)) = self.output.take().map(|mut output| output.sync()) {
+    /// Syncs the file, or lets go of it and says why what was written may not stay.
+    fn sync(&mut self) {
+        if let Some(Err(error)) = self.output.as_mut().map(Output::sync) {
+            self.output = None;
             self.doubt = Some(format!("{}: {error}", self.path.display()));
         }
+    }
+
+    /// Lets go of the file, whatever there is to come.
+    fn close(&mut self) {
+        self.sync();
+        self.output = None;
     }
 
     /// Lets go of the file where someone asked to.
@@ -161,10 +168,7 @@ impl Sink for File {
     }
 
     fn settle(&mut self) -> Result<(), String> {
-        if let Some(Err(error)) = self.output.as_mut().map(Output::sync) {
-            self.output = None;
-            self.doubt = Some(format!("{}: {error}", self.path.display()));
-        }
+        self.sync();
         self.doubt.take().map_or(Ok(()), Err)
     }
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::journal::private;
+use crate::journal::{private, sync_folder};
 
 /// An open file, and what is known of it.
 pub(super) struct Output {
@@ -99,15 +99,6 @@ impl Output {
             sync_folder(&self.folder)?;
         }
         Ok(())
-    }
-}
-
-/// Makes what was created, renamed or removed in a folder survive a crash. Not every folder may be read: then so be it.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    match fs::File::open(folder) {
-        Ok(folder) => folder.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

@@ -14,8 +14,7 @@ use std::{
 use panoptes_config::{Compression, Rotate};
 use panoptes_event::time;
 
-use super::output::sync_folder;
-use crate::journal::{now, private};
+use crate::journal::{now, private, sync_folder};
 
 /// Added to a name while its file is being compressed.
 const TEMPORARY: &str = "part";

@@ -10,6 +10,14 @@ use std::{
 /// What a file is called while it is written, before it takes its place.
 pub(crate) const TEMPORARY: &str = "tmp";
 
+/// Makes what was created, renamed or removed in a folder survive a crash. Not every folder may be read: then so be it.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Ok(()),
+        _ => Err(error),
+    })
+}
+
 /// An open folder.
 pub(crate) struct Directory {
     path: PathBuf,
@@ -22,11 +30,8 @@ impl Directory {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let directory = Self { path: path.to_owned(), handle: File::open(path)? };
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            // So that the folder itself is still there after a crash. Not every parent may be read: then so be it.
-            File::open(parent).and_then(|parent| parent.sync_all()).or_else(|error| match error.kind() {
-                io::ErrorKind::PermissionDenied => Ok(()),
-                _ => Err(error),
-            })?;
+            // So that the folder itself is still there after a crash.
+            sync_folder(parent)?;
         }
         Ok(directory)
     }

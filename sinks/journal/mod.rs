@@ -59,7 +59,7 @@ use std::{
 use panoptes_event::{Batch, batch};
 
 pub(crate) use self::{
-    directory::private,
+    directory::{private, sync_folder},
     follower::Follower,
     reader::Span,
     shared::{Progress, count, lock, now},
