@@ -14,9 +14,6 @@ use panoptes_sinks::journal::look::{self, Found, State};
 use super::replay::replay;
 use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration};
 
-/// So many missing pieces of a range are told apart.
-const MAX_PIECES: usize = 10;
-
 /// Looks into the journal; works beside a running process, and changes nothing in it.
 #[derive(Args)]
 pub(crate) struct Journal {
@@ -113,30 +110,16 @@ impl Journal {
     }
 }
 
-impl Range {
-    /// An error where not all of the range was there, or nothing at all.
-    pub(super) fn expect(&self, found: &Found) -> Result<(), Box<dyn Error>> {
-        let piece = |(from, to): &(u64, u64)| match from == to {
-            true => from.to_string(),
-            false => format!("{from} to {to}"),
-        };
-        match found.missing.as_slice() {
-            [] if found.events > 0 => Ok(()),
-            [] => Err("there is no event in it".into()),
-            missing => {
-                let pieces: Vec<_> = missing.iter().take(MAX_PIECES).map(piece).collect();
-                let more = if missing.len() > MAX_PIECES { " and more" } else { "" };
-                Err(format!("these numbers are not in it: {}{more}", pieces.join(", ")).into())
-            }
-        }
-    }
+/// An error where not all of a range was there, or nothing at all.
+pub(super) fn expect_all(found: &Found) -> Result<(), Box<dyn Error>> {
+    found.lack().map_or(Ok(()), |lack| Err(lack.into()))
 }
 
 fn export(dir: &Path, range: &Range) -> Result<(), Box<dyn Error>> {
     match look::export(dir, range.from, range.to, &mut io::stdout().lock()) {
         // Whoever reads has enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        exported => range.expect(&exported?),
+        exported => expect_all(&exported?),
     }
 }
 

@@ -20,8 +20,11 @@ use super::{
     scan::{Seen, scan, segments},
     segment,
     shared::now,
+    verify::range,
 };
 
+/// So many missing pieces of a range are told apart.
+const MAX_PIECES: usize = 10;
 /// A segment of a replay.
 const SLICE: u64 = 256 << 20;
 
@@ -96,6 +99,21 @@ impl Found {
             && next <= last
         {
             self.missing.push((next, last));
+        }
+    }
+
+    /// What of the range was not there, for people; none where all of it was.
+    #[must_use]
+    pub fn lack(&self) -> Option<String> {
+        match self.missing.as_slice() {
+            [] if self.events > 0 => None,
+            [] => Some("there is no event in it".to_owned()),
+            missing => {
+                let pieces: Vec<_> =
+                    missing.iter().take(MAX_PIECES).map(|(from, to)| range(*from, *to)).collect();
+                let more = if missing.len() > MAX_PIECES { " and more" } else { "" };
+                Some(format!("these numbers are not in it: {}{more}", pieces.join(", ")))
+            }
         }
     }
 }

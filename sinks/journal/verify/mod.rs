@@ -19,6 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(super) use self::report::range;
 pub use self::report::{Finding, Report, Verdict};
 use self::{checker::Checker, record::Record};
 use super::{

@@ -247,6 +247,7 @@ impl fmt::Display for Notes {
     }
 }
 
-fn range(from: u64, to: u64) -> String {
+/// Numbers, for people.
+pub(in crate::journal) fn range(from: u64, to: u64) -> String {
     if from == to { from.to_string() } else { format!("{from} to {to}") }
 }
