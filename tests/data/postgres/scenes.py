@@ -884,14 +884,19 @@ def a8_replication_commands(talk, _):
     ends(talk)
 
 
-@scene(replication="true")
-def a8_replication_stream(talk, server):
-    """START_REPLICATION: CopyBothResponse, data both ways, ended by CopyDone; then another command."""
+def stream(talk, server, table):
+    """Begins a replication stream, and makes something come over it."""
     ((position,),) = server.sql("select pg_current_wal_lsn()")
     talk.send(Q(f"START_REPLICATION PHYSICAL {position}"))
     talk.until("W")
-    server.sql("create table a8_r (a int); insert into a8_r values (1)")
+    server.sql(f"create table {table} (a int); insert into {table} values (1)")
     talk.until("d")
+
+
+@scene(replication="true")
+def a8_replication_stream(talk, server):
+    """START_REPLICATION: CopyBothResponse, data both ways, ended by CopyDone; then another command."""
+    stream(talk, server, "a8_r")
     talk.send(data(b"r" + bytes(33)))
     talk.send(DONE)
     talk.until("Z")
@@ -913,11 +918,7 @@ def a8_replication_stream_refused(talk, _):
 @scene(replication="true")
 def a8_replication_stream_left(talk, server):
     """A stream that the client ends by Terminate."""
-    ((position,),) = server.sql("select pg_current_wal_lsn()")
-    talk.send(Q(f"START_REPLICATION PHYSICAL {position}"))
-    talk.until("W")
-    server.sql("create table a8_l (a int); insert into a8_l values (1)")
-    talk.until("d")
+    stream(talk, server, "a8_l")
     talk.send(data(b"r" + bytes(33)))
     ends(talk)
 
@@ -925,11 +926,7 @@ def a8_replication_stream_left(talk, server):
 @scene(replication="true")
 def a8_replication_stream_killed(talk, server):
     """A stream that the server ends: pg_terminate_backend."""
-    ((position,),) = server.sql("select pg_current_wal_lsn()")
-    talk.send(Q(f"START_REPLICATION PHYSICAL {position}"))
-    talk.until("W")
-    server.sql("create table a8_k (a int); insert into a8_k values (1)")
-    talk.until("d")
+    stream(talk, server, "a8_k")
     server.sql(f"select pg_terminate_backend({talk.key[0]})")
     talk.end()
 
