@@ -40,7 +40,7 @@ pub use redact::{
     Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, redact, redact_among,
     redact_arguments, redact_head, redact_message, redact_value,
 };
-pub use split::{Statements, holds_empty, split};
+pub use split::{Statements, semicolons, split};
 pub use statement::{Effect, Reading, effect, prepared};
 pub use verb::Category;
 

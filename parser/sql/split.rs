@@ -28,11 +28,10 @@ pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
     Statements { text, lexer: Lexer::new(text, dialect), dialect, from: 0, certain: true }
 }
 
-/// Whether an empty statement stands in what is between two statements.
-pub fn holds_empty(between: &[u8], dialect: Dialect) -> bool {
+/// How many `;` stand in what is between two statements: each ends one, if only an empty one.
+pub fn semicolons(between: &[u8], dialect: Dialect) -> usize {
     let mut lexer = Lexer::new(between, dialect);
-    let tokens = std::iter::from_fn(|| lexer.token());
-    tokens.filter(|token| token.kind == Kind::Semicolon).nth(1).is_some()
+    std::iter::from_fn(|| lexer.token()).filter(|token| token.kind == Kind::Semicolon).count()
 }
 
 impl Statements<'_> {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range, rc::Rc};
 
 use panoptes_parser::{
     postgres::tag_rows,
-    sql::{Dialect, SecretNames, holds_empty, redact, split},
+    sql::{Dialect, SecretNames, Server, redact, semicolons, split},
     wire::{Answer, Failure, Settled},
 };
 
@@ -186,9 +186,9 @@ impl Query {
         self.pieces.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Whether it has comments of which it is the server's to say if they run.
+    /// Whether it has comments of which nobody here can say if the server runs them.
     fn may_run(&self) -> bool {
-        runs(&self.text)
+        runs(&self.text, self.dialect)
     }
 
     /// Whether the next answer is that of comments behind the last statement, for which the server has one more.
@@ -197,18 +197,19 @@ impl Query {
             self.pieces.as_ref().filter(|pieces| pieces.len() == self.answered).and_then(|all| all.last());
         let behind = last.and_then(|last| self.text.get(last.end..)).map(str::trim_ascii);
         let comment = behind.and_then(|behind| behind.strip_prefix(';')).map(str::trim_ascii_start);
-        let ends = comment.is_some_and(|comment| !comment.is_empty() && !runs(comment));
+        let ends = comment.is_some_and(|comment| !comment.is_empty() && !runs(comment, self.dialect));
         self.answered += usize::from(ends);
         ends
     }
 
-    /// Whether the next answer is that of an empty statement, behind one that was answered: `a; ; b`.
+    /// Whether the next answer is that of an empty statement, ahead of the next one: `a; ; b`, `; b`.
     fn awaits_empty(&self) -> bool {
         let Some(pieces) = &self.pieces else { return false };
-        let answered = self.answered.checked_sub(1).and_then(|last| pieces.get(last));
+        let last = self.answered.checked_sub(1).and_then(|last| pieces.get(last));
         let next = pieces.get(self.answered).map_or(self.text.len(), |next| next.start);
-        let behind = answered.and_then(|last| self.text.get(last.end..next)).unwrap_or_default();
-        holds_empty(behind.as_bytes(), self.dialect)
+        let ahead = self.text.get(last.map_or(0, |last| last.end)..next).unwrap_or_default();
+        // Of two `;` the first ends what was answered.
+        semicolons(ahead.as_bytes(), self.dialect) > usize::from(last.is_some())
     }
 
     /// Whether it is one statement.
@@ -279,7 +280,9 @@ impl Session {
             }
             Answer::Empty => {}
             // It is no statement's error.
-            Answer::Failed(Failure { code: PARSE_ERROR | EMPTY_QUERY, .. }) if query.awaits_empty() => {
+            Answer::Failed(Failure { code: PARSE_ERROR | EMPTY_QUERY, .. })
+                if self.several && query.awaits_empty() =>
+            {
                 self.rest(&mut query, skipped, tools);
             }
             Answer::Failed(failure) => {
@@ -393,9 +396,10 @@ fn pieces(text: &str, dialect: Dialect, several: bool) -> Option<Vec<Range<usize
     (statements.certain() && pieces.len() <= MAX_STATEMENTS).then_some(pieces)
 }
 
-/// Whether a server may run some of the comments in it.
-fn runs(text: &str) -> bool {
-    text.contains("/*!") || text.contains("/*M!")
+/// Whether a server may run some of the comments in it: of one whose version is known the lexer knows which.
+fn runs(text: &str, dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Mysql { server: Server::Unknown, .. })
+        && (text.contains("/*!") || text.contains("/*M!"))
 }
 
 /// Nearly every text is one statement, which shows without a look at its tokens: it begins with a word, and no `;` stands

@@ -204,6 +204,27 @@ def b4_several_statements(talk, _):
     talk.quit()
 
 
+@scene(capabilities=BASE | MULTI_STATEMENTS)
+def b4_empty_statements(talk, _):
+    """An empty statement among others, or a version comment that this server does not run, is a syntax error; behind the last a comment is answered."""
+    for sql in (
+        "do 1; ; do 2",
+        "; do 2",
+        "-- nothing\n; do 2",
+        "do 1; /*!50701 do 2 */; do 3",
+        "do 1; /*M!100000 do 2 */; do 3",
+        "/*!50701 do 1 */; do 2",
+        "do 1; /*! */; do 2",
+        "do 1; /*!99999 do 2 */",
+        "do 1; /*!99999 do 2 */;",
+        "/*!99999 do 1 */",
+        "/*! */",
+        "do 1; ;",
+    ):
+        talk.query(sql)
+    talk.quit()
+
+
 @scene()
 def b4_several_statements_unasked(talk, _):
     """Without the capability `1;2` is one syntax error; COM_SET_OPTION allows it, and forbids it again."""

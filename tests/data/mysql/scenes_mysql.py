@@ -12,7 +12,7 @@ EMPTY = {"password": "", "plugin": "caching_sha2_password"}
 
 # Played by a MariaDB too.
 for name in (
-    "b1-login", "b4-queries-without-eof", "b4-several-statements", "b4-procedures",
+    "b1-login", "b4-queries-without-eof", "b4-several-statements", "b4-empty-statements", "b4-procedures",
     "b4-prepared-without-eof", "b4-cursor", "b4-cursor-without-eof", "b4-out-parameters", "b4-local-infile",
     "b4-binlog-dump", "b5-all-types", "b5-transactions", "b5-timeout",
 ):
