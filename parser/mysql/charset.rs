@@ -1,16 +1,26 @@
 //! Character sets: the number of a collation tells one, and each has a name of MySQL's own.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_character_set.html>
 
-use crate::{characters::Characters, text::Encoding};
+use crate::{characters::Characters, sql::Server, text::Encoding};
 
-/// The encoding that a session begins with, by the number of its collation.
+/// The first MariaDB that knows MySQL's collations of 8.0, such as its default one (255).
+const WITH_MYSQL_8: u32 = 110_405;
+
+/// The encoding that a session begins with, by the number of its collation; `None` where the server does not know that: it
+/// takes the one of its own then, as its greeting told it.
 ///
 /// Those of MariaDB alone (from 1024) are MySQL's without padding, or UCA 14 (from 2048), whose character set is in the
 /// high byte; a session of them is UTF-8 or of one byte a character.
 #[must_use]
-pub fn encoding_of_collation(collation: u16) -> Encoding {
+pub fn encoding_of_collation(collation: u16, server: Server) -> Option<Encoding> {
+    match (collation, server) {
+        (0 | 100 | 125..=127 | 152..=158 | 184..=191 | 216..=222 | 251..=254, _) => return None,
+        (248..=250, Server::Mariadb(_)) => return None,
+        (255..=575, Server::Mariadb(own)) if own < WITH_MYSQL_8 => return None,
+        _ => {}
+    }
     let number = if (1024..2048).contains(&collation) { collation - 1024 } else { collation };
-    encoding_of_charset(match number {
+    Some(encoding_of_charset(match number {
         1 | 84 => "big5",
         2 | 9 | 21 | 27 | 77 => "latin2",
         5 | 8 | 15 | 31 | 47 | 48 | 49 | 94 => "latin1",
@@ -37,7 +47,7 @@ pub fn encoding_of_collation(collation: u16) -> Encoding {
         248..=250 => "gb18030",
         3 | 4 | 6 | 10 | 17 | 32 | 37 | 38 | 40 | 43 | 69 | 72 | 73 | 80..=82 | 92 | 93 => "of old",
         _ => "utf8mb4",
-    })
+    }))
 }
 
 /// The encoding of a character set of this name, in any case. What MySQL calls `latin1` is windows-1252.
@@ -81,7 +91,7 @@ mod tests {
             (36, b"\xa4", "д"),
             (63, b"\xff", "\\xff"),
         ] {
-            let encoding = encoding_of_collation(collation);
+            let encoding = encoding_of_collation(collation, Server::Unknown).unwrap();
             assert!(encoding.is_known(), "{collation}");
             assert_eq!(encoding.decode(bytes), text, "{collation}");
         }
@@ -92,7 +102,21 @@ mod tests {
         for name in ["dec8", "swe7", "macroman", "keybcs2", "nonsense"] {
             assert!(!encoding_of_charset(name).is_known(), "{name}");
         }
-        assert!(!encoding_of_collation(10).is_known());
-        assert_eq!(encoding_of_charset("GBK"), encoding_of_collation(87));
+        let of = |collation| encoding_of_collation(collation, Server::Unknown);
+        assert!(!of(10).unwrap().is_known());
+        assert_eq!(Some(encoding_of_charset("GBK")), of(87));
+    }
+
+    /// As MySQL 9.7, MariaDB 10.11 and 11.8 take them.
+    #[test]
+    fn a_server_does_not_know_each_collation() {
+        let (mysql, old, new) = (Server::Mysql(90_704), Server::Mariadb(101_119), Server::Mariadb(110_809));
+        for (collation, known) in
+            [(0, ""), (45, "mysql old new"), (100, ""), (248, "mysql"), (254, ""), (255, "mysql new")]
+        {
+            let servers = [("mysql", mysql), ("old", old), ("new", new)].into_iter();
+            let knows = servers.filter(|(_, server)| encoding_of_collation(collation, *server).is_some());
+            assert_eq!(knows.map(|(name, _)| name).collect::<Vec<_>>().join(" "), known, "{collation}");
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Greeting<'a> {
     pub(super) thread: u32,
     /// What it can do, as far as it was passed on.
     pub(super) capabilities: Capabilities,
+    /// Low byte of the number of the collation that it has for those who choose none.
+    pub(super) collation: u8,
     /// The session's status.
     pub(super) status: u16,
 }
@@ -32,7 +34,7 @@ impl<'a> Greeting<'a> {
         // The first part of the scramble, and a filler.
         reader.bytes(8 + 1)?;
         let low = u64::from(reader.u16_le()?);
-        reader.u8()?;
+        let collation = reader.u8()?;
         let status = reader.u16_le()?;
         let high = u64::from(reader.u16_le()?);
         // Length of the scramble, and a filler.
@@ -42,7 +44,7 @@ impl<'a> Greeting<'a> {
         if !capabilities.has(Capabilities::MYSQL) {
             capabilities.0 |= extended << 32;
         }
-        Some(Self { version, thread, capabilities, status })
+        Some(Self { version, thread, capabilities, collation, status })
     }
 }
 

@@ -321,6 +321,7 @@ impl State {
         self.thread = Some(greeting.thread);
         out.observe(Observation::Backend { pid: greeting.thread });
         out.observe(Observation::Parameter { name: b"server_version", value: greeting.version });
+        out.observe(Observation::Parameter { name: b"server_collation", value: &[greeting.collation] });
         self.pipeline.turn(answer::Status(greeting.status), out);
         Ok(())
     }

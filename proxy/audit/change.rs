@@ -89,15 +89,16 @@ impl Session {
             *ansi_quotes = quotes;
         }
         if let Some(charset) = charset {
-            self.encoding = encoding_of_charset(charset);
+            (self.encoding, self.encoding_assumed) = (encoding_of_charset(charset), false);
         }
     }
 
     /// MariaDB goes back to the character set of the login, MySQL to its own.
     pub(super) fn encoding_at_reset(&self) -> Encoding {
-        match self.dialect {
-            Dialect::Mysql { server: Server::Mariadb(_), .. } => self.first_encoding,
-            _ => Encoding::UTF8,
-        }
+        if self.is_mariadb() { self.first_encoding } else { self.server_encoding }
+    }
+
+    pub(super) fn is_mariadb(&self) -> bool {
+        matches!(self.dialect, Dialect::Mysql { server: Server::Mariadb(_), .. })
     }
 }

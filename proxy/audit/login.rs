@@ -17,8 +17,8 @@ pub(crate) enum Login {
     Awaited,
     Done,
     Refused,
-    /// One within the session, and how its texts would be read.
-    Again(Encoding),
+    /// One within the session, and how its texts would be read, where the server knows what it asks for.
+    Again(Option<Encoding>),
 }
 
 impl Login {
@@ -51,19 +51,31 @@ impl Session {
     /// The first login, or COM_CHANGE_USER.
     fn start_mysql(&mut self, parameters: &[u8]) {
         let login = mysql::Login::decode(parameters);
-        let encoding = encoding_of_collation(login.collation);
+        let server = match self.dialect {
+            Dialect::Mysql { server, .. } => server,
+            Dialect::Postgres { .. } => Server::Unknown,
+        };
+        let chosen = encoding_of_collation(login.collation, server);
+        let encoding = chosen.unwrap_or(self.server_encoding);
         if self.login.is_done() {
-            self.login = Login::Again(encoding);
+            self.login = Login::Again(chosen);
             self.identity.begin_anew();
         } else {
-            self.encoding = encoding;
-            self.first_encoding = encoding;
+            self.read_as(chosen);
         }
         let text = |bytes| encoding.decode(bytes).into_owned();
         self.identity.log_in(text(login.user), text(login.schema));
         for (name, value) in login.attributes() {
             self.identity.attribute(&text(name), text(value), self.dialect);
         }
+    }
+
+    /// The encoding of a login, where the server knows it. What a MariaDB goes back to where it does not is another
+    /// session's.
+    fn read_as(&mut self, chosen: Option<Encoding>) {
+        self.encoding = chosen.unwrap_or(self.server_encoding);
+        self.first_encoding = chosen.unwrap_or(Encoding::UNCERTAIN);
+        self.encoding_assumed = chosen.is_none();
     }
 
     /// A parameter of the session, as the server reports it.
@@ -120,7 +132,14 @@ impl Session {
                 *ansi_quotes = text().split(',').any(|mode| mode == "ANSI_QUOTES");
                 self.quotes_unknown = false;
             }
-            b"character_set_client" => self.encoding = encoding_of_charset(&text()),
+            b"server_collation" => {
+                let collation = value.first().copied().unwrap_or_default();
+                let encoding = encoding_of_collation(collation.into(), Server::Unknown);
+                self.server_encoding = encoding.unwrap_or(Encoding::UNCERTAIN);
+            }
+            b"character_set_client" => {
+                (self.encoding, self.encoding_assumed) = (encoding_of_charset(&text()), false);
+            }
             _ => return false,
         }
         true
@@ -135,11 +154,11 @@ impl Session {
                 self.login = if error.is_none() { Login::Done } else { Login::Refused };
                 self.identity.write_login(None, at, error.as_deref(), tools);
             }
-            (Login::Again(encoding), None) => {
+            (Login::Again(chosen), None) => {
                 // What this ends is the one's who was logged in before.
                 self.identity.exchange();
-                self.first_encoding = encoding;
-                self.begin_anew(encoding, tools);
+                self.begin_anew(self.encoding, tools);
+                self.read_as(chosen);
                 self.write(tools);
                 self.identity.exchange();
                 self.login = Login::Done;

@@ -66,6 +66,11 @@ impl Session {
             return false;
         }
         let escapes = text.contains('\\');
+        // Behind a letter it may be the end of a character.
+        if self.encoding_assumed && (escapes || text.contains('`')) && !text.is_ascii() && text.contains(';')
+        {
+            return true;
+        }
         if self.quotes_unknown && escapes && text.contains('"') && text.contains(';') {
             return true;
         }

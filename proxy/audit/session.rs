@@ -39,6 +39,10 @@ pub(crate) struct Session {
     pub(super) encoding: Encoding,
     /// What it was at the login.
     pub(super) first_encoding: Encoding,
+    /// What the server has for those who choose none (MySQL).
+    pub(super) server_encoding: Encoding,
+    /// Nobody said what it is: it is the server's, if that was not changed since it greeted (MySQL).
+    pub(super) encoding_assumed: bool,
     pub(super) dialect: Dialect,
     pub(super) readings: Readings,
     /// A text may be of several statements.
@@ -83,6 +87,8 @@ impl Session {
             identity: Identity::new(opened),
             encoding: Encoding::UTF8,
             first_encoding: Encoding::UTF8,
+            server_encoding: Encoding::UTF8,
+            encoding_assumed: false,
             dialect,
             readings: Readings::default(),
             several: postgres,
@@ -236,6 +242,7 @@ impl Session {
         if done && name == "COM_RESET_CONNECTION" {
             // It is no part of what it rolls back.
             self.begin_anew(self.encoding_at_reset(), tools);
+            self.encoding_assumed = !self.is_mariadb();
         }
         if let Some(schema) = argument.as_ref().filter(|_| done && name == "COM_INIT_DB") {
             self.choose(schema.clone());
@@ -252,7 +259,7 @@ impl Session {
         self.close_runs(tools);
         self.transactions.close(false);
         self.names.deallocate_all();
-        self.encoding = encoding;
+        (self.encoding, self.encoding_assumed) = (encoding, false);
         self.quotes_unknown = false;
         if let Dialect::Mysql { ansi_quotes, .. } = &mut self.dialect {
             *ansi_quotes = self.identity.upstream().ansi_quotes;

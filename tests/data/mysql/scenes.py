@@ -92,6 +92,21 @@ def b1_without_plugins(talk, _):
     talk.quit()
 
 
+@scene(collation=255)
+def b1_unknown_collation(talk, _):
+    """A collation of MySQL 8, which this MariaDB does not know: the session has the server's own, as its greeting tells, and behind a reset
+    another session's."""
+    talk.command(3, b"select 'caf\xe9'")
+    talk.results()
+    talk.command(0x1F)
+    talk.packet()
+    talk.command(3, b"select 'caf\xe9'")
+    talk.results()
+    talk.query("set names utf8mb4")
+    talk.query("select 'caf\u00e9'")
+    talk.quit()
+
+
 @scene(capabilities=NEW | MARIADB)
 def b1_all_that_mariadb_has(talk, _):
     """MariaDB's own capabilities: a flag behind the number of columns."""

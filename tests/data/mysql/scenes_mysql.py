@@ -94,6 +94,17 @@ def b4_change_user_my(talk, _):
     talk.quit()
 
 
+@scene(collation=8)
+def b4_reset_my(talk, _):
+    """COM_RESET_CONNECTION: the session has the server's character set, not that of the login."""
+    talk.command(3, b"select 'caf\xe9'")
+    talk.results()
+    talk.command(0x1F)
+    talk.packet()
+    talk.query("select 'caf\u00e9', @@character_set_client")
+    talk.quit()
+
+
 @scene(capabilities=NEW)
 def b4_session_track_my(talk, _):
     """Variables and the schema as they change, in the OKs."""

@@ -231,14 +231,14 @@ class Talk:
         self.thread = struct.unpack_from("<I", self.greeting, at)[0]
         self.scramble = self.greeting[at + 4 : at + 12] + self.greeting[at + 31 : at + 43]
 
-    def respond(self, user="ana", password=PASSWORD, capabilities=BASE, schema=None, plugin="mysql_native_password", attributes=None, proof=None):
+    def respond(self, user="ana", password=PASSWORD, capabilities=BASE, schema=None, plugin="mysql_native_password", attributes=None, proof=None, collation=45):
         if schema:
             capabilities |= CONNECT_WITH_DB
         if attributes is not None:
             capabilities |= CONNECT_ATTRS
         self.capabilities = capabilities
         proof = native(password, self.scramble) if proof is None else proof
-        body = struct.pack("<IIB19xI", capabilities & 0xFFFFFFFF, 1 << 24, 45, capabilities >> 32)
+        body = struct.pack("<IIB19xI", capabilities & 0xFFFFFFFF, 1 << 24, collation, capabilities >> 32)
         body += user.encode() + b"\0" + bytes([len(proof)]) + proof
         if schema:
             body += schema.encode() + b"\0"

@@ -1,8 +1,8 @@
 //! Logins within the session, what is left of one that begins anew, and what the client says beside.
 
-use panoptes_parser::wire::{Ask, Observation, Observer};
+use panoptes_parser::wire::{Ask, Observation, Observer, TransactionStatus};
 
-use super::{affected, refused, returned, stage};
+use super::{super::Stage, affected, refused, returned, stage};
 
 #[test]
 fn a_login_within_the_session_is_another_user() {
@@ -28,12 +28,17 @@ fn a_session_cannot_call_itself_another_user() {
     assert_eq!(login.session.unwrap().attributes.unwrap()["user"], "root");
 }
 
-/// MariaDB goes back to what the client said when it logged in.
+/// MariaDB goes back to what the client said when it logged in, MySQL to what it greeted with.
 #[test]
-fn a_reset_has_the_character_set_of_the_login() {
-    for (version, raw) in [("10.11.6-MariaDB", "select '\u{e4}'"), ("8.4.3", "select '\\xe4'")] {
+fn a_reset_has_the_character_set_of_the_login_or_of_the_server() {
+    for (version, greeted, raw) in [
+        ("10.11.6-MariaDB", b"\x2d", "select '\u{e4}'"),
+        ("8.4.3", b"\xff", "select '\\xe4'"),
+        ("8.4.3", b"\x08", "select '\u{e4}'"),
+    ] {
         let mut stage = stage();
         stage.parameter("server_version", version);
+        stage.observe(Observation::Parameter { name: b"server_collation", value: greeted });
         // latin1_swedish_ci.
         stage.observe(Observation::Startup { parameters: b"\x08\0ana\0shop\0mysql_native_password\0" });
         stage.observe(Observation::LoggedIn { at: 5_000 });
@@ -42,6 +47,28 @@ fn a_reset_has_the_character_set_of_the_login() {
         stage.settled(ask, affected(0)).idle().bytes(b"select '\xe4'", returned(1)).idle();
         assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some(raw), "{version}");
     }
+}
+
+/// Where only the greeting tells the character set, what would be cut otherwise in another is one event.
+#[test]
+fn a_character_set_that_nobody_said_leaves_a_doubt() {
+    let mut stage = stage();
+    stage.parameter("server_version", "8.4.3");
+    stage.observe(Observation::Startup { parameters: b"\x2d\0ana\0\0\0" });
+    stage.observe(Observation::LoggedIn { at: 5_000 });
+    let parts = |stage: &mut Stage, text: &str| {
+        stage.several().query(text, returned(1)).turned(TransactionStatus::Idle).next(returned(1)).idle();
+        stage.told().lines().last().unwrap().contains("split uncertain")
+    };
+    let escaped = "select '\u{4e2d}\\''; select 2";
+    assert!(!parts(&mut stage, escaped));
+    let ask = Ask::Command { name: "COM_RESET_CONNECTION", object: None, argument: &b""[..] };
+    stage.settled(ask, affected(0)).idle();
+    assert!(parts(&mut stage, escaped) && parts(&mut stage, "select `\u{4e2d}`; select 2"));
+    assert!(!parts(&mut stage, "select '\u{4e2d}'; select 2"));
+    assert!(!parts(&mut stage, "select '\\''; select 2"));
+    stage.done("set names utf8mb4").idle();
+    assert!(!parts(&mut stage, escaped));
 }
 
 #[test]
