@@ -47,7 +47,7 @@ pub enum Mode {
     /// its answer comes as with `durable`.
     Strict,
     /// Nothing, and the journal is in memory, for places without a volume: what a sink has not taken is lost with the
-    /// process. Of the whole journal only.
+    /// process. Dead letters stay, in `dir`, where that can be written. Of the whole journal only.
     Memory,
 }
 

@@ -260,7 +260,7 @@ fn finish(until: Instant, journal: &Journal, sinks: Sinks) -> Result<(), Error> 
     let behind = sinks.finish(until.saturating_duration_since(Instant::now()).max(LAST_DELIVERIES));
     let in_memory = journal.is_in_memory();
     let refused: u64 = journal.stats().sinks.iter().map(|sink| sink.dead_lettered).sum();
-    if in_memory && refused > 0 {
+    if in_memory && refused > 0 && journal.letters() == journal.dir() {
         error!(events = refused, "the journal was in memory: its dead letters are lost with it");
     }
     if !behind.is_empty() && in_memory {

@@ -41,7 +41,7 @@ enum Command {
     Keys(command::keys::Keys),
     /// Say whether a trail is whole: a journal, or the files of a sink.
     Verify(command::verify::Verify),
-    /// Show the journal's state, export a range of it, or replay one to a sink.
+    /// Show the journal's state, export a range of it, or send one, or dead letters, to a sink again.
     Journal(command::journal::Journal),
     /// Print the DDL of the table that a database sink writes to.
     Schema(command::schema::Schema),

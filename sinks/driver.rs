@@ -5,16 +5,14 @@
 //!                             ↖ a witness from behind the batch, where all that is left of it is refused
 //! ```
 
-use std::{cell::Cell, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use panoptes_config as config;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
-    dead_letters::DeadLetters,
     filter::Filter,
-    journal::{Follower, lock},
+    journal::lock,
     lane::{Lane, Shared},
     sink::{Failure, Sink, session},
     witness::Witnesses,
@@ -22,16 +20,13 @@ use crate::{
 
 /// Drives one sink.
 pub(crate) struct Driver<S> {
-    pub(crate) name: String,
-    pub(crate) follower: Follower,
+    pub(crate) shared: Shared,
     pub(crate) filter: Option<Filter>,
-    pub(crate) bounds: config::Batch,
-    pub(crate) dead_letters: DeadLetters,
     /// At least one.
     pub(crate) lanes: Vec<Lane<S>>,
-    /// How many events the destination has taken, over all lanes.
-    pub(crate) taken: Cell<u64>,
     pub(crate) witnesses: Witnesses,
+    /// Someone has these events sent once more, and looks at what becomes of them: what is refused waits for no proof.
+    pub(crate) is_watched: bool,
 }
 
 impl<S: Sink> Driver<S> {
@@ -43,7 +38,7 @@ impl<S: Sink> Driver<S> {
                 let filtered = self.distribute();
                 self.deliver().await;
                 let refused: usize = self.lanes.iter().map(|lane| lane.refused).sum();
-                self.follower.acknowledge(filtered + refused, filtered);
+                self.shared.follower.acknowledge(filtered + refused, filtered);
             }
         }
     }
@@ -53,32 +48,31 @@ impl<S: Sink> Driver<S> {
         let lost = self.lanes.iter_mut().filter_map(Lane::unsettled).reduce(|first, _| first);
         match &lost {
             Some(reason) => {
-                tracing::warn!(sink = %self.name, reason, "what was delivered last may not stay; it is delivered again");
-                self.follower.rewind();
+                tracing::warn!(sink = %self.shared.name, reason, "what was delivered last may not stay; it is delivered again");
+                self.shared.follower.rewind();
                 self.witnesses = Witnesses::default();
             }
-            None => self.follower.save(),
+            None => self.shared.follower.save(),
         }
         lost.is_none()
     }
 
     /// Prepares the destination. Where nothing is left to deliver, nobody waits for it.
     async fn open(&mut self) {
-        let Self { name, follower, dead_letters, bounds, lanes, taken, .. } = self;
-        let shared = Shared { name, follower, dead_letters, bounds, taken };
+        let Self { shared, lanes, .. } = self;
         let Some(first) = lanes.first_mut() else { return };
         tokio::select! {
             () = first.open(shared) => self.recovered(),
-            () = follower.ended() => {}
+            () = shared.follower.ended() => {}
         }
     }
 
     /// Waits for events, and then for more of them to fill a batch. `false` at the journal's end.
     async fn more(&mut self) -> bool {
-        let delivered = self.follower.save_at().is_some();
+        let delivered = self.shared.follower.save_at().is_some();
         // What is there when a batch was just delivered has waited for it: it goes at once.
-        let mut gathered = delivered && self.follower.backlog() > 0;
-        if self.follower.is_save_due() {
+        let mut gathered = delivered && self.shared.follower.backlog() > 0;
+        if self.shared.follower.is_save_due() {
             self.save();
         }
         if delivered && !gathered {
@@ -86,17 +80,19 @@ impl<S: Sink> Driver<S> {
             self.gather().await;
             gathered = true;
         }
-        while self.follower.backlog() == 0 {
-            if self.follower.is_closed() {
+        while self.shared.follower.backlog() == 0 {
+            if self.shared.follower.is_closed() {
                 return false;
             }
-            let save_at = self.follower.save_at();
+            let save_at = self.shared.follower.save_at();
             tokio::select! {
-                () = self.follower.ready() => gathered = false,
+                () = self.shared.follower.ready() => gathered = false,
                 () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => drop(self.save()),
             }
         }
-        if !gathered && self.follower.backlog() < (self.bounds.max_events * self.lanes.len()) as u64 {
+        if !gathered
+            && self.shared.follower.backlog() < (self.shared.bounds.max_events * self.lanes.len()) as u64
+        {
             self.gather().await;
         }
         true
@@ -105,9 +101,9 @@ impl<S: Sink> Driver<S> {
     /// One wake-up a batch, and not with each append; but while what came is still in memory.
     async fn gather(&mut self) {
         tokio::select! {
-            () = sleep(self.bounds.max_wait) => {}
-            () = self.follower.filled() => {}
-            () = self.follower.closed() => {}
+            () = sleep(self.shared.bounds.max_wait) => {}
+            () = self.shared.follower.filled() => {}
+            () = self.shared.follower.closed() => {}
         }
     }
 
@@ -115,8 +111,9 @@ impl<S: Sink> Driver<S> {
     async fn read(&mut self) -> bool {
         let lanes = self.lanes.len();
         loop {
-            let (events, bytes) = (self.bounds.max_events * lanes, self.bounds.max_bytes.as_usize() * lanes);
-            match self.follower.read(events, bytes) {
+            let (events, bytes) =
+                (self.shared.bounds.max_events * lanes, self.shared.bounds.max_bytes.as_usize() * lanes);
+            match self.shared.follower.read(events, bytes) {
                 Ok(found) => return found,
                 Err(error) => self.rest(&format!("cannot read the journal: {error}"), None).await,
             }
@@ -124,8 +121,7 @@ impl<S: Sink> Driver<S> {
     }
 
     async fn rest(&mut self, reason: &str, after: Option<Duration>) {
-        let Self { name, follower, dead_letters, bounds, lanes, taken, .. } = self;
-        let shared = Shared { name, follower, dead_letters, bounds, taken };
+        let Self { shared, lanes, .. } = self;
         if let Some(first) = lanes.first_mut() {
             first.pause(shared, reason, after).await;
         }
@@ -133,7 +129,7 @@ impl<S: Sink> Driver<S> {
 
     /// Gives each event of the batch that the sink gets to a lane; how many it does not get.
     fn distribute(&mut self) -> usize {
-        let (block, spans) = self.follower.batch();
+        let (block, spans) = self.shared.follower.batch();
         for lane in &mut self.lanes {
             lane.queue.clear();
             lane.refused = 0;
@@ -159,17 +155,23 @@ impl<S: Sink> Driver<S> {
     /// Sends the batch in hand until each of its events is taken or among the dead letters.
     async fn deliver(&mut self) {
         loop {
-            let Self { name, follower, dead_letters, bounds, lanes, taken, .. } = self;
-            let shared = Shared { name, follower, dead_letters, bounds, taken };
+            let Self { shared, lanes, .. } = self;
             match lanes.as_mut_slice() {
                 [only] => only.deliver(shared).await,
                 several => drop(join_all(several.iter_mut().map(|lane| lane.deliver(shared))).await),
             }
             let Some(reason) = self.lanes.iter().find_map(Lane::suspect) else { break };
             // Another lane's events may have been taken since.
-            let taken = self.taken.get();
+            let taken = self.shared.taken.get();
             if self.lanes.iter().any(|lane| lane.is_decidable(taken)) {
                 continue;
+            }
+            if self.is_watched {
+                let Self { shared, lanes, .. } = self;
+                for lane in lanes {
+                    lane.give_up(shared).await;
+                }
+                break;
             }
             let reason = format!("it takes no event: {reason}");
             if let Err((reason, after)) = self.hear_witness(reason).await {
@@ -185,7 +187,7 @@ impl<S: Sink> Driver<S> {
         self.witnesses.begin();
         let Some(lane) = self.lanes.first_mut() else { return Ok(()) };
         loop {
-            let event = match self.witnesses.next(&self.follower, self.filter.as_ref()) {
+            let event = match self.witnesses.next(&self.shared.follower, self.filter.as_ref()) {
                 Ok(Some(event)) => event,
                 Ok(None) => return Err((reason, None)),
                 Err(error) => return Err((format!("cannot read the journal: {error}"), None)),
@@ -201,14 +203,14 @@ impl<S: Sink> Driver<S> {
             }
         }
         self.witnesses.taken();
-        self.taken.set(self.taken.get() + 1);
+        self.shared.taken.set(self.shared.taken.get() + 1);
         Ok(())
     }
 
     fn recovered(&self) {
-        let Some(progress) = self.follower.progress() else { return };
+        let Some(progress) = self.shared.follower.progress() else { return };
         if let Some(reason) = lock(&progress.last_error).take() {
-            tracing::info!(sink = %self.name, after = reason, "delivery goes on");
+            tracing::info!(sink = %self.shared.name, after = reason, "delivery goes on");
         }
     }
 }

@@ -32,14 +32,13 @@ pub(crate) struct Lane<S> {
 }
 
 /// What all lanes of a sink share.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'d> {
-    pub(crate) name: &'d str,
-    pub(crate) follower: &'d Follower,
-    pub(crate) dead_letters: &'d DeadLetters,
-    pub(crate) bounds: &'d config::Batch,
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) follower: Follower,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) bounds: config::Batch,
     /// How many events the destination has taken.
-    pub(crate) taken: &'d Cell<u64>,
+    pub(crate) taken: Cell<u64>,
 }
 
 impl<S: Sink> Lane<S> {
@@ -49,7 +48,7 @@ impl<S: Sink> Lane<S> {
     }
 
     /// Prepares the destination, however long that takes.
-    pub(crate) async fn open(&mut self, shared: Shared<'_>) {
+    pub(crate) async fn open(&mut self, shared: &Shared) {
         while let Err(failure) = self.sink.open().await {
             let (reason, after) = failure.into_reason();
             self.pause(shared, &reason, after).await;
@@ -59,7 +58,7 @@ impl<S: Sink> Lane<S> {
 
     /// Sends what it is given, a delivery at a time, and then what was refused before. In the end there is nothing left but
     /// suspects.
-    pub(crate) async fn deliver(&mut self, shared: Shared<'_>) {
+    pub(crate) async fn deliver(&mut self, shared: &Shared) {
         let at_once = self.sink.at_once();
         let mut rest = self.queue.as_slice();
         if rest.is_empty() {
@@ -86,6 +85,12 @@ impl<S: Sink> Lane<S> {
         self.sink.deliver(event).await
     }
 
+    /// Puts among the dead letters what was refused, whoever is at fault.
+    pub(crate) async fn give_up(&mut self, shared: &Shared) {
+        let suspects = self.trial.give_up();
+        self.refuse(shared, suspects).await;
+    }
+
     /// Why an event was refused of which it is not known whether that is its own fault.
     pub(crate) fn suspect(&self) -> Option<&str> {
         self.trial.suspect()
@@ -96,14 +101,14 @@ impl<S: Sink> Lane<S> {
         self.trial.is_decidable(taken)
     }
 
-    fn took(&mut self, shared: Shared<'_>, events: usize) {
+    fn took(&mut self, shared: &Shared, events: usize) {
         if events > 0 {
             shared.taken.set(shared.taken.get() + events as u64);
             self.backoff.reset();
         }
     }
 
-    async fn failed(&mut self, shared: Shared<'_>, part: Part, failure: Failure) {
+    async fn failed(&mut self, shared: &Shared, part: Part, failure: Failure) {
         let (again, reason, after) = match failure {
             Failure::Retry { reason, after } => (part, reason, after),
             Failure::Refused { reason } => {
@@ -130,7 +135,7 @@ impl<S: Sink> Lane<S> {
     }
 
     /// Puts refused events among the dead letters, however long that takes.
-    async fn refuse(&mut self, shared: Shared<'_>, refused: Vec<(Span, String)>) {
+    async fn refuse(&mut self, shared: &Shared, refused: Vec<(Span, String)>) {
         let Some((_, reason)) = refused.first() else { return };
         let block = shared.follower.batch().0;
         loop {
@@ -147,7 +152,7 @@ impl<S: Sink> Lane<S> {
     }
 
     /// Waits after a failure. The first one of several is logged.
-    pub(crate) async fn pause(&mut self, shared: Shared<'_>, reason: &str, after: Option<Duration>) {
+    pub(crate) async fn pause(&mut self, shared: &Shared, reason: &str, after: Option<Duration>) {
         shared.failed(reason);
         let pause = self.backoff.next();
         let due = Instant::now() + after.unwrap_or(pause).clamp(pause, LONGEST_REST.max(pause));
@@ -173,7 +178,7 @@ impl<S: Sink> Lane<S> {
     }
 }
 
-impl Shared<'_> {
+impl Shared {
     /// How many of these go into one delivery.
     fn fitting(&self, spans: &[Span], at_once: usize) -> usize {
         let (block, mut bytes) = (self.follower.batch().0, 0);

@@ -7,7 +7,8 @@
 //! * [`journal`]: the numbered log on disk; segments, cursors, recovery.
 //! * `sink`: [`Sink`], what a destination must do: take a batch of [`Records`] or say which [`Failure`] it is.
 //! * `driver`: follows the journal for one sink; `filter`: which events it gets; `lane`: sends again what failed;
-//!   `trial`, `witness`: which events are refused for what they are; `dead_letters`: what a destination will never take.
+//!   `trial`, `witness`: which events are refused for what they are; `dead_letters`: what a destination will never take,
+//!   and how that is sent once more.
 //! * `format`: how an event is told: native, ECS, OCSF, CloudEvents.
 //! * `sinks`: [`Sinks`], all of them; `kinds`: the place where a new kind is registered.
 //! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`, `database`, `kafka`: a sink each;
@@ -39,6 +40,7 @@ mod tls;
 mod trial;
 mod witness;
 
+pub use dead_letters::Letters;
 pub use journal::{AppendError, Appended, Journal, Origin};
 pub use sink::{Failure, Record, Records, Sink};
 pub use sinks::{Sinks, StartError};

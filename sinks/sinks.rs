@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     io,
+    path::Path,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -18,7 +19,7 @@ use crate::{
     filter::Filter,
     journal::Journal,
     kinds::{Build, build},
-    lane::Lane,
+    lane::{Lane, Shared},
     sink::{OptionError, Sink},
     witness::Witnesses,
 };
@@ -75,7 +76,25 @@ impl OptionError {
 impl Sinks {
     /// Starts the configured sinks.
     pub fn start(config: &BTreeMap<String, config::Sink>, journal: &Journal) -> Result<Self, StartError> {
-        let mut starting = Starting { sinks: Self::none(), journal };
+        Self::start_on(config, journal, Terms { letters: journal.letters(), is_watched: false })
+    }
+
+    /// Starts the configured sinks for events that someone has sent once more, and waits for. An event that is refused is
+    /// a dead letter of the journal in the folder `letters` then, also where nothing shows that others would be taken.
+    pub fn start_watched(
+        config: &BTreeMap<String, config::Sink>,
+        journal: &Journal,
+        letters: &Path,
+    ) -> Result<Self, StartError> {
+        Self::start_on(config, journal, Terms { letters, is_watched: true })
+    }
+
+    fn start_on(
+        config: &BTreeMap<String, config::Sink>,
+        journal: &Journal,
+        terms: Terms<'_>,
+    ) -> Result<Self, StartError> {
+        let mut starting = Starting { sinks: Self::none(), journal, terms };
         config.iter().try_for_each(|(name, sink)| build(name, sink, &mut starting))?;
         Ok(starting.sinks)
     }
@@ -104,7 +123,8 @@ impl Sinks {
         journal: &Journal,
         sink: S,
     ) -> Result<(), StartError> {
-        self.add_lanes(name, config, journal, vec![sink])
+        let terms = Terms { letters: journal.letters(), is_watched: false };
+        self.add_lanes(name, config, journal, vec![sink], terms)
     }
 
     /// Starts one sink that delivers over several connections at once.
@@ -114,23 +134,27 @@ impl Sinks {
         config: &config::Sink,
         journal: &Journal,
         sinks: Vec<S>,
+        terms: Terms<'_>,
     ) -> Result<(), StartError> {
         journal.require(name, config.required);
         let driver = Driver {
-            name: name.to_owned(),
-            follower: journal.follow(name).ok_or_else(|| StartError::Unknown(name.to_owned()))?,
+            shared: Shared {
+                name: name.to_owned(),
+                follower: journal.follow(name).ok_or_else(|| StartError::Unknown(name.to_owned()))?,
+                dead_letters: DeadLetters::new(terms.letters, name),
+                bounds: config.batch.clone(),
+                taken: Cell::default(),
+            },
             filter: Filter::new(&config.filter),
-            bounds: config.batch.clone(),
-            dead_letters: DeadLetters::new(journal.dir(), name),
             lanes: sinks.into_iter().map(|sink| Lane::new(sink, &config.retry)).collect(),
-            taken: Cell::default(),
             witnesses: Witnesses::default(),
+            is_watched: terms.is_watched,
         };
         let failed = |source| StartError::Thread { name: name.to_owned(), source };
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (end, stop) = (self.end.clone(), self.stop.subscribe());
         let run = move || {
-            let name = driver.name.clone();
+            let name = driver.shared.name.clone();
             let finished = runtime.block_on(drive(driver, stop));
             // Nobody listens any more where the program does not wait.
             let _ = end.send(End { name, finished });
@@ -164,10 +188,20 @@ impl Sinks {
     }
 }
 
+/// What becomes of events that a sink refuses.
+#[derive(Clone, Copy)]
+struct Terms<'t> {
+    /// The folder of the journal whose dead letters they are.
+    letters: &'t Path,
+    /// As [`Driver::is_watched`].
+    is_watched: bool,
+}
+
 /// Sinks that are being started.
-struct Starting<'j> {
+struct Starting<'s> {
     sinks: Sinks,
-    journal: &'j Journal,
+    journal: &'s Journal,
+    terms: Terms<'s>,
 }
 
 impl Build for Starting<'_> {
@@ -178,7 +212,8 @@ impl Build for Starting<'_> {
         new: impl Fn() -> Result<S, OptionError>,
     ) -> Result<(), StartError> {
         let lanes = (0..config.options.concurrency().max(1)).map(|_| new()).collect::<Result<_, _>>();
-        self.sinks.add_lanes(name, config, self.journal, lanes.map_err(|error| error.of(name))?)
+        let lanes = lanes.map_err(|error| error.of(name))?;
+        self.sinks.add_lanes(name, config, self.journal, lanes, self.terms)
     }
 }
 

@@ -103,6 +103,11 @@ impl Trial {
         self.suspects.first().map(|suspect| suspect.reason.as_str())
     }
 
+    /// Nobody is to wait until it is known whether the suspects are at fault.
+    pub(crate) fn give_up(&mut self) -> Vec<(Span, String)> {
+        self.suspects.drain(..).map(|suspect| (suspect.span, suspect.reason)).collect()
+    }
+
     /// Whether the destination, which has taken so many events by now, took one since it refused a suspect.
     pub(crate) fn is_decidable(&self, taken: u64) -> bool {
         self.suspects.iter().any(|suspect| suspect.refused_at < taken)

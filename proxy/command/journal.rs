@@ -1,4 +1,4 @@
-//! `panoptes journal`: what is in it, a range of it as lines, a range of it to a sink once more.
+//! `panoptes journal`: what is in it, a range of it as lines, a range of it to a sink once more, and what that refused.
 
 use std::{
     error::Error,
@@ -11,11 +11,12 @@ use clap::{Args, Subcommand};
 use panoptes_config::Config;
 use panoptes_sinks::journal::look::{self, Found, State};
 
-use super::replay::replay;
+use super::replay::{replay, resend};
 use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration};
 
-/// Looks into the journal; works beside a running process, and changes nothing in it.
+/// Looks into the journal; works beside a running process, and changes nothing in its segments.
 #[derive(Args)]
+#[command(after_help = "Exit codes: 0 all of it was there and was taken, 1 not all, or an error, 2 usage.")]
 pub(crate) struct Journal {
     #[command(subcommand)]
     command: Command,
@@ -44,10 +45,31 @@ enum Command {
         place: Place,
         #[command(flatten)]
         range: Range,
-        /// The name of the sink, as in the configuration.
-        #[arg(long, value_name = "NAME")]
-        sink: String,
+        #[command(flatten)]
+        to: To,
     },
+    /// Deliver what a sink refused once more, when the cause is mended. The file of its dead letters is put aside for it, and
+    /// renamed when all of it was taken or is a dead letter again; what an end before that left is sent the next time.
+    Resend {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        to: To,
+        /// Dead letters that were moved elsewhere; the file stays as it is. Without it those in the journal's folder.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Which sink.
+#[derive(Args)]
+struct To {
+    /// The name of the sink, as in the configuration.
+    #[arg(long, value_name = "NAME")]
+    sink: String,
+    /// What became of the events as JSON, one object.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which journal.
@@ -93,9 +115,12 @@ impl Journal {
         match self.command {
             Command::State { place, json } => place.dir().map(|dir| (state(&dir, json), dir)),
             Command::Export { place, range } => place.dir().map(|dir| (export(&dir, &range), dir)),
-            Command::Replay { place, range, sink } => {
-                place.config().map(|config| (replay(&config, &range, &sink), config.journal.dir))
+            Command::Replay { place, range, to } => {
+                place.config().map(|config| (replay(&config, &range, &to.sink, to.json), config.journal.dir))
             }
+            Command::Resend { place, to, file } => place
+                .config()
+                .map(|config| (resend(&config, file.as_deref(), &to.sink, to.json), config.journal.dir)),
         }
         .map_or_else(
             |usage| usage,

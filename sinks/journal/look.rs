@@ -15,18 +15,16 @@ use super::{
     cursor::{Cursor, Saved},
     open::RUNNING,
     reader::{Extent, start},
-    record,
     recovery::salvage,
     scan::{Seen, scan, segments},
     segment,
     shared::now,
+    slice::Slice,
     verify::range,
 };
 
 /// So many missing pieces of a range are told apart.
 const MAX_PIECES: usize = 10;
-/// A segment of a replay.
-const SLICE: u64 = 256 << 20;
 
 /// A journal's state.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -166,7 +164,7 @@ pub fn export(dir: &Path, from: Option<u64>, to: Option<u64>, out: &mut impl Wri
     Ok(found)
 }
 
-/// Copies events with these numbers, at most 256 MiB at a time, to a journal of their own in a new folder, where one sink
+/// Copies events with these numbers, some 256 MiB at a time, to a journal of their own in a new folder, where one sink
 /// is to deliver them; `found` counts them. Gives back the number to go on with, or none where there are no more.
 pub fn copy(
     dir: &Path,
@@ -175,43 +173,19 @@ pub fn copy(
     sink: &str,
     found: &mut Found,
 ) -> io::Result<Option<u64>> {
-    let (mut events, mut next, mut bytes, mut out) = (0, *numbers.start(), 0, None);
+    let mut slice = Slice::new(to, sink);
     scan(dir, numbers, |seen| {
         let Seen::Event { seq, unix_micros, json } = whole(seen) else {
             return Ok(ControlFlow::Continue(()));
         };
-        if bytes > SLICE {
+        if slice.is_behind(seq) {
             return Ok(ControlFlow::Break(()));
         }
-        let out = match &mut out {
-            Some(out) => out,
-            out => {
-                let file = super::private().write(true).create_new(true).open(to.join(segment::name(seq)))?;
-                let mut file = BufWriter::with_capacity(1 << 20, file);
-                file.write_all(&segment::header(seq))?;
-                out.insert(file)
-            }
-        };
-        let mut buffer = Vec::with_capacity(record::HEADER + json.len());
-        if next < seq && events > 0 {
-            record::write_lost(&mut buffer, next, seq - next, unix_micros);
-        }
-        record::write(&mut buffer, record::Kind::Event, seq, unix_micros, |out| out.extend_from_slice(json));
-        out.write_all(&buffer)?;
-        bytes += buffer.len() as u64;
-        if events == 0 {
-            let cursors = super::directory::Directory::open(&to.join("cursors"))?;
-            Cursor { segment: seq, offset: segment::HEADER, seq: seq - 1 }.save(&cursors, sink)?;
-        }
-        events += 1;
-        next = seq + 1;
+        slice.add(seq, unix_micros, json)?;
         found.see(seq);
         Ok(ControlFlow::Continue(()))
     })?;
-    if let Some(mut out) = out {
-        out.flush()?;
-    }
-    Ok((events > 0).then_some(next))
+    slice.end()
 }
 
 /// Says what cannot be read.

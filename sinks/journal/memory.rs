@@ -1,5 +1,5 @@
 //! A journal in memory, for places without a volume: its folder is one on a file system in memory, and goes with the
-//! process. What a sink has not taken by then is lost.
+//! process. What a sink has not taken by then is lost; its dead letters stay where a journal on disk would have them.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use panoptes_event::Uuid;
-use rustix::fs::{statfs, statvfs};
+use rustix::fs::{Access, access, statfs, statvfs};
 
 /// Where Linux has one.
 const ROOT: &str = "/dev/shm";
@@ -31,6 +31,22 @@ pub(crate) fn folder() -> io::Result<(PathBuf, u64)> {
     DirBuilder::new().mode(0o700).create(&path)?;
     // The rest is for cursors and dead letters.
     Ok((path, space.f_bavail.saturating_mul(space.f_frsize) / 10 * 9))
+}
+
+/// The folder for dead letters, which are to stay: the one that is configured for a journal on disk, and made when there are
+/// any. None where it cannot be.
+pub(crate) fn letters(dir: &Path) -> Option<&Path> {
+    let there = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    match access(there, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Some(dir),
+        Err(error) => {
+            tracing::warn!(
+                dir = %dir.display(), %error,
+                "dead letters cannot be written there, so they are in memory as well, and lost with this process"
+            );
+            None
+        }
+    }
 }
 
 fn sweep(root: &Path) -> io::Result<()> {

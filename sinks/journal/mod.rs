@@ -12,7 +12,7 @@
 //! * `chain`: the hash that ties an event to the one before, and signed checkpoints; `keys`: what they are signed with.
 //! * `intents`: those without an outcome, and what becomes of them. `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `scan`: reads a journal from outside; [`look`]: its state, and ranges of it; [`verify`]: checks the chain of a
-//!   journal, or of what a sink wrote.
+//!   journal, or of what a sink wrote. `slice`: some events as a journal of their own.
 //! * `directory`: files that stay; `memory`: or do not; `shared`: what the threads share; `stats`: the figures.
 //!
 //! On disk: `lock`, `running` (while it is open), `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
@@ -40,6 +40,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod shared;
+mod slice;
 mod spares;
 mod stats;
 mod sync;
@@ -62,7 +63,9 @@ pub(crate) use self::{
     directory::{private, sync_folder},
     follower::Follower,
     reader::Span,
+    scan::is_there,
     shared::{Progress, count, lock, now},
+    slice::Slice,
 };
 pub use self::{
     keys::{KeyError, SigningKey, VerifyingKey},
@@ -87,6 +90,8 @@ struct Inner {
     syncing: Mutex<Option<JoinHandle<()>>>,
     /// Its folder goes with it.
     in_memory: bool,
+    /// Whose dead letters are those of its sinks.
+    letters: PathBuf,
 }
 
 /// The numbers that a batch was given; `first` is beyond `last` for an empty one.
@@ -170,6 +175,11 @@ impl Journal {
     /// it. A sink that is new begins with the next event.
     pub fn open(config: &panoptes_config::Journal, origin: Origin, sinks: &[&str]) -> Result<Self, Error> {
         let in_memory = in_memory(config)?;
+        let letters = match &in_memory {
+            Some(in_memory) => memory::letters(&config.dir).unwrap_or(&in_memory.dir),
+            None => &config.dir,
+        };
+        let letters = letters.to_owned();
         let config = in_memory.as_ref().unwrap_or(config);
         let shared = Arc::new(open::open(config, origin, sinks)?);
         let syncing = std::thread::Builder::new().name("journal-sync".to_owned()).spawn({
@@ -179,7 +189,7 @@ impl Journal {
         let syncing =
             syncing.map_err(|source| Error::io("start the thread that syncs", &config.dir, source))?;
         let in_memory = in_memory.is_some();
-        Ok(Self(Arc::new(Inner { shared, syncing: Mutex::new(Some(syncing)), in_memory })))
+        Ok(Self(Arc::new(Inner { shared, syncing: Mutex::new(Some(syncing)), in_memory, letters })))
     }
 
     /// Numbers the events and writes them, in order. Blocks for the write; and, where there is no room and the policy
@@ -264,6 +274,13 @@ impl Journal {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.0.shared.directory.path()
+    }
+
+    /// The folder where `dead-letters/` of its sinks is: the journal's own; of one in memory the configured one, so that they
+    /// stay, if it can be written.
+    #[must_use]
+    pub fn letters(&self) -> &Path {
+        &self.0.letters
     }
 
     /// Takes no more events, lets go of those who wait for room, and makes what it has durable. Sinks go on to the

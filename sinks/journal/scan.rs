@@ -130,7 +130,7 @@ fn read(
 }
 
 /// Whether the file still is the one under this name.
-fn is_there(path: &Path, file: &File) -> bool {
+pub(crate) fn is_there(path: &Path, file: &File) -> bool {
     let inode = |meta: fs::Metadata| (meta.dev(), meta.ino());
     matches!((fs::metadata(path).map(inode), file.metadata().map(inode)), (Ok(a), Ok(b)) if a == b)
 }

@@ -173,6 +173,10 @@ fn a_journal_in_memory_delivers_and_leaves_nothing_behind() {
     fs::write(left.join("lock"), "").unwrap();
     let journal = open(&options);
     assert!(journal.is_in_memory() && !left.exists() && !nowhere.exists());
+    assert_eq!(journal.letters(), nowhere, "dead letters stay");
+    let read_only = config::Journal { dir: "/dev/null/panoptes".into(), ..options.clone() };
+    let without = open(&read_only);
+    assert_eq!(without.letters(), without.dir(), "unless nothing can be written there");
     let dir = journal.dir().to_owned();
     let other = open(&options);
     assert!(other.dir() != dir && dir.exists(), "one that is open is left alone");
@@ -180,7 +184,7 @@ fn a_journal_in_memory_delivers_and_leaves_nothing_behind() {
     let mut follower = journal.follow("sink").unwrap();
     assert_eq!(rest(&mut follower), (1..=9).collect::<Vec<_>>());
     follower.save();
-    drop((follower, journal, other));
+    drop((follower, journal, other, without));
     assert!(!dir.exists());
 }
 

@@ -13,6 +13,7 @@
 //! | `faults.rs` | a journal whose file system turns read-only, or whose disk does not sync |
 //! | `restart.rs` | kill -9 under load |
 //! | `trail.rs` | the chain over a crash; keys, verify, export, replay |
+//! | `letters.rs` | dead letters sent once more |
 //! | `durable.rs` | no answer before its event is on disk |
 //! | `strict.rs` | no statement before its intent is |
 //! | `kills.rs` | kill -9 in each mode, with oracles of its own |
@@ -40,6 +41,7 @@ mod durable;
 mod faults;
 mod gate;
 mod kills;
+mod letters;
 mod overload;
 mod restart;
 mod secrets;
@@ -71,7 +73,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 17] = [
+    let modules: [(&str, &[Named]); 18] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -81,6 +83,7 @@ fn main() {
         ("overload", overload::TESTS),
         ("restart", restart::TESTS),
         ("trail", trail::TESTS),
+        ("letters", letters::TESTS),
         ("durable", durable::TESTS),
         ("faults", faults::TESTS),
         ("strict", strict::TESTS),
