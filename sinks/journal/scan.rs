@@ -104,8 +104,12 @@ fn read(
         let from = reader.at().next;
         match found {
             Found::Events => continue,
-            Found::End => return Ok(ControlFlow::Continue(Some(from))),
-            Found::Damage if !is_there(&dir.join(&name), &file) => return Ok(ControlFlow::Continue(None)),
+            Found::End if from >= limit || limit == u64::MAX => return Ok(ControlFlow::Continue(Some(from))),
+            Found::End | Found::Damage if !is_there(&dir.join(&name), &file) => {
+                return Ok(ControlFlow::Continue(None));
+            }
+            // Whoever looks sees the numbers between: the next segment is gone, or the end of this one.
+            Found::End => return Ok(ControlFlow::Continue(Some(limit))),
             Found::Damage => {}
         }
         let damage = reader.at();

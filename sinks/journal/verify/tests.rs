@@ -72,12 +72,18 @@ fn check<'l>(lines: impl IntoIterator<Item = &'l Vec<u8>>) -> Report {
 /// Checks the same records in a journal, with checksums that are right.
 fn check_journal(lines: &[Vec<u8>]) -> Report {
     let dir = tempfile::tempdir().unwrap();
-    let mut bytes = segment::header(1).to_vec();
-    for (n, line) in lines.iter().enumerate() {
-        record::write(&mut bytes, record::Kind::Event, n as u64 + 1, 5, |out| out.extend_from_slice(line));
-    }
-    fs::write(dir.path().join(segment::name(1)), bytes).unwrap();
+    write_segment(dir.path(), lines, 0..lines.len());
     folder(dir.path(), &TRAIL.keys).unwrap()
+}
+
+/// Writes those at some places as a segment.
+fn write_segment(dir: &Path, lines: &[Vec<u8>], places: std::ops::Range<usize>) {
+    let first = places.start as u64 + 1;
+    let mut bytes = segment::header(first).to_vec();
+    for (seq, line) in (first..).zip(&lines[places]) {
+        record::write(&mut bytes, record::Kind::Event, seq, 5, |out| out.extend_from_slice(line));
+    }
+    fs::write(dir.join(segment::name(first)), bytes).unwrap();
 }
 
 /// Whether a finding names the record that was at a place, by its number, or by where it stands now.
@@ -95,6 +101,33 @@ fn names(report: &Report, place: usize, now: usize) -> bool {
         Finding::Forged { seq: named, .. } => *named == seq,
         Finding::Unreadable { place, .. } => stands(place),
     })
+}
+
+#[test]
+fn a_segment_that_is_gone_or_cut_behind_a_record_is_missing() {
+    let lines = &TRAIL.lines;
+    let dir = tempfile::tempdir().unwrap();
+    for places in [0..700, 700..1_400, 1_400..lines.len()] {
+        write_segment(dir.path(), lines, places);
+    }
+    let missing = || {
+        let report = folder(dir.path(), &TRAIL.keys).unwrap();
+        let found = crate::journal::look::export(dir.path(), None, None, &mut std::io::sink()).unwrap();
+        let findings = report.findings.iter().map(|finding| match finding {
+            Finding::Missing { from, to } => (*from, *to),
+            other => panic!("{other:?}"),
+        });
+        let missing: Vec<_> = findings.collect();
+        assert_eq!((report.last, &missing), (Some(lines.len() as u64), &found.missing), "{report}");
+        missing
+    };
+    assert_eq!(missing(), []);
+    write_segment(dir.path(), lines, 700..1_000);
+    assert_eq!(missing(), [(1_001, 1_400)]);
+    write_segment(dir.path(), lines, 700..700);
+    assert_eq!(missing(), [(701, 1_400)]);
+    fs::remove_file(dir.path().join(segment::name(701))).unwrap();
+    assert_eq!(missing(), [(701, 1_400)]);
 }
 
 #[test]
