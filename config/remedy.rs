@@ -22,9 +22,8 @@ pub(crate) fn wording(kind: &Kind, key: &Key, siblings: &[&str], origin: Option<
         }
         Kind::UnknownVariant(name, expected) => choose(name, expected),
         Kind::MissingField(name) => missing(name).to_owned(),
-        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-            format!("is {}; write {}", found_as(found), wanted(expected))
-        }
+        Kind::InvalidType(found, expected) => format!("is {}; write {}", kind_of(found), wanted(expected)),
+        Kind::InvalidValue(found, expected) => format!("is {}; write {}", found_as(found), wanted(expected)),
         other => other.to_string(),
     }
 }
@@ -37,7 +36,7 @@ pub(crate) fn choose(name: &str, choices: &[&str]) -> String {
 
 /// What is wrong with a value that should be a table.
 pub(crate) fn not_a_table(found: &Value) -> String {
-    format!("is {}; write a table", found_as(&found.to_actual()))
+    format!("is {}; write a table", kind_of(&found.to_actual()))
 }
 
 fn unknown(name: &str, key: &Key, known: &[&str], origin: Option<&str>) -> String {
@@ -78,6 +77,15 @@ fn missing(name: &str) -> &'static str {
         "address" => "is missing; give the IP and port that clients connect to, e.g. --listen 127.0.0.1:6432",
         "upstream" => "is missing; give the database behind it, e.g. --upstream postgres://db.internal:5432",
         _ => "is missing; add it",
+    }
+}
+
+/// What kind of value it is. It is not shown: where it is no secret itself, it may be one that is at the wrong place.
+fn kind_of(found: &Actual) -> String {
+    match found {
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number".to_owned(),
+        Actual::Str(_) => "a text".to_owned(),
+        other => found_as(other),
     }
 }
 

@@ -73,7 +73,7 @@ fn a_wrong_value_names_its_option_and_the_remedy() {
         ),
         ("[journal]\non_full = \"blok\"", r#"journal.on_full: "blok" is none of block, drop, fail_closed; did you mean "block"?"#.into()),
         ("[[listen]]\nmode = \"memory\"\naddress = \"127.0.0.1:1\"\nupstream = \"postgres://a\"", "listen[1].mode: memory is a mode of the whole journal; set journal.mode".into()),
-        ("[journal]\non_full = 1", "journal.on_full: is the number 1; write a text in quotes".into()),
+        ("[journal]\non_full = 1", "journal.on_full: is a number; write a text in quotes".into()),
         ("[log]\nformat = \"xml\"", r#"log.format: "xml" is none of text, json"#.into()),
         ("[log]\nlevel = \" \"", r#"log.level: is empty; write e.g. "info""#.into()),
         ("[journal]\ndir = \"\"", "journal.dir: is empty or no path; leave it out for the default".into()),
@@ -82,7 +82,7 @@ fn a_wrong_value_names_its_option_and_the_remedy() {
         assert_eq!(refused_options(options), format!("panoptes.toml: {line}"));
     }
     let top = |option: &str| refused_file(&format!("{option}\n{LISTEN}"));
-    assert_eq!(top("app_name = 5"), ["panoptes.toml: app_name: is the number 5; write a text in quotes"]);
+    assert_eq!(top("app_name = 5"), ["panoptes.toml: app_name: is a number; write a text in quotes"]);
     assert_eq!(
         top("instance = \"a\\nb\""),
         [r#"panoptes.toml: instance: "a\nb" is no name; write 1 to 128 bytes without control characters"#]
@@ -91,7 +91,7 @@ fn a_wrong_value_names_its_option_and_the_remedy() {
         top("environment = \"live\""),
         [r#"panoptes.toml: environment: "live" is none of dev, stage, prod"#]
     );
-    assert_eq!(top("journal = 7"), ["panoptes.toml: journal: is the number 7; write a table"]);
+    assert_eq!(top("journal = 7"), ["panoptes.toml: journal: is a number; write a table"]);
     assert_eq!(top("journal = [\"/j\"]"), ["panoptes.toml: journal: is an array; write a table"]);
     assert_eq!(
         refused_options("[sinks.file]\nretry = []"),
@@ -164,7 +164,7 @@ fn a_wrong_variable_or_flag_is_named() {
     );
     assert_eq!(
         refused_variable("PANOPTES_JOURNAL", "/var/lib/x"),
-        r#"PANOPTES_JOURNAL: journal: is the text "/var/lib/x"; write a table"#
+        r#"PANOPTES_JOURNAL: journal: is a text; write a table"#
     );
     let line = refused_variable("PANOPTES_LISTEN", "[{address = 1");
     assert!(line.starts_with("PANOPTES_LISTEN: is neither a TOML array nor a TOML table ("), "{line}");

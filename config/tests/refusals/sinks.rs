@@ -35,7 +35,7 @@ fn sinks_must_be_of_a_kind_that_exists() {
     }
     assert_eq!(
         refused_file(&format!("sinks = 1\n{LISTEN}")),
-        ["panoptes.toml: sinks: is the number 1; write a table"]
+        ["panoptes.toml: sinks: is a number; write a table"]
     );
 }
 
