@@ -7,7 +7,10 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::directory::{Directory, TEMPORARY};
+use super::{
+    directory::{Directory, TEMPORARY},
+    record,
+};
 
 /// The place behind the last event that the sink acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +37,10 @@ impl Cursor {
     /// Reads a sink's cursor.
     pub(crate) fn load(directory: &Directory, sink: &str) -> io::Result<Saved> {
         match fs::read(directory.join(sink)) {
-            Ok(json) => Ok(serde_json::from_slice(&json).map_or(Saved::Unreadable, Saved::Cursor)),
+            Ok(json) => match serde_json::from_slice::<Self>(&json) {
+                Ok(cursor) if cursor.seq < record::END => Ok(Saved::Cursor(cursor)),
+                _ => Ok(Saved::Unreadable),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Saved::Never),
             Err(error) => Err(error),
         }
@@ -70,8 +76,11 @@ mod tests {
         assert_eq!(Cursor::load(&directory, "file").unwrap(), Saved::Never);
         cursor.save(&directory, "file").unwrap();
         assert_eq!(Cursor::load(&directory, "file").unwrap(), Saved::Cursor(cursor));
-        fs::write(directory.join("file"), b"{").unwrap();
-        assert_eq!(Cursor::load(&directory, "file").unwrap(), Saved::Unreadable);
+        let beyond = serde_json::to_vec(&Cursor { seq: u64::MAX, ..cursor }).unwrap();
+        for unreadable in [b"{".to_vec(), beyond] {
+            fs::write(directory.join("file"), unreadable).unwrap();
+            assert_eq!(Cursor::load(&directory, "file").unwrap(), Saved::Unreadable);
+        }
         assert_eq!(Cursor::names(&directory).unwrap(), ["file"]);
         assert!(is_name("bus-1") && !is_name("../x") && !is_name("") && !is_name("a.tmp"));
     }

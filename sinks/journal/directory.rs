@@ -49,13 +49,15 @@ impl Directory {
         self.handle.sync_all()
     }
 
-    /// Takes the lock file; `None` where another process holds it. It is free again when the file is dropped.
+    /// Takes the lock file, and the folder itself, as someone may remove the file; `None` where another process holds either. It
+    /// is free again when the file and this are dropped.
     pub(crate) fn lock(&self, name: &str) -> io::Result<Option<File>> {
         let file = private().read(true).write(true).create(true).truncate(false).open(self.join(name))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        match (file.try_lock(), self.handle.try_lock()) {
+            (Err(TryLockError::WouldBlock), _) | (_, Err(TryLockError::WouldBlock)) => Ok(None),
+            (Err(TryLockError::Error(error)), _) => Err(error),
+            // Not every file system locks folders.
+            (Ok(()), _) => Ok(Some(file)),
         }
     }
 

@@ -229,14 +229,15 @@ impl Follower {
         self.has_saved.set(true);
         let Some(progress) = self.progress() else { return };
         let cursor = lock(&progress.cursors).acknowledged;
-        let saved = cursor.save(&self.shared.cursors, &progress.sink);
-        if let Err(error) = &saved {
-            // The segments go all the same: on a full disk that alone makes room for the cursor. After a crash the
-            // older cursor begins with the oldest event kept, and what is between was delivered.
+        let save = || cursor.save(&self.shared.cursors, &progress.sink);
+        let saved = save();
+        lock(&progress.cursors).saved = cursor;
+        // The segments go all the same: on a full disk that alone makes room for the cursor.
+        self.shared.release(saved.is_ok());
+        if let Err(error) = saved.or_else(|_| save()) {
+            // After a crash the older cursor begins with the oldest event kept, and what is between was delivered.
             tracing::warn!(sink = %progress.sink, %error, "cannot save the cursor; a crash now repeats events");
         }
-        lock(&progress.cursors).saved = cursor;
-        self.shared.release(saved.is_ok());
     }
 
     /// The counters of this sink.
@@ -250,7 +251,7 @@ impl Follower {
                 count(&progress.missed, first - self.next);
                 tracing::error!(
                     sink = %progress.sink, from = self.next, to = first - 1,
-                    "events that this sink never had are no longer in the journal"
+                    "events that this sink is not known to have are no longer in the journal"
                 );
             }
             self.next = first;

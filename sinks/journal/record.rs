@@ -9,6 +9,8 @@
 
 /// Bytes before the payload.
 pub(crate) const HEADER: usize = PREFIX + FIXED;
+/// No event has this number, nor a higher one: a file that says so was not written by this program.
+pub(crate) const END: u64 = 1 << 63;
 /// The largest payload; a larger event becomes a gap.
 pub(crate) const MAX_PAYLOAD: usize = 16 << 20;
 

@@ -13,7 +13,7 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::directory::Directory;
+use super::{directory::Directory, record};
 
 /// Bytes before the first record.
 pub(crate) const HEADER: u64 = SIZE as u64;
@@ -41,10 +41,11 @@ pub(crate) fn name(first: u64) -> String {
     format!("{first:0width$}{SUFFIX}", width = DIGITS)
 }
 
-/// The number in a segment's name.
+/// The number in a segment's name; none where it is no segment's.
 pub(crate) fn first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == DIGITS)?;
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
+    number.filter(|&number| number < record::END)
 }
 
 /// Creates an empty segment. The folder is not synced yet.
@@ -110,9 +111,10 @@ mod tests {
 
     #[test]
     fn names_carry_the_first_number_and_sort_by_it() {
-        for number in [1, 4182, u64::MAX] {
+        for number in [1, 4182, record::END - 1] {
             assert_eq!(first(&name(number)), Some(number));
         }
+        assert_eq!(first(&name(u64::MAX)), None);
         assert!(name(9) < name(10));
         for other in
             ["1.journal", "cursors", "00000000000000000001.journal.damaged", "+0000000000000000001.journal"]

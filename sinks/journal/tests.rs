@@ -164,6 +164,21 @@ fn who_waits_for_an_event_to_be_durable_is_called_when_it_is_and_not_before() {
 }
 
 #[test]
+fn a_journal_is_one_processs_even_where_its_lock_file_was_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(&options(dir.path()));
+    let is_locked = || {
+        let other = Journal::open(&options(dir.path()), Origin::default(), &["sink"]);
+        matches!(other, Err(crate::journal::Error::Locked { .. }))
+    };
+    assert!(is_locked());
+    fs::remove_file(dir.path().join("lock")).unwrap();
+    assert!(is_locked() && is_locked(), "also by one that made the file anew");
+    drop(journal);
+    open(&options(dir.path()));
+}
+
+#[test]
 fn a_journal_in_memory_delivers_and_leaves_nothing_behind() {
     let nowhere = tempfile::tempdir().unwrap().path().to_owned();
     let options = config::Journal { mode: config::Mode::Memory, ..options(&nowhere) };
