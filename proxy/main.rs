@@ -3,7 +3,9 @@
 mod command;
 
 use std::{
-    env, io,
+    env,
+    fmt::Display,
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -126,17 +128,18 @@ fn check(options: Options) -> ExitCode {
         eprintln!("log.level: {error}");
         return ExitCode::from(EXIT_USAGE);
     }
+    let mut lines = Vec::new();
     for listen in &config.listen {
-        println!("{} → {} ({})", listen.address, listen.upstream, listen.protocol);
+        lines.push(format!("{} → {} ({})", listen.address, listen.upstream, listen.protocol));
     }
     let place = match config.journal.mode {
         Mode::Memory => "in memory".to_owned(),
         _ => config.journal.dir.display().to_string(),
     };
-    println!("journal: {place}, up to {}", config.journal.max_size);
+    lines.push(format!("journal: {place}, up to {}", config.journal.max_size));
     if let Some(path) = &config.journal.signing_key_file {
         match SigningKey::load(path) {
-            Ok(key) => println!("chain: signed with the key {} of {}", key.id(), path.display()),
+            Ok(key) => lines.push(format!("chain: signed with the key {} of {}", key.id(), path.display())),
             Err(error) => {
                 eprintln!("journal.signing_key_file: {}: {error}", path.display());
                 return ExitCode::from(EXIT_USAGE);
@@ -148,15 +151,26 @@ fn check(options: Options) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     match panoptes::check_files(&config) {
-        Ok(told) => told.iter().for_each(|told| println!("under the limits of this shell: {told}")),
+        Ok(told) => lines.extend(told.iter().map(|told| format!("under the limits of this shell: {told}"))),
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(EXIT_USAGE);
         }
     }
-    println!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", "));
-    println!("ok");
-    ExitCode::SUCCESS
+    lines.push(format!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", ")));
+    lines.push("ok".to_owned());
+    said(&lines.join("\n"))
+}
+
+/// The end of a command that had nothing to do but say this.
+fn said(lines: &str) -> ExitCode {
+    match say(lines) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("panoptes: standard output: {error}");
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
 }
 
 /// The configuration; what is wrong with it is told here.
@@ -172,6 +186,14 @@ fn configuration(options: Options) -> Result<Config, ()> {
     load(config.as_deref().map(Path::new), variables, &flags).map_err(|errors| {
         eprintln!("{errors}");
     })
+}
+
+/// Says a line to standard output. That whoever reads has enough is no error.
+fn say(line: impl Display) -> io::Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
 }
 
 fn start_log(config: &Config) -> Result<(), String> {

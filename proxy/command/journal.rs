@@ -12,7 +12,7 @@ use panoptes_config::Config;
 use panoptes_sinks::journal::look::{self, Found, State};
 
 use super::replay::{replay, resend};
-use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration};
+use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration, say};
 
 /// Looks into the journal; works beside a running process, and changes nothing in its segments.
 #[derive(Args)]
@@ -150,28 +150,23 @@ fn export(dir: &Path, range: &Range) -> Result<(), Box<dyn Error>> {
 
 fn state(dir: &Path, json: bool) -> Result<(), Box<dyn Error>> {
     let state = look::state(dir)?;
-    if json {
-        println!("{}", serde_json::to_string(&state)?);
-    } else {
-        show(dir, &state);
-    }
-    Ok(())
+    Ok(say(if json { serde_json::to_string(&state)? } else { shown(dir, &state) })?)
 }
 
-fn show(dir: &Path, state: &State) {
+fn shown(dir: &Path, state: &State) -> String {
     let is = match (state.open, state.crashed) {
         (true, _) => "open: a process writes it",
         (false, true) => "not open; the last process ended without closing it",
         (false, false) => "not open; closed in order",
     };
-    println!("{}: {is}", dir.display());
+    let mut lines = vec![format!("{}: {is}", dir.display())];
     let numbers = match (state.first, state.last) {
         (Some(first), Some(last)) => format!("numbers {first} to {last}"),
         _ => "no event".to_owned(),
     };
-    println!("{} segments, {} bytes, {numbers}", state.segments, state.bytes);
+    lines.push(format!("{} segments, {} bytes, {numbers}", state.segments, state.bytes));
     if state.damaged > 0 {
-        println!("{} damaged segments were put aside, for someone to look at", state.damaged);
+        lines.push(format!("{} damaged segments were put aside, for someone to look at", state.damaged));
     }
     for sink in &state.sinks {
         let at = sink
@@ -181,6 +176,7 @@ fn show(dir: &Path, state: &State) {
             0 => "nothing behind".to_owned(),
             events => format!("{events} events, {:.1} s behind", sink.lag_seconds),
         };
-        println!("sink {}: at {at}, {lag}, {} dead letters", sink.name, sink.dead_letters);
+        lines.push(format!("sink {}: at {at}, {lag}, {} dead letters", sink.name, sink.dead_letters));
     }
+    lines.join("\n")
 }

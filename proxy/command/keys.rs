@@ -5,6 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use panoptes_sinks::journal::SigningKey;
 
+use crate::said;
+
 /// Where the pair goes.
 #[derive(Args)]
 pub(crate) struct Keys {
@@ -23,19 +25,16 @@ impl Keys {
         let (private, public) = (file(".key"), file(".pub"));
         match SigningKey::generate().and_then(|key| key.save(&private, &public).map(|()| key)) {
             Ok(key) => {
-                println!(
-                    "{}: the private key, for journal.signing_key_file; keep it to the proxy",
-                    private.display()
-                );
-                println!(
-                    "{}: the public key, for panoptes verify; give it to those who check",
-                    public.display()
-                );
-                println!("checkpoints name it {}", key.id());
-                ExitCode::SUCCESS
+                let (private, public) = (private.display(), public.display());
+                said(&format!(
+                    "{private}: the private key, for journal.signing_key_file; keep it to the proxy\n\
+                     {public}: the public key, for panoptes verify; give it to those who check\n\
+                     checkpoints name it {}",
+                    key.id()
+                ))
             }
             Err(error) => {
-                eprintln!("panoptes: {}: {error}; an existing key is never overwritten", private.display());
+                eprintln!("panoptes: {}: {error} (an existing key is never overwritten)", private.display());
                 ExitCode::FAILURE
             }
         }

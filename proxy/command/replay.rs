@@ -1,6 +1,6 @@
 //! `panoptes journal replay`: a range of the journal to a sink once more; `resend`: what it refused.
 
-use std::{error::Error, path::Path};
+use std::{error::Error, io, path::Path};
 
 use panoptes_config::Config;
 use panoptes_sinks::{
@@ -13,6 +13,7 @@ use super::{
     again::{Again, Told},
     journal::{Range, expect_all},
 };
+use crate::say;
 
 /// Delivers a range.
 pub(super) fn replay(config: &Config, range: &Range, name: &str, json: bool) -> Result<(), Box<dyn Error>> {
@@ -26,7 +27,7 @@ pub(super) fn replay(config: &Config, range: &Range, name: &str, json: bool) -> 
         next = then;
     }
     found.end(range.to);
-    tell(&again.told, json, ("missing", json!(found.missing)));
+    tell(&again.told, json, ("missing", json!(found.missing)))?;
     expect_all(&found)?;
     again.told.expect_taken()
 }
@@ -47,7 +48,7 @@ pub(super) fn resend(
     while again.deliver(|slice, sink| letters.copy(slice, sink))?.is_some() {}
     let unreadable = letters.unreadable();
     let kept = letters.end()?;
-    tell(&again.told, json, ("unreadable", json!(unreadable)));
+    tell(&again.told, json, ("unreadable", json!(unreadable)))?;
     for file in kept {
         eprintln!("panoptes: the letters are kept in {}", file.display());
     }
@@ -58,13 +59,13 @@ pub(super) fn resend(
     }
 }
 
-fn tell(told: &Told, json: bool, (name, value): (&str, Value)) {
+fn tell(told: &Told, json: bool, (name, value): (&str, Value)) -> io::Result<()> {
     let mut report = json!(told);
     match report.as_object_mut().filter(|_| json) {
         Some(members) => {
             members.insert(name.to_owned(), value);
-            println!("{report}");
+            say(report)
         }
-        None => println!("{told}"),
+        None => say(told),
     }
 }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use panoptes_event::table::{self, Engine};
 
+use crate::said;
+
 /// A table, and for which database.
 #[derive(Args)]
 pub(crate) struct Schema {
@@ -43,8 +45,7 @@ impl Schema {
             eprintln!("panoptes: --monthly is there for PostgreSQL only; leave it out");
             return ExitCode::from(crate::EXIT_USAGE);
         }
-        print!("{}", table::Schema { engine, table, monthly }.script());
-        ExitCode::SUCCESS
+        said(table::Schema { engine, table, monthly }.script().trim_end())
     }
 }
 

@@ -8,7 +8,7 @@ use panoptes_sinks::journal::{
     verify::{self, Report, Verdict},
 };
 
-use crate::EXIT_USAGE;
+use crate::{EXIT_USAGE, say};
 
 /// Something is missing, changed, out of place or not of the trail.
 const EXIT_VIOLATED: u8 = 1;
@@ -49,7 +49,10 @@ impl Verify {
         }
         match self.check(&keys) {
             Ok(report) => {
-                self.show(&report);
+                if let Err(error) = self.show(&report) {
+                    eprintln!("panoptes: standard output: {error}");
+                    return ExitCode::from(EXIT_UNKNOWN);
+                }
                 match report.verdict {
                     Verdict::Whole => ExitCode::SUCCESS,
                     Verdict::Violated => ExitCode::from(EXIT_VIOLATED),
@@ -74,10 +77,10 @@ impl Verify {
         })
     }
 
-    fn show(&self, report: &Report) {
+    fn show(&self, report: &Report) -> io::Result<()> {
         match serde_json::to_string(report) {
-            Ok(json) if self.json => println!("{json}"),
-            _ => println!("{report}"),
+            Ok(json) if self.json => say(json),
+            _ => say(report),
         }
     }
 }
