@@ -4,17 +4,18 @@
 //! could spell these: three searches for rare bytes. Any other statement is searched for the words that announce one, all
 //! at once.
 
+mod announcement;
+mod call;
+
 use std::sync::LazyLock;
 
-use memchr::{
-    memchr, memchr_iter, memchr2_iter, memchr3_iter,
-    memmem::{self, Finder},
-};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem::Finder};
 
-use super::super::Dialect;
-use super::super::lexer::{Kind, Lexer};
-use super::call::Call;
 use super::name;
+use crate::sql::Dialect;
+use crate::sql::lexer::{Kind, Lexer};
+use announcement::has_announcement;
+use call::{ends_with_comment, is_name, passwords_and_calls, trim_end};
 
 /// A variable's name is no longer.
 const MAX_NAME: usize = 64;
@@ -82,98 +83,6 @@ fn is_about_rows(text: &str, dialect: Dialect) -> bool {
         first = first.get(token.start..).unwrap_or_default();
     }
     ROWS.contains(&letters(first)) && memchr(b';', one.as_bytes()).is_none()
-}
-
-fn passwords_and_calls(bytes: &[u8], dialect: Dialect, brackets: &mut bool) -> bool {
-    memchr3_iter(b'w', b'W', b'(', bytes).any(|at| {
-        let (before, from) = bytes.split_at_checked(at).unwrap_or_default();
-        let bracket = from.first() == Some(&b'(');
-        *brackets |= bracket;
-        if bracket { is_call(before, dialect) } else { is_password(before, from) }
-    })
-}
-
-/// Do these bytes stand on both sides of the `w` of a password?
-fn is_password(before: &[u8], from: &[u8]) -> bool {
-    match before.last().map(|byte| byte | 0x20) {
-        Some(b's') => {}
-        Some(b'p') => return from.get(1).is_some_and(|next| next | 0x20 == b'd'),
-        // As 0x22 and 0x27 have the bit already: a quote.
-        Some(b'"' | b'\'') => {}
-        _ => return false,
-    }
-    for (back, letter) in b"ssap".iter().enumerate() {
-        match before.len().checked_sub(back + 1).and_then(|at| before.get(at)) {
-            Some(byte) if byte | 0x20 == *letter => {}
-            Some(b'\'' | b'"') => {
-                return is_joined(before.get(..before.len() - back - 1).unwrap_or_default());
-            }
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// May the quote behind these bytes begin the next piece of a literal?
-fn is_joined(before: &[u8]) -> bool {
-    let trimmed = trim_end(before);
-    // A quote, the end of a comment, MySQL's `/*!` or `/*!50000`.
-    matches!(trimmed.last(), Some(b'\'' | b'"' | b'/' | b'!' | b'0'..=b'9'))
-        || ends_with_comment(trimmed, before)
-}
-
-/// May there be a line's comment at the end of `trimmed`, which is `before` less its last white space?
-fn ends_with_comment(trimmed: &[u8], before: &[u8]) -> bool {
-    let line_end =
-        before.get(trimmed.len()..).is_some_and(|gap| gap.contains(&b'\n') || gap.contains(&b'\r'));
-    line_end && {
-        let start = trimmed.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(0);
-        let line = trimmed.get(start..).unwrap_or_default();
-        memmem::find(line, b"--").is_some() || line.contains(&b'#')
-    }
-}
-
-/// Does the name before a bracket belong to a function that takes a secret?
-fn is_call(before: &[u8], dialect: Dialect) -> bool {
-    match before {
-        [.., last] if is_name(last) => is_name_of_call(before, dialect),
-        [name @ .., b' '] if name.last().is_some_and(is_name) => is_name_of_call(name, dialect),
-        [.., b',' | b'(' | b'=', b' '] => false,
-        [.., b' ' | b'\t'..=b'\r' | b'"' | b'`' | b'/'] => is_distant_call(before, dialect),
-        _ => false,
-    }
-}
-
-/// The same with anything between the name and its bracket.
-fn is_distant_call(before: &[u8], dialect: Dialect) -> bool {
-    let trimmed = trim_end(before);
-    if ends_with_comment(trimmed, before) {
-        return true;
-    }
-    match trimmed.split_last() {
-        Some((b'"' | b'`', name)) => is_name_of_call(name, dialect),
-        Some((b'/', comment)) => comment.last() == Some(&b'*'),
-        _ => is_name_of_call(trimmed, dialect),
-    }
-}
-
-fn is_name_of_call(before: &[u8], dialect: Dialect) -> bool {
-    let [.., first, second] = before else { return false };
-    Call::may_end(*first, *second, dialect) && {
-        let start = before.len() - before.iter().rev().take_while(|byte| is_name(byte)).count();
-        let name = before.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-        !Call::named(name, dialect).is_harmless()
-    }
-}
-
-fn is_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || *byte == b'_'
-}
-
-/// Without the white space at its end; the vertical tab is some as well.
-fn trim_end(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'));
-    bytes.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
 }
 
 fn addresses_and_escapes(bytes: &[u8]) -> bool {
@@ -298,52 +207,6 @@ fn is_address(after: &[u8]) -> bool {
 fn is_escape(byte: u8) -> bool {
     (byte.is_ascii_alphanumeric() && !matches!(byte, b'n' | b'r' | b't' | b'b' | b'f' | b'Z'))
         || matches!(byte, b'+' | b':' | b'/' | b'@' | b'=')
-}
-
-/// What any announcement of a secret has in it, in a statement that is not about rows.
-#[rustfmt::skip]
-const ANNOUNCEMENTS: [&[u8]; 27] = [
-    b"role", b"user", b"group", b"server", b"dentif", b"option", b"ogram", b"secret", b"token", b"crede",
-    b"nnect", b"conni", b"phrase", b"link", b"login", b"key", b"_comm", b"dsn", b"pw", b"pass",
-    b"accou", b"princ", b"subscr", b"t_auth", b"jwt", b"ecut", b"oncat",
-];
-
-/// Shift-And: one bit for each letter of each word; a letter of the text moves those on that it fits.
-fn has_announcement(bytes: &[u8]) -> bool {
-    let mut state = 0;
-    bytes.iter().any(|byte| {
-        let fits = TABLE.fits.get(usize::from(*byte)).copied().unwrap_or_default();
-        state = (state << 1 | TABLE.first) & fits;
-        state & TABLE.last != 0
-    })
-}
-
-struct Table {
-    fits: [u128; 256],
-    first: u128,
-    last: u128,
-}
-
-static TABLE: Table = table();
-
-#[allow(clippy::indexing_slicing)] // evaluated by the compiler: out of bounds would not build
-const fn table() -> Table {
-    let mut table = Table { fits: [0; 256], first: 0, last: 0 };
-    let (mut word, mut bit) = (0, 0);
-    while word < ANNOUNCEMENTS.len() {
-        let letters = ANNOUNCEMENTS[word];
-        table.first |= 1 << bit;
-        let mut letter = 0;
-        while letter < letters.len() {
-            table.fits[letters[letter] as usize] |= 1 << bit;
-            table.fits[letters[letter].to_ascii_uppercase() as usize] |= 1 << bit;
-            bit += 1;
-            letter += 1;
-        }
-        table.last |= 1 << (bit - 1);
-        word += 1;
-    }
-    table
 }
 
 #[cfg(test)]
