@@ -20,18 +20,29 @@ impl Walk<'_, '_> {
             self.frames.push(Frame::options());
         } else {
             // A table may be called as a function is.
-            let object = matches!(self.object, Object::Name(_)) || self.is_oracle_decode(&name);
+            let object = matches!(self.object, Object::Name(_)) || self.is_other_function(&name);
             let call = if object { Call::Other } else { Call::named(&name, self.cursor.dialect) };
             let row = name.is_empty() || is_any(&name, &["in", "row", "value", "values"]);
-            self.push(|outer| if row { Frame::row(outer) } else { Frame::call(call, outer) });
+            let parameters = name.eq_ignore_ascii_case("with");
+            self.push(|outer| match () {
+                () if row => Frame::row(outer),
+                () if parameters => Frame::parameters(outer),
+                () => Frame::call(call, outer),
+            });
         }
     }
 
-    /// With three arguments or more DECODE compares: MariaDB's sql_mode ORACLE.
-    fn is_oracle_decode(&self, name: &str) -> bool {
-        if self.cursor.dialect.is_postgres() || !name.eq_ignore_ascii_case("decode") {
-            return false;
+    /// Is one called that only has the name of one that takes a secret? With three arguments or more DECODE compares: MariaDB's
+    /// sql_mode ORACLE. With one VERIFY is not pgjwt's.
+    fn is_other_function(&self, name: &str) -> bool {
+        match self.cursor.dialect.is_postgres() {
+            true => name.eq_ignore_ascii_case("verify") && self.arguments() < 2,
+            false => name.eq_ignore_ascii_case("decode") && self.arguments() > 2,
         }
+    }
+
+    /// How many the call has that the cursor stands in.
+    fn arguments(&self) -> usize {
         let (mut cursor, mut depth, mut commas) = (self.cursor.clone(), 0u32, 0);
         for token in std::iter::from_fn(|| cursor.take()).take(MAX_ARGUMENTS) {
             match token.kind {
@@ -42,7 +53,7 @@ impl Walk<'_, '_> {
                 _ => {}
             }
         }
-        commas > 1
+        commas + 1
     }
 
     pub(super) fn push(&mut self, frame: impl FnOnce(Verdict) -> Frame) {

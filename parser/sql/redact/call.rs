@@ -28,18 +28,31 @@ pub(super) enum Call {
 impl Call {
     /// What the function of this name does.
     pub(super) fn named(name: &str, dialect: Dialect) -> Self {
-        // No name is longer or shorter.
-        if !(3..=54).contains(&name.len()) {
+        // No name is longer, and only one as short as AND.
+        if !(4..=54).contains(&name.len()) && !name.eq_ignore_ascii_case("kdf") {
             return Self::Other;
         }
         let known = if dialect.is_postgres() { POSTGRES } else { MYSQL };
         let found = known.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
-        found.map_or(Self::Other, |(_, call)| *call)
+        found.map_or_else(|| Self::told(name), |(_, call)| *call)
     }
 
-    /// Do names or words elsewhere in the text tell if a secret is in it?
+    /// Of what no manual here knows, by the end of its name: `change_password`, `account_options_credentials`.
+    fn told(name: &str) -> Self {
+        let ends = |end: &str| {
+            let tail = name.len().checked_sub(end.len()).and_then(|start| name.get(start..));
+            tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+        };
+        let begins = |verb: &str| name.get(..verb.len()).is_some_and(|head| head.eq_ignore_ascii_case(verb));
+        match ENDS.iter().find(|(end, _)| ends(end)) {
+            Some((_, call)) if !ASKS.iter().any(|verb| begins(verb)) => *call,
+            _ => Self::Other,
+        }
+    }
+
+    /// Do words elsewhere in the text tell if a secret is in it?
     pub(super) const fn is_harmless(self) -> bool {
-        matches!(self, Self::Other | Self::Neutral | Self::Pairs)
+        matches!(self, Self::Other | Self::Neutral)
     }
 
     /// May a name with these last two letters, in any case, be one of them? For a quick look at any text.
@@ -50,12 +63,11 @@ impl Call {
 }
 
 /// By the last letter of the names, the last but one: one bit each. Letters are told by their lower five bits.
-static POSTGRES_ENDS: [u32; 32] = ends(POSTGRES);
-static MYSQL_ENDS: [u32; 32] = ends(MYSQL);
+static POSTGRES_ENDS: [u32; 32] = ends(POSTGRES, ends(ENDS, [0; 32]));
+static MYSQL_ENDS: [u32; 32] = ends(MYSQL, ends(ENDS, [0; 32]));
 
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler: out of bounds would not build
-const fn ends(known: &[(&str, Call)]) -> [u32; 32] {
-    let mut ends = [0; 32];
+const fn ends(known: &[(&str, Call)], mut ends: [u32; 32]) -> [u32; 32] {
     let mut at = 0;
     while at < known.len() {
         let (name, call) = known[at];
@@ -74,6 +86,20 @@ const THIRD: Call = Call::Secret(0b100);
 const FOURTH: Call = Call::Secret(0b1000);
 const FIRST_TWO: Call = Call::Secret(0b011);
 const ALL: Call = Call::Secret(u16::MAX);
+
+/// How functions are called that take a secret, in whatever extension: every literal they are given goes.
+const ENDS: &[(&str, Call)] = &[
+    ("credentials", ALL),
+    ("passphrase", ALL),
+    ("passwd", ALL),
+    ("password", ALL),
+    ("secret", ALL),
+    // pg_tde: <https://docs.percona.com/pg-tde/functions.html>, which took the token itself once.
+    ("key_provider_vault_v2", SECOND),
+];
+
+/// Unless they only ask for it, by what it is called, or make one.
+const ASKS: [&str; 8] = ["delete_", "drop_", "generate_", "get_", "has_", "is_", "random_", "read_"];
 
 const POSTGRES: &[(&str, Call)] = &[
     ("crypt", FIRST_TWO),
@@ -97,6 +123,7 @@ const POSTGRES: &[(&str, Call)] = &[
     ("dblink_send_query", Call::Remote),
     ("set_config", Call::Setting),
     ("hstore", Call::Pairs),
+    ("http_header", Call::Pairs),
     ("json_build_object", Call::Pairs),
     ("json_object", Call::Pairs),
     ("json_object_agg", Call::Pairs),
@@ -215,7 +242,7 @@ mod tests {
                     assert!(Call::may_end(*first, *second, dialect), "{name}");
                 }
             }
-            for name in ["now", "count", "values", "in", "max", "exists", "and", "sum"] {
+            for name in ["now", "count", "values", "in", "max", "exists", "sum"] {
                 let [.., first, second] = name.as_bytes() else { panic!("{name}") };
                 assert!(!Call::may_end(*first, *second, dialect), "{name}");
             }

@@ -33,6 +33,8 @@ pub(super) struct Frame {
     square: bool,
     /// It is that of a row or a list, whose elements nobody puts together.
     row: bool,
+    /// It holds the parameters of a table or an index: `WITH (name = value)`.
+    parameters: bool,
     /// The name of the argument at hand says that it is a secret.
     secret: bool,
     /// The argument at hand says that the next one is.
@@ -62,6 +64,7 @@ impl Frame {
             outer,
             square: false,
             row: false,
+            parameters: false,
             secret: false,
             announced: false,
         }
@@ -70,6 +73,15 @@ impl Frame {
     /// The bracket of a row: `VALUES (…), (…)`, `IN (…)`.
     pub(super) fn row(outer: Verdict) -> Self {
         Self { row: true, ..Self::call(Call::Other, outer) }
+    }
+
+    /// The bracket of `WITH (…)`.
+    pub(super) fn parameters(outer: Verdict) -> Self {
+        Self { parameters: true, ..Self::call(Call::Other, outer) }
+    }
+
+    pub(super) fn is_parameters(&self) -> bool {
+        self.parameters
     }
 
     /// A `[`; that of an array of pairs may be one of them.
@@ -93,6 +105,7 @@ impl Frame {
             outer: Verdict::Stays,
             square: false,
             row: false,
+            parameters: false,
             secret: false,
             announced: false,
         }

@@ -125,7 +125,8 @@ impl Walk<'_, '_> {
             return;
         }
         let path = text.trim_end_matches(['"', '}', ']']);
-        let announces = name::is_password(path.rsplit(['.', ',', '"', '{', '$']).next().unwrap_or_default());
+        let announces =
+            name::is_secret_pair(path.rsplit(['.', ',', '"', '{', '$']).next().unwrap_or_default());
         if let Some(frame) = self.frames.last_mut().filter(|_| announces) {
             frame.announce();
         }

@@ -1,4 +1,7 @@
-//! Names of settings, options and variables: which of them hold a secret.
+//! Names of settings, options, variables, arguments and members: which of them hold a secret.
+//!
+//! There is one list, [`is_secret_variable`], for all that an application names; [`is_secret`] is the part of it that holds for
+//! settings of the servers, and [`is_password`] what is told in any prose.
 
 /// What such a name has in it.
 const SECRET: [&str; 15] = [
@@ -41,19 +44,31 @@ const POLICIES: [&str; 13] = [
 /// What may stand directly behind such a word: `tokens`, `secretkey`, but not `tokenizer` and `secretary`.
 const TAILS: [&str; 8] = ["access", "hash", "id", "key", "s", "str", "text", "val"];
 
+/// Names of variables and members that are secrets, whatever else is one.
+#[rustfmt::skip]
+const SHORT: [&str; 6] = ["authorization", "jwt", "pass", "passcode", "passkey", "pw"];
+
+/// What longer ones end with.
+const ENDS: [&str; 8] =
+    ["_authorization", "_jwt", "_pass", "_passcode", "_passkey", "_pw", "dbpass", "userpass"];
+
+/// Of the query of an address, where the value looks as nobody's word does.
+const QUERY: [&str; 4] = ["key", "sig", "signature", "x_amz_signature"];
+
 /// The last word of names that tell something of a secret, not the secret.
 #[rustfmt::skip]
-const FACTS: [&str; 22] = [
-    "age", "algorithm", "attempts", "count", "days", "enabled", "expires", "expiry", "file", "interval", "length", "lifetime",
-    "limit", "max", "min", "path", "policy", "required", "size", "timeout", "ttl", "version",
+const FACTS: [&str; 37] = [
+    "age", "algorithm", "arn", "at", "attempts", "count", "days", "enabled", "endpoint", "expired", "expires", "expiry", "file",
+    "in", "interval", "kind", "length", "lifetime", "limit", "max", "min", "name", "path", "policy", "provider",
+    "required", "scope", "size", "state", "status", "timeout", "ttl", "type", "uri", "url", "valid", "version",
 ];
 
 /// What a key is for that is kept secret, as names of variables say it.
 #[rustfmt::skip]
-const KEYS: [&str; 33] = [
-    "access", "aes", "api", "auth", "cipher", "crypt", "crypto", "data", "db", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
-    "encryption", "hmac", "jwt", "kek", "license", "master", "my", "pgp", "priv", "private", "raw", "rsa", "secret", "sign", "signing", "stripe",
-    "sym", "symmetric",
+const KEYS: [&str; 38] = [
+    "access", "account", "aes", "api", "auth", "cipher", "crypt", "crypto", "data", "db", "decrypt", "decryption", "dek", "des", "enc", "encrypt",
+    "encryption", "hmac", "jwt", "kek", "license", "master", "my", "pgp", "priv", "private", "raw", "role", "root", "rsa", "secret", "service", "shared", "sign",
+    "signing", "stripe", "sym", "symmetric",
 ];
 
 /// Options of servers, mappings and wrappers that may be read. Any other may hold a secret.
@@ -72,31 +87,59 @@ pub(super) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|word| has_word(name, word)) && !is_policy(name)
 }
 
-/// Does a variable hold one, of a session or a routine? People call these shorter than settings, and keys by what they are for.
+/// Does what an application calls so hold one, a variable or a member? People call these shorter than settings, and keys by what
+/// they are for.
 pub(super) fn is_secret_variable(name: &str) -> bool {
     let name = name.rsplit('.').next().unwrap_or(name);
     is_secret(name)
         || is_key(name)
-        || ["jwt", "pass", "passcode", "passkey", "pw"].iter().any(|known| name.eq_ignore_ascii_case(known))
-        || ["_jwt", "_pass", "_passcode", "_passkey", "_pw", "dbpass", "userpass"]
-            .iter()
-            .any(|known| ends(name, known))
+        || SHORT.iter().any(|known| same(name.as_bytes(), known.as_bytes()))
+        || ENDS.iter().any(|known| ends(name, known))
 }
 
-/// Is an argument of this name a secret? What is called `key` alone is most often that of a map.
-pub(super) fn is_secret_argument(name: &str) -> bool {
+/// Is an argument, a member of JSON, the value of a pair of this name a secret? What is called `key` alone is most often that of a map.
+pub(super) fn is_secret_pair(name: &str) -> bool {
+    // Of an option, `--key=…`.
+    let name = name.trim_start_matches('-');
     is_secret_variable(name) && !name.eq_ignore_ascii_case("key")
 }
 
-/// `key`, `enc_key`, `mykey`, and the `key_str` of MySQL's manual; not `last_key`.
+/// May the parameter of an address be one that is called so?
+pub(super) fn is_secret_query(name: &str) -> bool {
+    QUERY.iter().any(|known| same(name.as_bytes(), known.as_bytes()))
+}
+
+/// Is it that of the header which HTTP logs in by?
+pub(super) fn is_authorization(name: &str) -> bool {
+    ends(name, "authorization")
+}
+
+/// Is the name a word that people use in talk?
+pub(super) fn is_common_word(name: &str) -> bool {
+    #[rustfmt::skip]
+    const WORDS: [&str; 10] = [
+        "authorization", "credential", "credentials", "pass", "secret", "secrets", "token", "tokens", "passcode", "passkey",
+    ];
+    WORDS.iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// `key`, `enc_key`, `mykey`, `signingKey`, and the `key_str` of MySQL's manual; not `last_key`.
 fn is_key(name: &str) -> bool {
     let known = ["key_str", "key"].into_iter().find(|known| ends(name, known));
     let Some(use_of) = known.and_then(|known| name.get(..name.len() - known.len())) else { return false };
-    let use_of = use_of.trim_end_matches('_');
-    let word = use_of.rsplit(['_', '.']).next().unwrap_or_default();
+    let use_of = use_of.trim_end_matches(['_', '-']);
     // `aes256_key`
-    let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
-    word.is_empty() || KEYS.iter().any(|known| word.eq_ignore_ascii_case(known))
+    let words = last_words(use_of).map(|word| word.trim_end_matches(|digit: char| digit.is_ascii_digit()));
+    use_of.is_empty() || KEYS.iter().any(|known| words.iter().any(|word| word.eq_ignore_ascii_case(known)))
+}
+
+/// The last word of a name: behind the last `_`, `-` or `.`, and from the last capital on that begins one.
+fn last_words(name: &str) -> [&str; 2] {
+    let word = name.rsplit(['_', '-', '.']).next().unwrap_or(name);
+    let capital =
+        |pair: &[u8]| matches!(pair, [last, next] if last.is_ascii_lowercase() && next.is_ascii_uppercase());
+    let start = word.as_bytes().windows(2).rposition(capital).map_or(0, |last| last + 1);
+    [word, word.get(start..).unwrap_or(word)]
 }
 
 /// Does a setting of this name hold a connection string?
@@ -124,18 +167,19 @@ pub(super) fn is_password(name: &str) -> bool {
 
 fn is_policy(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
-    let word = last.rsplit('_').next().unwrap_or_default();
+    let is_fact =
+        |word: &str| word.len() < last.len() && FACTS.iter().any(|fact| word.eq_ignore_ascii_case(fact));
     POLICIES.iter().any(|known| last.eq_ignore_ascii_case(known))
         || ["validate_password", "simple_password_check", "cracklib_password_check", "password_reuse_check"]
             .iter()
             .any(|plugin| contains(name, plugin))
-        || word.len() < last.len() && FACTS.iter().any(|fact| word.eq_ignore_ascii_case(fact))
+        || last_words(last).into_iter().any(is_fact)
 }
 
 /// Has a name this word in it, and not only as the beginning of another one?
 fn has_word(name: &str, word: &str) -> bool {
     let places = name.as_bytes().windows(word.len()).enumerate();
-    let mut places = places.filter(|(_, found)| found.eq_ignore_ascii_case(word.as_bytes()));
+    let mut places = places.filter(|(_, found)| same(found, word.as_bytes()));
     // In upper case alone a name does not show where its words begin.
     let upper = !name.bytes().any(|byte| byte.is_ascii_lowercase());
     places.any(|(at, _)| {
@@ -156,7 +200,13 @@ pub(super) fn contains(text: &str, word: &str) -> bool {
 
 fn ends(name: &str, word: &str) -> bool {
     let start = name.len().saturating_sub(word.len());
-    name.as_bytes().get(start..).is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+    name.as_bytes().get(start..).is_some_and(|end| same(end, word.as_bytes()))
+}
+
+/// Equal but for case, and for `-` where `word` has `_`?
+fn same(name: &[u8], word: &[u8]) -> bool {
+    let fold = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    name.len() == word.len() && name.iter().zip(word).all(|(one, other)| fold(*one) == *other)
 }
 
 #[cfg(test)]
@@ -205,10 +255,29 @@ mod tests {
             "pw",
             "db_pass",
             "app.pass",
+            "accessKey",
+            "privateKey",
+            "x-api-key",
+            "client-secret",
+            "service_role_key",
+            "SharedAccessKey",
+            "request.header.authorization",
         ] {
             assert!(is_secret_variable(name), "{name}");
         }
-        for name in ["last_key", "compass", "key_count", "primary_key", "monkey", "keys"] {
+        for name in [
+            "last_key",
+            "compass",
+            "key_count",
+            "primary_key",
+            "monkey",
+            "keys",
+            "app.token_type",
+            "tokenType",
+            "token_uri",
+            "client_secret_expires_at",
+            "sortKey",
+        ] {
             assert!(!is_secret_variable(name), "{name}");
         }
     }

@@ -26,6 +26,21 @@ pub(super) fn is_random(word: &str) -> bool {
         && word.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
+/// Does a sentence begin here, that a password stands before: `password: how do I change it?` It does with a word that sentences
+/// are made of, which nobody has for a password, and which another one follows.
+pub(super) fn begins_sentence(text: &str) -> bool {
+    #[rustfmt::skip]
+    const WORDS: [&str; 54] = [
+        "a", "all", "an", "and", "any", "are", "at", "be", "can", "cannot", "could", "did", "do", "does", "for", "forgot", "forgotten",
+        "from", "has", "have", "he", "how", "i", "if", "in", "is", "it", "must", "my", "no", "not", "of", "on", "or", "please", "should",
+        "that", "the", "their", "this", "to", "use", "was", "we", "what", "when", "where", "which", "who", "why", "will", "you", "your", "with",
+    ];
+    let mut words = text.split_ascii_whitespace();
+    let first = words.next().unwrap_or_default();
+    WORDS.iter().any(|word| first.eq_ignore_ascii_case(word))
+        && words.next().is_some_and(|next| next.starts_with(char::is_alphabetic))
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty())
 }

@@ -4,6 +4,8 @@ use super::super::lexer::{Kind, Token};
 use super::about::{About, is_clause};
 use super::connection;
 use super::hidden::LITERAL;
+use super::inside::is_statement;
+use super::prose;
 use super::variable::Role;
 use super::walk::{Next, Walk};
 
@@ -41,10 +43,16 @@ impl Walk<'_, '_> {
             Next::Password if self.about == About::Other => operator && self.alone,
             // `REMOTE_PASSWORD=…` of a table
             Next::Password if self.about == About::Definition => operator,
-            Next::Password => self.about.is_secret(),
+            Next::Password => self.about.is_secret() && !self.is_talk(word),
             Next::Passwords => self.last.is_none_or(|last| last.kind != Kind::Dot),
             _ => false,
         }
+    }
+
+    /// Does a text only speak of statements: `what does IDENTIFIED BY mean`?
+    fn is_talk(&self, word: &str) -> bool {
+        let dialect = self.cursor.dialect;
+        self.nesting > 0 && !self.code && !is_statement(self.cursor.text, dialect) && !prose::is_random(word)
     }
 
     /// Does a word touch this literal, as in `''secret''` and `'it's'`? It is of the secret.
@@ -64,8 +72,12 @@ impl Walk<'_, '_> {
         if token.start < self.unquoted_end {
             return self.go_on();
         }
-        let space = |byte: u8| !byte.is_ascii_whitespace() && byte != b';';
-        let end = connection::skip(self.cursor.text, token.end, space);
+        // In a list of parameters a bracket or a comma ends it as well.
+        let listed = self.about == About::Definition && !self.frames.is_empty();
+        let goes_on = |byte: u8| {
+            !byte.is_ascii_whitespace() && byte != b';' && !(listed && matches!(byte, b')' | b','))
+        };
+        let end = connection::skip(self.cursor.text, token.end, goes_on);
         let comma = self.cursor.text.get(token.end..end).is_some_and(|tail| tail.ends_with(','));
         let end = end - usize::from(comma);
         self.began = true;

@@ -277,7 +277,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             frame.give_announced();
         }
         let variable = spelling == ":=" && !self.cursor.dialect.is_postgres();
-        let announced = matches!(spelling, "=>" | ":=") && name::is_secret_argument(&name)
+        let announced = matches!(spelling, "=>" | ":=") && name::is_secret_pair(&name)
             || variable && name::is_secret_variable(&name);
         if announced
             && self.deeper == 0

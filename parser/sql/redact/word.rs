@@ -136,6 +136,12 @@ impl<'a> Walk<'a, '_> {
         equals && !self.cursor.dialect.is_postgres() && (self.frames.is_empty() || !compares())
     }
 
+    /// `WITH (name = …)`
+    fn is_storage_parameter(&self) -> bool {
+        self.frames.last().is_some_and(Frame::is_parameters)
+            && self.cursor.peek().is_some_and(|next| self.cursor.spelling(next) == "=")
+    }
+
     /// What a name says of what follows it.
     fn named(&mut self, token: Token, name: &str) -> Next {
         // In prose `the password's` has none.
@@ -180,8 +186,9 @@ impl<'a> Walk<'a, '_> {
             {
                 Next::Password
             }
-            // An option of a table.
+            // An option of a table, or a parameter of its storage.
             About::Definition if self.is_table_option() && name::is_secret(name) => Next::Password,
+            About::Definition if self.is_storage_parameter() && name::is_secret_pair(name) => Next::Password,
             // A command without its beginning, which another literal brings.
             About::Rows if self.nesting > 0 && spaced && name::is_password(name) => Next::Password,
             _ => Next::Ordinary,
@@ -196,7 +203,9 @@ impl<'a> Walk<'a, '_> {
 
     /// MySQL sets variables and settings by one statement; in PostgreSQL `a.b` is an application's own.
     fn setting(&self, name: &str) -> Setting {
-        let variable = || !self.cursor.dialect.is_postgres() || self.last_spelling() == ".";
+        // Of `request.jwt.claims` only the last part names what it holds.
+        let last = || self.last_spelling() == "." && self.cursor.kind() != Some(Kind::Dot);
+        let variable = || !self.cursor.dialect.is_postgres() || last();
         match Setting::named(name) {
             Setting::Plain if name::is_secret_variable(name) && variable() => Setting::Secret,
             setting => setting,

@@ -3,13 +3,17 @@
 use std::ops::Range;
 
 use super::super::prose;
-use super::{ceil, hide_value, is_name, skip, value_end, words};
+use super::pair::is_name;
+use super::{ceil, hide_value, skip, value_end, words};
 
 /// Bytes of an element of XML that are looked through for its end.
 const MAX_ELEMENT: usize = 256;
 
 /// Bytes of a word that are looked at.
 const MAX_WORD: usize = 128;
+
+/// Letters of a token that no word of a sentence has.
+const LONG_TOKEN: usize = 20;
 
 /// The `password "…"` of a Spider table's comment, `--password …`, `<password>…</password>`.
 pub(super) fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
@@ -39,6 +43,23 @@ pub(super) fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool 
                 end = close;
                 hide(name + 1..end);
             }
+        }
+    }
+    open
+}
+
+/// RFC 6750's `Bearer …`, wherever it stands, and a text that is RFC 7617's `Basic …`.
+pub(super) fn authorized(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool {
+    let basic = text.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case("basic ")).map(|_| 6);
+    let bearers = words(text, b"bearer ").map(|at| at + 7);
+    let mut open = false;
+    for start in bearers.chain(basic) {
+        let end = skip(text, start, |byte| byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte));
+        let token = text.get(start..end).unwrap_or_default();
+        if token.is_empty() && start == text.len() || token.starts_with('%') {
+            open = true;
+        } else if prose::is_random(token) || token.len() >= LONG_TOKEN {
+            hide(start..end);
         }
     }
     open

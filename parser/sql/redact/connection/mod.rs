@@ -5,89 +5,38 @@
 
 mod address;
 mod label;
+mod pair;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
-use memchr::memchr2_iter;
-
-use super::name;
-use address::{slashed, slashes, uri};
-use label::labelled;
+use address::{slashed, uri};
+use label::{authorized, labelled};
+use pair::assigned;
 
 /// What a text is known to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Anything: only what names itself a password is one.
+    /// Anything: a sentence may speak of a password.
     Any,
-    /// A text in a statement about who may log in: any secret's name counts.
+    /// A text in a statement about who may log in: none does.
     Secret,
     /// A connection string: the same, and an address goes on to the end of the text.
     Connection,
-    /// A routine in another language than SQL: the same, where the value is a string.
+    /// A routine in another language than SQL: only a string is a value.
     Code,
 }
 
 /// Calls `hide` for each secret of a text. True where the text ends just before one: `'… password=' || x`.
 pub(super) fn secrets(text: &str, form: Form, mut hide: impl FnMut(Range<usize>)) -> bool {
     let assigned = assigned(text, form, &mut hide);
-    let labelled = labelled(text, &mut hide);
+    let labelled = labelled(text, &mut hide) | authorized(text, &mut hide);
     if form == Form::Connection {
         slashed(text, &mut hide);
     }
     // Each literal of a routine is read by itself.
     form != Form::Code && uri(text, form, &mut hide) || assigned || labelled
-}
-
-/// `password=…`, `sslpassword = …`, `PGPASSWORD=…`, `password: …`, `{"password": "…"}`.
-fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
-    let is_secret = if form == Form::Any { name::is_password } else { name::is_secret };
-    let (mut end, mut open) = (0, false);
-    for sign in memchr2_iter(b'=', b':', text.as_bytes()) {
-        if sign < end || !is_assignment(text, sign) {
-            continue;
-        }
-        let before = text.get(..sign).unwrap_or_default().trim_ascii_end();
-        // A member's name in JSON, which may be in a string of its own.
-        let name = before.trim_end_matches(['"', '\'', '\\', '(', ')', '[', ']', ':']);
-        let quoted = name.len() < before.len();
-        let start = name.len() - name.bytes().rev().take_while(|byte| is_name(*byte)).count();
-        let name = name.get(start..).unwrap_or_default();
-        // An address may spell its names with escapes.
-        let name = if name.contains('%') { Cow::Owned(unescaped(name)) } else { Cow::Borrowed(name) };
-        if !is_secret(&name) {
-            continue;
-        }
-        let separator = before.get(..start).unwrap_or_default().trim_ascii_end().bytes().next_back();
-        let from = skip(text, sign + 1, |byte| byte.is_ascii_whitespace() || byte == b'>');
-        let string = skip(text, from, |byte| byte.is_ascii_alphabetic());
-        if form == Form::Code && !matches!(text.as_bytes().get(string), Some(b'"' | b'\'' | b'`')) {
-            continue;
-        }
-        let from = if form == Form::Code { string } else { from };
-        end = match text.as_bytes().get(from) {
-            Some(b'"' | b'\'' | b'{' | b'[' | b'\\') | None => value_end(text, from, separator),
-            _ if quoted => skip(text, from, |byte| !byte.is_ascii_whitespace() && !b",}]".contains(&byte)),
-            _ => value_end(text, from, separator),
-        };
-        open |= hide_value(text, from..end, hide);
-    }
-    open
-}
-
-/// Does the `=` or `:` at `sign` assign, and is not a part of `==`, `::`, `://`?
-fn is_assignment(text: &str, sign: usize) -> bool {
-    let byte = |at: usize| text.as_bytes().get(at);
-    let after = byte(sign + 1);
-    match byte(sign) {
-        Some(b':') => {
-            !matches!(after, Some(b':' | b'='))
-                && slashes(text, sign).is_none()
-                && sign.checked_sub(1).and_then(byte) != Some(&b':')
-        }
-        _ => after != Some(&b'='),
-    }
 }
 
 /// Hides a value, less its quotes. True where another text brings it: it is missing, or a place for `format` to fill.
@@ -159,23 +108,6 @@ fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
 fn words<'t>(text: &'t str, word: &'t [u8]) -> impl Iterator<Item = usize> + 't {
     let places = text.as_bytes().windows(word.len()).enumerate();
     places.filter(|(_, found)| found.eq_ignore_ascii_case(word)).map(|(at, _)| at)
-}
-
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'%')
-}
-
-/// `%70assword` as the server reads it.
-fn unescaped(name: &str) -> String {
-    let mut pieces = name.split('%');
-    let mut out = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let code = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let byte = code.filter(u8::is_ascii);
-        out.extend(byte.map(char::from));
-        out.push_str(byte.and_then(|_| piece.get(2..)).unwrap_or(piece));
-    }
-    out
 }
 
 /// The end of the run of bytes from `from` on.

@@ -57,13 +57,13 @@ impl<'t> Pair<'t> {
             return None;
         }
         let text = self.text;
-        let from = skip(text, self.sign + 1, |byte| byte.is_ascii_whitespace() || byte == b'>');
+        let from = self.from();
         let string = skip(text, from, |byte| byte.is_ascii_alphabetic());
         let is_string = matches!(text.as_bytes().get(string), Some(b'"' | b'\'' | b'`'));
         if form == Form::Code && !is_string {
             return None;
         }
-        let from = if form == Form::Code { string } else { from };
+        let from = if form == Form::Code { string } else { from + self.scheme(from) };
         let end = match text.as_bytes().get(from) {
             Some(b'"' | b'\'' | b'{' | b'[' | b'\\') | None => value_end(text, from, self.separator),
             _ if self.quoted => {
@@ -76,6 +76,21 @@ impl<'t> Pair<'t> {
         (!stays).then_some(from..end)
     }
 
+    /// Where the value begins, or the scheme of its header.
+    fn from(&self) -> usize {
+        skip(self.text, self.sign + 1, |byte| byte.is_ascii_whitespace() || byte == b'>')
+    }
+
+    /// Bytes of the scheme and its space in `Authorization: Basic …`.
+    fn scheme(&self, from: usize) -> usize {
+        let header = !self.quoted && name::is_authorization(&self.name);
+        let rest = self.text.get(from..).filter(|_| header).unwrap_or_default();
+        let scheme = ["basic ", "bearer ", "digest ", "token "]
+            .iter()
+            .find(|scheme| rest.get(..scheme.len()).is_some_and(|word| word.eq_ignore_ascii_case(scheme)));
+        scheme.map_or(0, |scheme| scheme.len())
+    }
+
     fn is_query(&self) -> bool {
         matches!(self.separator, Some(b'?' | b'&'))
     }
@@ -83,7 +98,8 @@ impl<'t> Pair<'t> {
     /// Is the value a word of a sentence, or one that nobody would call a secret?
     fn is_harmless(&self, from: usize, value: &str) -> bool {
         let spaced = from > self.sign + 1;
-        let sentence = spaced && !self.quoted && prose::begins_sentence(self.text.get(from..).unwrap_or_default());
+        let sentence =
+            spaced && !self.quoted && prose::begins_sentence(self.text.get(from..).unwrap_or_default());
         // The end of an element, and what somebody else has hidden.
         let hidden = value.starts_with("</") || !value.is_empty() && value.bytes().all(|byte| byte == b'*');
         sentence || hidden || !name::is_password(&self.name) && self.is_remark(value)
@@ -97,6 +113,7 @@ impl<'t> Pair<'t> {
         let talk = !self.quoted
             && self.text.as_bytes().get(self.sign) == Some(&b':')
             && name::is_common_word(&self.name)
+            && self.scheme(self.from()) == 0
             && !value.starts_with(['"', '\''])
             && !prose::is_random(value);
         count || placeholder || talk || matches!(bare, "true" | "false" | "null" | "None" | "NULL")

@@ -1,17 +1,27 @@
 //! `passw…`, and calls of functions that take a secret, by the bytes around a `w` and before a bracket.
 
+use std::cell::OnceCell;
+
 use memchr::{memchr3_iter, memmem};
 
 use super::super::call::Call;
+use super::pair::PARTS;
 use crate::sql::Dialect;
 
-pub(super) fn passwords_and_calls(bytes: &[u8], dialect: Dialect, brackets: &mut bool) -> bool {
+pub(super) fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
+    let calls = Calls { bytes, dialect, names_secret: OnceCell::new() };
     memchr3_iter(b'w', b'W', b'(', bytes).any(|at| {
         let (before, from) = bytes.split_at_checked(at).unwrap_or_default();
-        let bracket = from.first() == Some(&b'(');
-        *brackets |= bracket;
-        if bracket { is_call(before, dialect) } else { is_password(before, from) }
+        if from.first() == Some(&b'(') { calls.is_call(before) } else { is_password(before, from) }
     })
+}
+
+/// The calls of a text.
+struct Calls<'a> {
+    bytes: &'a [u8],
+    dialect: Dialect,
+    /// Some literal may be the name of a secret: looked for once.
+    names_secret: OnceCell<bool>,
 }
 
 /// Do these bytes stand on both sides of the `w` of a password?
@@ -54,36 +64,43 @@ pub(super) fn ends_with_comment(trimmed: &[u8], before: &[u8]) -> bool {
     }
 }
 
-/// Does the name before a bracket belong to a function that takes a secret?
-fn is_call(before: &[u8], dialect: Dialect) -> bool {
-    match before {
-        [.., last] if is_name(last) => is_name_of_call(before, dialect),
-        [name @ .., b' '] if name.last().is_some_and(is_name) => is_name_of_call(name, dialect),
-        [.., b',' | b'(' | b'=', b' '] => false,
-        [.., b' ' | b'\t'..=b'\r' | b'"' | b'`' | b'/'] => is_distant_call(before, dialect),
-        _ => false,
+impl Calls<'_> {
+    /// Does the name before a bracket belong to a function that takes a secret?
+    fn is_call(&self, before: &[u8]) -> bool {
+        match before {
+            [.., last] if is_name(last) => self.takes_secret(before),
+            [name @ .., b' '] if name.last().is_some_and(is_name) => self.takes_secret(name),
+            [.., b',' | b'(' | b'=', b' '] => false,
+            [.., b' ' | b'\t'..=b'\r' | b'"' | b'`' | b'/'] => self.is_distant_call(before),
+            _ => false,
+        }
     }
-}
 
-/// The same with anything between the name and its bracket.
-fn is_distant_call(before: &[u8], dialect: Dialect) -> bool {
-    let trimmed = trim_end(before);
-    if ends_with_comment(trimmed, before) {
-        return true;
+    /// The same with anything between the name and its bracket.
+    fn is_distant_call(&self, before: &[u8]) -> bool {
+        let trimmed = trim_end(before);
+        if ends_with_comment(trimmed, before) {
+            return true;
+        }
+        match trimmed.split_last() {
+            Some((b'"' | b'`', name)) => self.takes_secret(name),
+            Some((b'/', comment)) => comment.last() == Some(&b'*'),
+            _ => self.takes_secret(trimmed),
+        }
     }
-    match trimmed.split_last() {
-        Some((b'"' | b'`', name)) => is_name_of_call(name, dialect),
-        Some((b'/', comment)) => comment.last() == Some(&b'*'),
-        _ => is_name_of_call(trimmed, dialect),
-    }
-}
 
-fn is_name_of_call(before: &[u8], dialect: Dialect) -> bool {
-    let [.., first, second] = before else { return false };
-    Call::may_end(*first, *second, dialect) && {
+    /// Does the name at the end of these bytes?
+    fn takes_secret(&self, before: &[u8]) -> bool {
+        let [.., first, second] = before else { return false };
+        if !Call::may_end(*first, *second, self.dialect) {
+            return false;
+        }
         let start = before.len() - before.iter().rev().take_while(|byte| is_name(byte)).count();
         let name = before.get(start..).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-        !Call::named(name, dialect).is_harmless()
+        match Call::named(name, self.dialect) {
+            Call::Pairs => *self.names_secret.get_or_init(|| PARTS.are_in(self.bytes)),
+            call => !call.is_harmless(),
+        }
     }
 }
 

@@ -1,40 +1,37 @@
 //! One cheap look at a text: may a secret be in it? Most have none, and cost no more than this.
 //!
-//! A statement about rows shows one by `passw…`, by a call of a function that takes one, by an address, or by escapes that
-//! could spell these: three searches for rare bytes. Any other statement is searched for the words that announce one, all
+//! A statement about rows shows one by `passw…`, by a call of a function that takes one, by an address, by a name beside a
+//! value, or by escapes that could spell these: searches for rare bytes. Any other statement is searched for the words that announce one, all
 //! at once.
 
 mod announcement;
 mod call;
+mod pair;
 
-use std::sync::LazyLock;
-
-use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem::Finder};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter};
 
 use super::name;
 use crate::sql::Dialect;
 use crate::sql::lexer::{Kind, Lexer};
-use announcement::has_announcement;
-use call::{ends_with_comment, is_name, passwords_and_calls, trim_end};
+use announcement::ANNOUNCEMENTS;
+use call::{is_name, passwords_and_calls};
 
 /// A variable's name is no longer.
 const MAX_NAME: usize = 64;
 /// Within so many bytes a statement names the table that it writes.
 const MAX_HEAD: usize = 256;
-/// Behind the name of an argument. Made once: to make it costs as much as to look through a short text.
-static ARROW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("=>"));
 /// Hex digits without quotes that are looked into: fewer spell no word about secrets.
 pub(super) const SHORTEST_HEX: usize = 12;
 
 /// May a secret be in `text`?
 pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
     let bytes = text.as_bytes();
-    let mut brackets = false;
-    passwords_and_calls(bytes, dialect, &mut brackets)
+    passwords_and_calls(bytes, dialect)
         || addresses_and_escapes(bytes)
+        || pair::equals(bytes)
+        || pair::authorizes(bytes)
         || in_quotes(bytes, dialect)
-        || brackets && dialect.is_postgres() && names_argument(bytes)
-        || !is_about_rows(text, dialect) && has_announcement(bytes)
+        || !is_about_rows(text, dialect) && ANNOUNCEMENTS.are_in(bytes)
 }
 
 /// Statements whose secrets are all in calls and literals: the first eight letters of their verbs.
@@ -89,7 +86,7 @@ fn addresses_and_escapes(bytes: &[u8]) -> bool {
     memchr3_iter(b':', b'\\', b'&', bytes).any(|at| {
         let after = bytes.get(at + 1..).unwrap_or_default();
         match bytes.get(at) {
-            Some(b':') => is_address(after) || after.starts_with(b"=") && is_argument(bytes, at),
+            Some(b':') => is_address(after) || pair::is_given(bytes, at),
             Some(b'\\') => after.first().is_some_and(|byte| is_escape(*byte)),
             _ => {
                 let before = at.checked_sub(1).and_then(|at| bytes.get(at));
@@ -115,24 +112,6 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
                 || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
-}
-
-/// Is an argument of a call a secret by its name?
-fn names_argument(bytes: &[u8]) -> bool {
-    ARROW.find_iter(bytes).any(|sign| is_argument(bytes, sign))
-}
-
-/// Does the name of an argument that is a secret end before `=>` or `:=`?
-fn is_argument(bytes: &[u8], sign: usize) -> bool {
-    let before = trim_end(bytes.get(..sign).unwrap_or_default());
-    let before = before.strip_suffix(b"\"").unwrap_or(before);
-    // A comment may stand between them.
-    if before.ends_with(b"*/") || ends_with_comment(before, bytes.get(..sign).unwrap_or_default()) {
-        return true;
-    }
-    let length = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(byte)).count();
-    let name = before.get(before.len() - length..).and_then(|name| str::from_utf8(name).ok());
-    name.is_some_and(name::is_secret_argument)
 }
 
 /// Does the statement write a table of MySQL's own database, whose name stands near the begin, or its column of hashes?
