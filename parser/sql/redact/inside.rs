@@ -10,7 +10,7 @@ use super::hidden::{Hidden, INSIDE, LITERAL};
 use super::name;
 use super::program;
 use super::prose;
-use super::scan::may_hold_secret;
+use super::scan::may_tell_secret;
 use super::variable::{Names, PARAMETER, Role};
 use super::walk::{Next, Walk};
 
@@ -201,7 +201,7 @@ impl Walk<'_, '_> {
         let form = if form == Form::Any && self.about.is_secret() { Form::Secret } else { form };
         let body = self.is_executed();
         let foreign = body && (self.foreign || self.is_foreign());
-        if form == Form::Any && !may_hold_secret(&value.text, dialect) {
+        if form == Form::Any && !may_tell_secret(&value.text, dialect) {
             return;
         }
         let dollars = spelling.starts_with('$');
@@ -300,7 +300,7 @@ impl Walk<'_, '_> {
         let body = comment.get(mark..).unwrap_or_default();
         let body = body.trim_ascii_end();
         let body = body.strip_suffix("*/").unwrap_or(body);
-        if !may_hold_secret(body, self.cursor.dialect) {
+        if !may_tell_secret(body, self.cursor.dialect) {
             return;
         }
         let ending = read(body, self.cursor.dialect, self.nesting + 1, false, Form::Any);

@@ -8,11 +8,13 @@ use super::super::call::Call;
 use super::pair::PARTS;
 use crate::sql::Dialect;
 
-pub(super) fn passwords_and_calls(bytes: &[u8], dialect: Dialect) -> bool {
+pub(super) fn passwords_and_calls(bytes: &[u8], dialect: Dialect, brackets: &mut bool) -> bool {
     let calls = Calls { bytes, dialect, names_secret: OnceCell::new() };
     memchr3_iter(b'w', b'W', b'(', bytes).any(|at| {
         let (before, from) = bytes.split_at_checked(at).unwrap_or_default();
-        if from.first() == Some(&b'(') { calls.is_call(before) } else { is_password(before, from) }
+        let bracket = from.first() == Some(&b'(');
+        *brackets |= bracket;
+        if bracket { calls.is_call(before) } else { is_password(before, from) }
     })
 }
 

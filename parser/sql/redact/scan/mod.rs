@@ -23,14 +23,19 @@ const MAX_HEAD: usize = 256;
 /// Hex digits without quotes that are looked into: fewer spell no word about secrets.
 pub(super) const SHORTEST_HEX: usize = 12;
 
+/// May a secret be in this literal, or in a comment?
+pub(super) fn may_tell_secret(text: &str, dialect: Dialect) -> bool {
+    may_hold_secret(text, dialect) || names_secret(text.as_bytes())
+}
+
 /// May a secret be in `text`?
 pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
     let bytes = text.as_bytes();
-    passwords_and_calls(bytes, dialect)
+    let mut brackets = false;
+    passwords_and_calls(bytes, dialect, &mut brackets)
         || addresses_and_escapes(bytes)
-        || pair::equals(bytes)
-        || pair::authorizes(bytes)
         || in_quotes(bytes, dialect)
+        || brackets && dialect.is_postgres() && pair::names_argument(bytes)
         || !is_about_rows(text, dialect) && ANNOUNCEMENTS.are_in(bytes)
 }
 
@@ -101,17 +106,24 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
     if dialect.is_postgres() {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
-        return first.and_then(|first| bytes.get(first..)).is_some_and(is_identified);
+        let behind = first.and_then(|first| bytes.get(first..));
+        return behind.is_some_and(|behind| is_identified(behind) || names_secret(behind));
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
     memchr2_iter(b'x', b'X', bytes).any(|at| is_hex_number(bytes, at))
         || !behind.is_empty()
             && (is_identified(behind)
+                || names_secret(behind)
                 || is_identified_by(bytes)
                 || writes_catalog(bytes)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
+}
+
+/// Is a literal among these that says itself that it holds one?
+fn names_secret(bytes: &[u8]) -> bool {
+    pair::equals(bytes) || pair::authorizes(bytes)
 }
 
 /// Does the statement write a table of MySQL's own database, whose name stands near the begin, or its column of hashes?

@@ -13,23 +13,26 @@ const MAX_NAME: usize = 64;
 
 /// A part of each such name.
 pub(super) static PARTS: Words = Words::new(&[
-    b"secret", b"token", b"crede", b"key", b"authori", b"pass", b"pwd", b"_pw", b"jwt", b"phrase", b"sig",
+    b"secret", b"token", b"crede", b"key", b"authori", b"pass", b"pw", b"jwt", b"phrase", b"sig",
 ]);
 
-/// Made once: to make it costs as much as to look through a short text.
+/// Made once: to make one costs as much as to look through a short text.
+static ARROW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("=>"));
 static BEARER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("earer "));
 static BASIC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("asic "));
 
-/// `api_key=…`, `token => …`, in a literal or outside.
+/// `api_key=…`
 pub(super) fn equals(bytes: &[u8]) -> bool {
     memchr_iter(b'=', bytes).any(|sign| {
-        // Of `:=` the first sign is looked at; the other ones compare.
         let last = sign.checked_sub(1).and_then(|last| bytes.get(last));
-        let sign_of_more = matches!(last, Some(b':' | b'<' | b'>' | b'!' | b'='));
-        !sign_of_more
-            && (is_before(bytes, sign)
-                || bytes.get(sign + 1) == Some(&b'>') && is_behind_comment(bytes, sign))
+        let compares = matches!(last, Some(b':' | b'<' | b'>' | b'!' | b'='));
+        !compares && is_before(bytes, sign)
     })
+}
+
+/// `token => …`
+pub(super) fn names_argument(bytes: &[u8]) -> bool {
+    ARROW.find_iter(bytes).any(|sign| is_before(bytes, sign) || is_behind_comment(bytes, sign))
 }
 
 /// `"apiKey": …`, `token := …`, by the `:` at `sign`.
@@ -47,7 +50,9 @@ pub(super) fn authorizes(bytes: &[u8]) -> bool {
 /// Does the name before the sign say so?
 fn is_before(bytes: &[u8], sign: usize) -> bool {
     let before = bytes.get(..sign).unwrap_or_default();
-    let around = before.iter().rev().take_while(|byte| b" \t\n\r\x0b\x0c\"'\\()[]".contains(byte)).count();
+    let around =
+        |byte: &&u8| matches!(byte, b' ' | b'\t'..=b'\r' | b'"' | b'\'' | b'\\' | b'(' | b')' | b'[' | b']');
+    let around = before.iter().rev().take_while(around).count();
     let before = before.get(..sign - around).unwrap_or_default();
     let length =
         before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(byte) || **byte == b'-').count();
