@@ -36,9 +36,7 @@ impl Session {
             Effect::Declare { name, hold } => self.declare(name.as_bytes(), *hold, text, tools),
             Effect::Close(name) => self.names.close_portal(name.as_bytes()),
             Effect::CloseAll => self.names.close_all_portals(),
-            Effect::Set { ansi_quotes, charset, unknown } => {
-                self.set(*ansi_quotes, charset.as_deref(), *unknown);
-            }
+            Effect::Set { .. } => self.set(text),
             Effect::Execute(name) if !self.dialect.is_postgres() => {
                 let known = self.names.statement(name.as_bytes()).and_then(|known| known.text.clone());
                 self.set_by(known.as_deref());
@@ -70,26 +68,44 @@ impl Session {
 
     /// What runs by another name may be a SET.
     fn set_by(&mut self, text: Option<&Text>) {
-        match text.map(|text| &text.effect) {
-            Some(Effect::Set { ansi_quotes, charset, unknown }) => {
-                self.set(*ansi_quotes, charset.as_deref(), *unknown);
-            }
-            Some(Effect::Use(name)) => self.choose(name.clone().into_owned()),
+        match text.map(|text| (&text.effect, text)) {
+            Some((Effect::Set { .. }, text)) => self.set(text),
+            Some((Effect::Use(name), _)) => self.choose(name.clone().into_owned()),
             Some(_) => {}
-            None => self.quotes_unknown = true,
+            None => (self.quotes_unknown, self.escapes_unknown) = (true, true),
         }
     }
 
     /// A SET of what decides how texts are read.
-    fn set(&mut self, quotes: Option<bool>, charset: Option<&str>, unknown: bool) {
-        if quotes.is_some() || unknown {
-            self.quotes_unknown = unknown;
+    fn set(&mut self, text: &Text) {
+        let Effect::Set { ansi_quotes: quotes, no_backslash_escapes: no_escapes, charset, unknown } =
+            &text.effect
+        else {
+            return;
+        };
+        if quotes.is_some() || *unknown {
+            self.quotes_unknown = *unknown;
+            // The status tells, unless a function that is called behind it has changed that in its turn.
+            self.trusts_status = *unknown;
+            self.escapes_unknown = *unknown && text.form.normalized.contains(&b'(');
         }
-        if let (Some(quotes), Dialect::Mysql { ansi_quotes, .. }) = (quotes, &mut self.dialect) {
-            *ansi_quotes = quotes;
+        if let Dialect::Mysql { ansi_quotes, no_backslash_escapes, .. } = &mut self.dialect {
+            *ansi_quotes = quotes.unwrap_or(*ansi_quotes);
+            *no_backslash_escapes = no_escapes.unwrap_or(*no_backslash_escapes);
         }
         if let Some(charset) = charset {
             (self.encoding, self.encoding_assumed) = (encoding_of_charset(charset), false);
+        }
+    }
+
+    /// The status tells what a backslash is: of a plain SET, and of a session that begins. A routine that has changed it for
+    /// itself leaves it as it was there.
+    pub(super) fn follow_status(&mut self) {
+        let told = self.no_escapes_told;
+        if let Dialect::Mysql { no_backslash_escapes, .. } = &mut self.dialect
+            && self.trusts_status
+        {
+            *no_backslash_escapes = told;
         }
     }
 

@@ -126,11 +126,16 @@ impl Session {
                 self.choose(schema);
             }
             b"multi_statements" => self.several = value == b"on",
-            b"no_backslash_escapes" => *no_backslash_escapes = value == b"on",
+            b"no_backslash_escapes" => {
+                self.no_escapes_told = value == b"on";
+                self.follow_status();
+            }
             // Where the server was told to track it.
             b"sql_mode" => {
-                *ansi_quotes = text().split(',').any(|mode| mode == "ANSI_QUOTES");
-                self.quotes_unknown = false;
+                let modes = text();
+                *ansi_quotes = modes.split(',').any(|mode| mode == "ANSI_QUOTES");
+                *no_backslash_escapes = modes.split(',').any(|mode| mode == "NO_BACKSLASH_ESCAPES");
+                (self.quotes_unknown, self.escapes_unknown, self.trusts_status) = (false, false, false);
             }
             b"server_collation" => {
                 let collation = value.first().copied().unwrap_or_default();

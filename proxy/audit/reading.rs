@@ -52,9 +52,12 @@ pub(super) fn may_change(statement: &str, dialect: Dialect, encoding: Encoding) 
 /// `SET NAMES` of what was spoken already.
 fn keeps(statement: &str, dialect: Dialect, encoding: Encoding) -> bool {
     match effect(statement, dialect) {
-        Effect::Set { ansi_quotes: None, charset: Some(charset), unknown: false } => {
-            !statement.contains([',', '@', '(', '/']) && encoding_of_charset(&charset) == encoding
-        }
+        Effect::Set {
+            ansi_quotes: None,
+            no_backslash_escapes: None,
+            charset: Some(charset),
+            unknown: false,
+        } => !statement.contains([',', '@', '(', '/']) && encoding_of_charset(&charset) == encoding,
         _ => false,
     }
 }
@@ -71,7 +74,8 @@ impl Session {
         {
             return true;
         }
-        if self.quotes_unknown && escapes && text.contains('"') && text.contains(';') {
+        let doubted = self.escapes_unknown || self.quotes_unknown && text.contains('"');
+        if doubted && escapes && text.contains(';') {
             return true;
         }
         let Some((_, before)) = pieces.split_last() else { return false };

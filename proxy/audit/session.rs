@@ -49,6 +49,12 @@ pub(crate) struct Session {
     pub(super) several: bool,
     /// What a `"` begins is not known: sql_mode was set to what no text tells (MySQL).
     pub(super) quotes_unknown: bool,
+    /// Nor what a backslash does in a string.
+    pub(super) escapes_unknown: bool,
+    /// The status says that it is an ordinary character. Behind a routine that says what was so in there.
+    pub(super) no_escapes_told: bool,
+    /// What the status says of it is so: what was settled last has set it, or nothing was.
+    pub(super) trusts_status: bool,
     pub(super) replication: bool,
     pub(super) names: Names,
     pub(super) limits: NameLimits,
@@ -93,6 +99,9 @@ impl Session {
             readings: Readings::default(),
             several: postgres,
             quotes_unknown: false,
+            escapes_unknown: false,
+            no_escapes_told: false,
+            trusts_status: true,
             replication: false,
             names: Names::new(limits),
             limits,
@@ -181,6 +190,7 @@ impl Session {
 
     fn settle(&mut self, settled: Settled<&[u8]>, tools: &mut Tools) {
         let settled = self.meet_intents(settled);
+        self.trusts_status = false;
         match settled.ask {
             Ask::Execute { portal } => self.execute(portal, settled, tools),
             Ask::Bind { portal, statement, parameters, length } => {
@@ -260,13 +270,14 @@ impl Session {
         self.transactions.close(false);
         self.names.deallocate_all();
         (self.encoding, self.encoding_assumed) = (encoding, false);
-        self.quotes_unknown = false;
+        (self.quotes_unknown, self.escapes_unknown, self.trusts_status) = (false, false, true);
         if let Dialect::Mysql { ansi_quotes, .. } = &mut self.dialect {
             *ansi_quotes = self.identity.upstream().ansi_quotes;
         }
     }
 
     fn turn(&mut self, status: TransactionStatus) {
+        self.follow_status();
         // What goes on may begin transactions, and end them.
         if self.running.is_none() {
             self.transactions.ready(status, Uuid::now_v7);
@@ -417,6 +428,7 @@ impl Session {
             self.names.close_portals();
         }
         self.settle_reading(idle);
+        self.follow_status();
         self.transactions.ready(status, Uuid::now_v7);
         self.write(tools);
     }

@@ -6,19 +6,30 @@ use crate::sql::SQL_MODES;
 use crate::sql::cursor::Cursor;
 use crate::sql::lexer::{Kind, Token};
 use crate::sql::name::unquoted;
-use crate::sql::statement::Effect;
+use crate::sql::statement::{self, Effect};
 
-use super::value;
+use super::{command, value};
 
-/// Modes of sql_mode that make an identifier of `"…"`. Those behind the second are MariaDB's, and of MySQL before 8.0.
+/// What is looked for in a sql_mode: the names of modes that have it, and its bit where the mode is a number.
 /// <https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html>, <https://mariadb.com/kb/en/sql-mode/>
-const QUOTING: [&str; 7] = ["ANSI_QUOTES", "ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"];
-/// `ANSI_QUOTES` where the mode is a number.
-const ANSI_QUOTES: u64 = 4;
+#[derive(Clone, Copy)]
+struct Wanted {
+    names: &'static [&'static str],
+    bit: u64,
+}
+
+/// An identifier is made of `"…"`. The modes behind the second are MariaDB's, and of MySQL before 8.0.
+const ANSI_QUOTES: Wanted =
+    Wanted { names: &["ANSI_QUOTES", "ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"], bit: 1 << 2 };
+/// A backslash in a string is an ordinary character.
+const NO_BACKSLASH_ESCAPES: Wanted = Wanted { names: &["NO_BACKSLASH_ESCAPES"], bit: 1 << 20 };
 
 /// `SET NAMES`, `SET CHARACTER SET`, and assignments to `sql_mode` and `character_set_client` of the session. Behind SET.
 pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
-    let (mut ansi_quotes, mut charset, mut unknown) = (None, None, false);
+    if command::is_set_statement(cursor) {
+        return set_statement(cursor);
+    }
+    let (mut ansi_quotes, mut no_backslash_escapes, mut charset, mut unknown) = (None, None, None, false);
     while cursor.peek().is_some() {
         if cursor.eat("names") || cursor.eat_words(&["character", "set"]) || cursor.eat("charset") {
             charset = Some(character_set(cursor));
@@ -28,7 +39,9 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         match variable(cursor)? {
             name if name.eq_ignore_ascii_case("sql_mode") => {
                 unknown = !is_told(cursor.clone());
-                ansi_quotes = mode(cursor).or(ansi_quotes);
+                no_backslash_escapes =
+                    mode(&mut cursor.clone(), NO_BACKSLASH_ESCAPES).or(no_backslash_escapes);
+                ansi_quotes = mode(cursor, ANSI_QUOTES).or(ansi_quotes);
             }
             name if name.eq_ignore_ascii_case("character_set_client") => {
                 charset = Some(character_set(cursor));
@@ -37,8 +50,32 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
             _ => to_comma(cursor, |_, _| {}),
         }
     }
-    let found = ansi_quotes.is_some() || charset.is_some() || unknown;
-    found.then_some(Effect::Set { ansi_quotes, charset, unknown })
+    let told = ansi_quotes.is_some() || no_backslash_escapes.is_some();
+    let found = told || charset.is_some() || unknown;
+    found.then_some(Effect::Set { ansi_quotes, no_backslash_escapes, charset, unknown })
+}
+
+/// MariaDB's `SET STATEMENT variable = value FOR statement`: what the statement does; the variables are as they were
+/// behind it.
+fn set_statement<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let mut sets_mode = false;
+    loop {
+        match cursor.kind()? {
+            Kind::Open => cursor.skip_parentheses(),
+            _ if cursor.eat("for") => break,
+            _ => {
+                sets_mode |= cursor.at("sql_mode");
+                cursor.take();
+            }
+        }
+    }
+    let verb = cursor.word();
+    cursor.take();
+    // One SET STATEMENT in another is refused.
+    if verb.eq_ignore_ascii_case("set") && command::is_set_statement(cursor) {
+        return None;
+    }
+    statement::read(verb, cursor).filter(|effect| !(sets_mode && matches!(effect, Effect::Set { .. })))
 }
 
 /// The name of the session's variable that is assigned next; empty for another's. Behind its `=`.
@@ -83,10 +120,10 @@ fn word<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// What the expression that comes next says of `ANSI_QUOTES`. Modes are added to what was and taken from it
+/// What the expression that comes next says of what is wanted. Modes are added to what was and taken from it
 /// (`CONCAT(@@sql_mode, ',ANSI_QUOTES')`, `REPLACE(@@sql_mode, 'ANSI_QUOTES', '')`); what was saved before is most often what
 /// a session begins with.
-fn mode(cursor: &mut Cursor<'_>) -> Option<bool> {
+fn mode(cursor: &mut Cursor<'_>, wanted: Wanted) -> Option<bool> {
     let (mut builds, mut removes, mut named, mut number) = (false, false, false, None);
     to_comma(cursor, |cursor, token| {
         let spelling = cursor.spelling(token);
@@ -94,10 +131,10 @@ fn mode(cursor: &mut Cursor<'_>) -> Option<bool> {
             Kind::Word if spelling.eq_ignore_ascii_case("sql_mode") => builds = true,
             Kind::Word => {
                 removes |= ["replace", "list_drop"].iter().any(|name| spelling.eq_ignore_ascii_case(name));
-                named |= is_quoting(spelling);
+                named |= wanted.is(spelling);
             }
             Kind::String => {
-                named |= value(spelling, cursor.dialect).is_some_and(|modes| names_quoting(&modes))
+                named |= value(spelling, cursor.dialect).is_some_and(|modes| wanted.is_among(&modes))
             }
             Kind::Number => number = spelling.parse::<u64>().ok(),
             _ => {}
@@ -106,7 +143,7 @@ fn mode(cursor: &mut Cursor<'_>) -> Option<bool> {
     match (builds, named) {
         (true, true) => Some(!removes),
         (true, false) => None,
-        (false, named) => Some(named || number.is_some_and(|modes| modes & ANSI_QUOTES != 0)),
+        (false, named) => Some(named || number.is_some_and(|modes| modes & wanted.bit != 0)),
     }
 }
 
@@ -144,12 +181,14 @@ fn is_mode(mode: &str) -> bool {
     !mode.eq_ignore_ascii_case("default") && SQL_MODES.iter().any(|known| mode.eq_ignore_ascii_case(known))
 }
 
-fn names_quoting(modes: &str) -> bool {
-    modes.split(',').any(|mode| is_quoting(mode.trim()))
-}
+impl Wanted {
+    fn is(self, mode: &str) -> bool {
+        self.names.iter().any(|name| mode.eq_ignore_ascii_case(name))
+    }
 
-fn is_quoting(mode: &str) -> bool {
-    QUOTING.iter().any(|quoting| mode.eq_ignore_ascii_case(quoting))
+    fn is_among(self, modes: &str) -> bool {
+        modes.split(',').any(|mode| self.is(mode.trim()))
+    }
 }
 
 /// Takes what is before the next comma that no bracket holds, and that comma.
@@ -253,10 +292,48 @@ mod tests {
             "SET @sql_mode = 'ANSI_QUOTES'",
             "SET autocommit = 0",
             "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+            "SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR DO 1",
+            "SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SET sql_mode = ''",
+            "SET STATEMENT a = 1",
+            "SET STATEMENT a = 1 FOR SET STATEMENT b = 1 FOR COMMIT",
             "SET PASSWORD = 'sql_mode'",
             "SET",
         ] {
             assert_eq!(effect(other, Dialect::MYSQL), Effect::None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_mode_says_what_a_backslash_is() {
+        for (text, expected) in [
+            ("SET sql_mode = 'no_backslash_escapes'", Some(true)),
+            ("SET sql_mode = ''", Some(false)),
+            ("SET sql_mode = 1048580", Some(true)),
+            ("SET sql_mode = 4", Some(false)),
+            ("SET sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')", Some(true)),
+            ("SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')", Some(false)),
+            ("SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", None),
+            ("SET STATEMENT max_statement_time = (1) FOR SET sql_mode = 'NO_BACKSLASH_ESCAPES'", Some(true)),
+        ] {
+            let effect = effect(text, Dialect::MYSQL);
+            assert!(
+                matches!(effect, Effect::Set { no_backslash_escapes, .. } if no_backslash_escapes == expected),
+                "{text}: {effect:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_runs_with_other_variables_does_what_it_does() {
+        for (text, expected) in [
+            ("SET STATEMENT max_statement_time = 10 FOR COMMIT AND CHAIN", Effect::Commit { chain: true }),
+            ("set statement a = 1, b = (select 2) for rollback to s", Effect::RollbackTo("s".into())),
+            ("set statement sql_mode = 'ansi' for begin", Effect::Begin),
+            ("SET STATEMENT a = 1 FOR EXECUTE p", Effect::Execute("p".into())),
+            ("SET STATEMENT a = 1 FOR SELECT 1", Effect::None),
+            ("SET STATEMENT = 1, sql_mode = ''", effect("SET sql_mode = ''", Dialect::MYSQL)),
+        ] {
+            assert_eq!(effect(text, Dialect::MYSQL), expected, "{text}");
         }
     }
 

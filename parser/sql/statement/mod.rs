@@ -14,7 +14,7 @@ use super::Dialect;
 use super::constant::Constant;
 use super::cursor::Cursor;
 pub(super) use explain::explain_options;
-use read::read;
+pub(super) use read::read;
 pub use setting::Reading;
 
 /// A change of the session's state that later statements depend on. Names are as the server keeps them: unquoted ones
@@ -82,6 +82,8 @@ pub enum Effect<'a> {
     Set {
         /// Whether `"…"` is an identifier now, where that was set.
         ansi_quotes: Option<bool>,
+        /// Whether a backslash in a string is an ordinary character now, where that was set.
+        no_backslash_escapes: Option<bool>,
         /// MySQL's name of the character set that the client writes in, where that was set; empty where the text does not
         /// tell which.
         charset: Option<Cow<'a, str>>,
@@ -124,8 +126,8 @@ impl Effect<'_> {
             Effect::Savepoint(name) => Effect::Savepoint(own(name)),
             Effect::Release(name) => Effect::Release(own(name)),
             Effect::RollbackTo(name) => Effect::RollbackTo(own(name)),
-            Effect::Set { ansi_quotes, charset, unknown } => {
-                Effect::Set { ansi_quotes, charset: charset.map(own), unknown }
+            Effect::Set { ansi_quotes, no_backslash_escapes, charset, unknown } => {
+                Effect::Set { ansi_quotes, no_backslash_escapes, charset: charset.map(own), unknown }
             }
             Effect::Use(name) => Effect::Use(own(name)),
             Effect::Kill { session } => Effect::Kill { session },

@@ -12,7 +12,7 @@ use crate::sql::mysql;
 use crate::sql::name::folded;
 
 /// The effect of a statement that begins with `verb`, behind which the cursor stands.
-pub(super) fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+pub(in crate::sql) fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     let is = |word: &str| verb.eq_ignore_ascii_case(word);
     Some(match verb.len() {
         2..=4 if !cursor.dialect.is_postgres() && !is("drop") => own(verb, cursor)?,
