@@ -72,6 +72,11 @@ impl Block {
         }
     }
 
+    /// One was set, or is named, of which nobody can say which it is: none is followed any more.
+    pub(crate) fn lose_savepoints(&mut self) {
+        self.overflowed = true;
+    }
+
     /// A savepoint is gone, with those set after it.
     pub(crate) fn release(&mut self, name: &str) {
         if let Some(place) = self.find(name) {

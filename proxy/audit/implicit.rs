@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use panoptes_parser::sql::Category;
+use panoptes_parser::sql::{Category, Effect};
 
 use super::{
     statement::{Statement, What},
@@ -15,6 +15,19 @@ const PARSE_ERROR: u16 = 1064;
 /// Verbs of work on the session or about statements, which commits nothing.
 const QUIET: [&str; 10] =
     ["EXPLAIN", "DESCRIBE", "PREPARE", "DEALLOCATE", "KILL", "SIGNAL", "RESIGNAL", "GET", "HELP", "CHECKSUM"];
+
+impl Statement {
+    /// What it does to its session's transaction: an EXECUTE does what it runs does.
+    pub(super) fn effect(&self) -> Effect<'static> {
+        let What::Sql(text) = &self.what else { return Effect::None };
+        let text = match text.effect {
+            _ if self.split_uncertain => return Effect::None,
+            Effect::Execute(_) | Effect::ExecuteImmediate { .. } => runs(self, text).unwrap_or(text),
+            _ => text,
+        };
+        text.effect.clone()
+    }
+}
 
 /// Whether a statement that failed may have committed what came before it.
 pub(super) fn may_have_committed(failed: &Statement) -> bool {
@@ -70,9 +83,10 @@ fn commits(text: &Text) -> bool {
     match text.form.operation.category {
         Category::Ddl | Category::Dcl => !is_temporary(text),
         Category::Utility => !QUIET.contains(&text.verb()),
-        // What nobody here understands.
+        // RESET MASTER and the like; and what nobody here understands.
+        Category::Session => text.verb() == "RESET",
         Category::Other => true,
-        Category::Dml | Category::Tcl | Category::Session => false,
+        Category::Dml | Category::Tcl => false,
     }
 }
 

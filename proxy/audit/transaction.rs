@@ -18,7 +18,7 @@ use super::{
     implicit::{may_have_committed, may_have_ended, may_have_rolled_back},
     item::{Item, TakenBack, Told},
     lost::{awaits_commit, is_harmless},
-    statement::{Error, Statement, What},
+    statement::{Error, Statement},
 };
 
 /// So many statements wait for a verdict; more of them are written without it, as in a transaction block.
@@ -81,10 +81,7 @@ impl Transactions {
     /// A statement was settled; `rolled_back` if the server's tag says that a transaction was. `id` makes the id of a
     /// transaction that it begins.
     pub(crate) fn settle(&mut self, statement: Statement, rolled_back: bool, id: impl FnOnce() -> Uuid) {
-        let effect = match &statement.what {
-            What::Sql(text) if !statement.split_uncertain => text.effect.clone(),
-            _ => Effect::None,
-        };
+        let effect = statement.effect();
         let outcome = statement.end.outcome;
         let success = statement.end.is_success();
         // PostgreSQL's waits for its commit like any other.
@@ -106,7 +103,7 @@ impl Transactions {
             _ if matches!(outcome, Some(Outcome::Lost | Outcome::Skipped)) => {}
             _ if !success => self.fail(),
             Effect::Begin => self.begin(id),
-            Effect::Savepoint(name) => self.set_savepoint(name.into_owned()),
+            Effect::Savepoint(name) => self.set_savepoint(&name),
             Effect::Release(name) => self.release(&name),
             Effect::RollbackTo(name) => self.roll_back_to(&name, undone),
             // COMMIT of a failed transaction rolls it back, as does PREPARE TRANSACTION, and the tag says so.
@@ -403,11 +400,19 @@ impl Transactions {
         }
     }
 
-    fn set_savepoint(&mut self, name: String) {
+    fn set_savepoint(&mut self, name: &str) {
         let place = self.held.len().saturating_sub(1);
-        if let Some(block) = &mut self.block {
-            block.set_savepoint(name, place);
+        let is_followed = self.is_followed(name);
+        match &mut self.block {
+            Some(block) if is_followed => block.set_savepoint(name.to_owned(), place),
+            Some(block) => block.lose_savepoints(),
+            None => {}
         }
+    }
+
+    /// By MySQL's collation of names `À` is `a`.
+    fn is_followed(&self, name: &str) -> bool {
+        !self.each_alone || name.is_ascii()
     }
 
     fn release(&mut self, name: &str) {
@@ -417,7 +422,11 @@ impl Transactions {
     }
 
     fn roll_back_to(&mut self, name: &str, undone: Verdict) {
+        let is_followed = self.is_followed(name);
         let Some(block) = &mut self.block else { return };
+        if !is_followed {
+            block.lose_savepoints();
+        }
         let mark = block.roll_back_to(name);
         let (transaction, written) = (block.id, block.written);
         self.mark_last(TransactionStatus::Active);
