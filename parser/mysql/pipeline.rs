@@ -22,6 +22,7 @@ use super::{
 pub(super) struct Pipeline {
     asked: Inflight<Kind>,
     agreed: Capabilities,
+    mariadb: bool,
     stage: Stage,
     /// A result of the question at the front was told.
     told: bool,
@@ -53,8 +54,8 @@ pub(super) const ASTRAY: &str = "an answer of the server fits no question";
 
 impl Pipeline {
     /// The login has told what both sides agree on.
-    pub(super) fn agree(&mut self, agreed: Capabilities) {
-        self.agreed = agreed;
+    pub(super) fn agree(&mut self, agreed: Capabilities, mariadb: bool) {
+        (self.agreed, self.mariadb) = (agreed, mariadb);
     }
 
     /// What both sides agree on.
@@ -112,7 +113,12 @@ impl Pipeline {
     /// The number of the statement that was prepared last, unless one that was asked for is to have a number yet.
     fn last_prepared(&self) -> Option<&[u8; 4]> {
         let mut kinds = (0..self.asked.len()).filter_map(|place| self.asked.entry(place));
-        if kinds.any(|entry| entry.kind == Kind::Prepare) { None } else { self.last_prepared.as_ref() }
+        if kinds.any(|entry| entry.kind == Kind::Prepare) { None } else { self.minus_one() }
+    }
+
+    /// The number of the statement that a MariaDB takes -1 for.
+    fn minus_one(&self) -> Option<&[u8; 4]> {
+        self.last_prepared.as_ref().filter(|_| self.mariadb)
     }
 
     /// A text no longer than it may be, and its digest if it was.
@@ -306,8 +312,9 @@ impl Pipeline {
         if let Some((entry, body, _)) = self.asked.front()
             && entry.kind.sets_option()
         {
-            // 0 takes several statements, 1 does not.
-            self.agreed = self.agreed.with(Capabilities::MULTI_STATEMENTS, body.starts_with(&[0, 0]));
+            // 0 takes several statements, 1 does not. To a MariaDB what is missing is 0.
+            let on = body.iter().take(2).all(|byte| *byte == 0);
+            self.agreed = self.agreed.with(Capabilities::MULTI_STATEMENTS, on);
             self.tell_statements(out);
         }
         let several = self.asked.front_kind().is_some_and(|kind| kind.shape() == Shape::Results);
@@ -384,7 +391,7 @@ impl Pipeline {
             return;
         }
         let with_attributes = self.with_attributes();
-        let mut ask = entry.kind.ask(body, entry.length, self.last_prepared.as_ref(), with_attributes);
+        let mut ask = entry.kind.ask(body, entry.length, self.minus_one(), with_attributes);
         match &mut ask {
             Ask::Query { text, .. } if self.told => *text = None,
             Ask::Run { parameters, .. } if self.told => *parameters = None,

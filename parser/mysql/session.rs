@@ -258,7 +258,7 @@ impl State {
     fn respond(&mut self, packet: &Packet<'_>, out: &mut impl Observer) -> Result<(), &'static str> {
         let response = Login::response(packet.body, self.offered);
         let (agreed, login) = response.ok_or("a login that cannot be followed")?;
-        self.pipeline.agree(agreed);
+        self.pipeline.agree(agreed, !self.offered.has(Capabilities::MYSQL));
         self.phase = Phase::Authenticating;
         let mut parameters = Vec::new();
         login.encode(&mut parameters);

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use panoptes_parser::wire::{Answer, Settled};
+use panoptes_parser::wire::{Answer, Failure, Settled};
 
 use super::{
     Tools,
@@ -17,6 +17,10 @@ use super::{
 /// Runs with rows to be fetched that a session may have; of more of them, or of those beyond
 /// `limits.max_prepared_bytes`, only what came at once is told.
 const MAX_OPEN: usize = 1_000;
+/// ER_MALFORMED_PACKET.
+const MALFORMED_PACKET: u16 = 1835;
+/// ER_WRONG_ARGUMENTS.
+const WRONG_ARGUMENTS: u16 = 1210;
 /// What a value that was sent ahead counts for beside its bytes.
 const ENTRY_BYTES: usize = 64;
 
@@ -112,13 +116,20 @@ impl Session {
         let Some(body) = run.parameters else { return self.go_on(&settled, tools) };
         let key = numbered(run.statement);
         let overflowed = self.runs.as_ref().is_some_and(|runs| runs.overflowed);
-        let ahead = if self.runs.is_some() { self.begin_again(key, tools) } else { Vec::new() };
+        let refused = if let Answer::Failed(Failure { code, .. }) = settled.answer { code } else { 0 };
+        let ahead = match &self.runs {
+            None => Vec::new(),
+            // It was refused before anything of it was looked at: what was sent ahead is still there.
+            Some(runs) if refused == MALFORMED_PACKET => runs.ahead_of(key),
+            Some(_) => self.begin_again(key, tools),
+        };
         let known = self.names.statement(&key).cloned();
         let prepared = known.unwrap_or_else(|| Rc::new(Prepared::unknown(&key)));
         let (Run { length, bulk, named, .. }, most) = (run, self.limits.ahead);
         let sent = Sent { body, length, bulk, named, ahead: &ahead, overflowed, most };
         let read = values::read(&sent, &prepared, (&self.encoding, self.dialect), &mut tools.encoded);
-        if let Some(types) = read.types {
+        // Of one whose values could not be read the types are not kept.
+        if let Some(types) = read.types.filter(|_| ![MALFORMED_PACKET, WRONG_ARGUMENTS].contains(&refused)) {
             self.names.describe(&key, types);
         }
         let what = match &prepared.text {

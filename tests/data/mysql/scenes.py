@@ -547,6 +547,85 @@ def b5_sql_mode(talk, _):
     talk.quit()
 
 
+def doubtful_text(talk, server):
+    """A text whose statements depend on what a backslash is."""
+    talk.query("select '\\'' ; do 5; -- '; do 6; do 7")
+
+
+@scene(capabilities=BASE | MULTI_STATEMENTS)
+def b5_sql_mode_of_a_moment(talk, server):
+    """A routine that sets sql_mode for itself leaves the flag of it in the status, and the mode as it was."""
+    for sql in ("drop procedure if exists shop.plain", "create procedure shop.plain() set sql_mode = 'NO_BACKSLASH_ESCAPES'"):
+        server.sql(sql)
+    doubtful_text(talk, server)
+    talk.query("call shop.plain()")
+    doubtful_text(talk, server)
+    talk.query("set sql_mode = 'NO_BACKSLASH_ESCAPES'")
+    doubtful_text(talk, server)
+    talk.quit()
+
+
+@scene(capabilities=BASE | MULTI_STATEMENTS)
+def b5_sql_mode_of_a_statement(talk, server):
+    """SET STATEMENT, and a block: likewise."""
+    for sql in ("set statement sql_mode = 'NO_BACKSLASH_ESCAPES' for do 1", "begin not atomic set sql_mode = 'NO_BACKSLASH_ESCAPES'; end"):
+        talk.query(sql)
+        doubtful_text(talk, server)
+    talk.query("set sql_mode = 'NO_BACKSLASH_ESCAPES'")
+    talk.query("begin not atomic set sql_mode = ''; end")
+    doubtful_text(talk, server)
+    talk.quit()
+
+
+@scene()
+def b5_transactions_by_name(talk, _):
+    """What EXECUTE runs ends transactions and begins them."""
+    for sql in (
+        "begin", "insert into shop.items (name) values ('lasts')", "prepare s from 'commit and chain'", "execute s",
+        "insert into shop.items (name) values ('goes')", "rollback",
+        "begin", "insert into shop.items (name) values ('goes')", "prepare s from 'rollback and chain'", "execute s",
+        "insert into shop.items (name) values ('lasts')", "commit",
+        "begin", "savepoint \u00e9", "insert into shop.items (name) values ('goes')", "rollback to E", "commit",
+        "delete from shop.items where id > 3",
+    ):
+        talk.query(sql)
+    talk.quit()
+
+
+@scene()
+def b5_transactions_by_set_statement(talk, _):
+    """What SET STATEMENT, and EXECUTE IMMEDIATE, run does so, too."""
+    for sql in (
+        "begin", "insert into shop.items (name) values ('goes')", "set statement max_statement_time = 9 for rollback",
+        "begin", "insert into shop.items (name) values ('lasts')", "set statement max_statement_time = 9 for begin", "rollback",
+        "begin", "savepoint a", "insert into shop.items (name) values ('goes')", "execute immediate 'rollback to a'",
+        "insert into shop.items (name) values ('lasts')", "commit", "delete from shop.items where id > 3",
+    ):
+        talk.query(sql)
+    talk.quit()
+
+
+@scene()
+def b5_torn_execution(talk, _):
+    """An execution that cannot be read uses up no value that was sent ahead, and its types are none."""
+    number = talk.prepare("select ?, ?")
+    talk.execute(number, [(253, string("a")), (253, string("b"))])
+    talk.command(0x18, struct.pack("<IH", number, 1) + b"ahead")
+    talk.send((0, struct.pack("<BIBIB", 0x17, number, 0, 1, 0) + b"\1\3"))
+    talk.results()
+    talk.execute(number, [(253, string("abc")), (253, ...)], types=False)
+    talk.quit()
+
+
+@scene()
+def b4_set_option_short(talk, _):
+    """COM_SET_OPTION with a byte too few: 0, which is on."""
+    talk.command(0x1B, b"\0")
+    talk.packet()
+    talk.query("do 1; do 2")
+    talk.quit()
+
+
 def killed(talk, server, sql, kill):
     talk.command(3, sql.encode())
     wire.wait(lambda: b"PanoptesHere" in b"".join(server.sql(f"select 'PanoptesHere' from information_schema.processlist where id = {talk.thread} and command = 'Query' and info like 'select %'")[2:]))

@@ -15,6 +15,7 @@ for name in (
     "b1-login", "b4-queries-without-eof", "b4-several-statements", "b4-empty-statements", "b4-procedures",
     "b4-prepared-without-eof", "b4-cursor", "b4-cursor-without-eof", "b4-out-parameters", "b4-local-infile",
     "b4-binlog-dump", "b5-all-types", "b5-transactions", "b5-timeout",
+    "b5-sql-mode-of-a-moment", "b5-transactions-by-name", "b5-torn-execution", "b5-last-prepared",
 ):
     play, login = scenes.SCENES[name]
     SCENES[name + "-my"] = (play, {**EMPTY, **login})
