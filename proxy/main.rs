@@ -1,22 +1,24 @@
 //! The command line.
 
+// Both panic where nobody reads, or where the disk is full: `command::output` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod command;
 
 use std::{
-    env,
-    fmt::Display,
-    io::{self, Write},
+    env, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand};
-use panoptes_config::{Config, Flags, LogFormat, Mode, load};
-use panoptes_sinks::{Sinks, journal::SigningKey};
+use panoptes_config::{Config, Flags, LogFormat, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
+
+use self::command::output::complain;
 
 /// The configuration, or the command line, is at fault.
 const EXIT_USAGE: u8 = 2;
@@ -98,7 +100,7 @@ impl From<Format> for LogFormat {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(options) => run(options),
-        Command::Check(options) => check(options),
+        Command::Check(options) => command::check::run(options),
         Command::Classify(classify) => classify.run(),
         Command::Keys(keys) => keys.run(),
         Command::Verify(verify) => verify.run(),
@@ -110,7 +112,7 @@ fn main() -> ExitCode {
 fn run(options: Options) -> ExitCode {
     let Ok(config) = configuration(options) else { return ExitCode::from(EXIT_USAGE) };
     if let Err(error) = start_log(&config) {
-        eprintln!("panoptes: log.level: {error}");
+        complain(format_args!("panoptes: log.level: {error}"));
         return ExitCode::from(EXIT_USAGE);
     }
     match panoptes::run(&config, ended()) {
@@ -118,57 +120,6 @@ fn run(options: Options) -> ExitCode {
         Err(error) => {
             error!("{error}");
             ExitCode::FAILURE
-        }
-    }
-}
-
-fn check(options: Options) -> ExitCode {
-    let Ok(config) = configuration(options) else { return ExitCode::from(EXIT_USAGE) };
-    if let Err(error) = EnvFilter::try_new(&config.log.level) {
-        eprintln!("log.level: {error}");
-        return ExitCode::from(EXIT_USAGE);
-    }
-    let mut lines = Vec::new();
-    for listen in &config.listen {
-        lines.push(format!("{} → {} ({})", listen.address, listen.upstream, listen.protocol));
-    }
-    let place = match config.journal.mode {
-        Mode::Memory => "in memory".to_owned(),
-        _ => config.journal.dir.display().to_string(),
-    };
-    lines.push(format!("journal: {place}, up to {}", config.journal.max_size));
-    if let Some(path) = &config.journal.signing_key_file {
-        match SigningKey::load(path) {
-            Ok(key) => lines.push(format!("chain: signed with the key {} of {}", key.id(), path.display())),
-            Err(error) => {
-                eprintln!("journal.signing_key_file: {}: {error}", path.display());
-                return ExitCode::from(EXIT_USAGE);
-            }
-        }
-    }
-    if let Err(error) = Sinks::check(&config.sinks) {
-        eprintln!("{error}");
-        return ExitCode::from(EXIT_USAGE);
-    }
-    match panoptes::check_files(&config) {
-        Ok(told) => lines.extend(told.iter().map(|told| format!("under the limits of this shell: {told}"))),
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    }
-    lines.push(format!("sinks: {}", config.sinks.keys().cloned().collect::<Vec<_>>().join(", ")));
-    lines.push("ok".to_owned());
-    said(&lines.join("\n"))
-}
-
-/// The end of a command that had nothing to do but say this.
-fn said(lines: &str) -> ExitCode {
-    match say(lines) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("panoptes: standard output: {error}");
-            ExitCode::from(EXIT_FAILURE)
         }
     }
 }
@@ -184,21 +135,15 @@ fn configuration(options: Options) -> Result<Config, ()> {
     let variables = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     load(config.as_deref().map(Path::new), variables, &flags).map_err(|errors| {
-        eprintln!("{errors}");
+        complain(errors);
     })
-}
-
-/// Says a line to standard output. That whoever reads has enough is no error.
-fn say(line: impl Display) -> io::Result<()> {
-    match writeln!(io::stdout(), "{line}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        said => said,
-    }
 }
 
 fn start_log(config: &Config) -> Result<(), String> {
     let level = EnvFilter::try_new(&config.log.level).map_err(|error| error.to_string())?;
-    let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr);
+    // A log that cannot be written is lost, and nothing else: to say so would be an eprintln!, which panics.
+    let log =
+        tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr).log_internal_errors(false);
     match config.log.format {
         LogFormat::Json => log.json().try_init(),
         LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     error::Error,
     fs::{self, Permissions},
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process,
@@ -21,6 +21,7 @@ use panoptes_sinks::{Journal as Log, Origin, Sinks, journal::Stats};
 use serde::Serialize;
 use tempfile::TempDir;
 
+use super::output::complain;
 use crate::{EXIT_FAILURE, ended, start_log};
 
 /// How long a sink may take for a slice.
@@ -107,9 +108,9 @@ impl<'c> Again<'c> {
                 while done.recv_timeout(TELL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                     let mut now = Told::default();
                     now.count(&slice.stats());
-                    eprint!("\r\x1b[K{}{total} events", before + now.all());
+                    let _ = write!(io::stderr(), "\r\x1b[K{}{total} events", before + now.all());
                 }
-                eprint!("\r\x1b[K");
+                let _ = write!(io::stderr(), "\r\x1b[K");
             });
             let worked = work();
             drop(working);
@@ -170,7 +171,7 @@ impl Leaving {
             if let Some(dir) = theirs.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 let _ = fs::remove_dir_all(dir);
             }
-            eprintln!("panoptes: ended before all was delivered");
+            complain("panoptes: ended before all was delivered");
             process::exit(EXIT_FAILURE.into());
         })?;
         Ok(Self(dir))

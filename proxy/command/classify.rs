@@ -10,6 +10,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use panoptes::{ClassifyError, Dialect, Server};
 
+use super::output::complain;
+
 /// SQL, and whose rules it follows.
 #[derive(Args)]
 pub(crate) struct Classify {
@@ -43,7 +45,7 @@ impl Classify {
         let dialect = match self.dialect() {
             Ok(dialect) => dialect,
             Err(error) => {
-                eprintln!("panoptes: {error}");
+                complain(format_args!("panoptes: {error}"));
                 return ExitCode::from(crate::EXIT_USAGE);
             }
         };
@@ -74,7 +76,7 @@ impl Classify {
 
     fn tell(&self, error: &ClassifyError) {
         let file = self.file.as_deref().unwrap_or(Path::new("standard input"));
-        eprintln!("panoptes: {}: {error}", file.display());
+        complain(format_args!("panoptes: {}: {error}", file.display()));
     }
 
     fn dialect(&self) -> Result<Dialect, String> {

@@ -11,8 +11,11 @@ use clap::{Args, Subcommand};
 use panoptes_config::Config;
 use panoptes_sinks::journal::look::{self, Found, State};
 
-use super::replay::{replay, resend};
-use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration, say};
+use super::{
+    output::{complain, print, print_line},
+    replay::{replay, resend},
+};
+use crate::{EXIT_FAILURE, EXIT_USAGE, Options, configuration};
 
 /// Looks into the journal; works beside a running process, and changes nothing in its segments.
 #[derive(Args)]
@@ -127,7 +130,7 @@ impl Journal {
             |(done, dir)| match done {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    eprintln!("panoptes: {}: {error}", dir.display());
+                    complain(format_args!("panoptes: {}: {error}", dir.display()));
                     ExitCode::from(EXIT_FAILURE)
                 }
             },
@@ -150,23 +153,27 @@ fn export(dir: &Path, range: &Range) -> Result<(), Box<dyn Error>> {
 
 fn state(dir: &Path, json: bool) -> Result<(), Box<dyn Error>> {
     let state = look::state(dir)?;
-    Ok(say(if json { serde_json::to_string(&state)? } else { shown(dir, &state) })?)
+    match json {
+        true => print_line(serde_json::to_string(&state)?)?,
+        false => print(lines(dir, &state))?,
+    }
+    Ok(())
 }
 
-fn shown(dir: &Path, state: &State) -> String {
+fn lines(dir: &Path, state: &State) -> String {
     let is = match (state.open, state.crashed) {
         (true, _) => "open: a process writes it",
         (false, true) => "not open; the last process ended without closing it",
         (false, false) => "not open; closed in order",
     };
-    let mut lines = vec![format!("{}: {is}", dir.display())];
+    let mut lines = format!("{}: {is}\n", dir.display());
     let numbers = match (state.first, state.last) {
         (Some(first), Some(last)) => format!("numbers {first} to {last}"),
         _ => "no event".to_owned(),
     };
-    lines.push(format!("{} segments, {} bytes, {numbers}", state.segments, state.bytes));
+    lines += &format!("{} segments, {} bytes, {numbers}\n", state.segments, state.bytes);
     if state.damaged > 0 {
-        lines.push(format!("{} damaged segments were put aside, for someone to look at", state.damaged));
+        lines += &format!("{} damaged segments were put aside, for someone to look at\n", state.damaged);
     }
     for sink in &state.sinks {
         let at = sink
@@ -176,7 +183,7 @@ fn shown(dir: &Path, state: &State) -> String {
             0 => "nothing behind".to_owned(),
             events => format!("{events} events, {:.1} s behind", sink.lag_seconds),
         };
-        lines.push(format!("sink {}: at {at}, {lag}, {} dead letters", sink.name, sink.dead_letters));
+        lines += &format!("sink {}: at {at}, {lag}, {} dead letters\n", sink.name, sink.dead_letters);
     }
-    lines.join("\n")
+    lines
 }

@@ -1,11 +1,15 @@
 //! `panoptes keys`: makes the pair that signs the chain, and checks it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Args;
 use panoptes_sinks::journal::SigningKey;
 
-use crate::said;
+use super::output::{complain, print_line};
 
 /// Where the pair goes.
 #[derive(Args)]
@@ -23,20 +27,28 @@ impl Keys {
             PathBuf::from(file)
         };
         let (private, public) = (file(".key"), file(".pub"));
-        match SigningKey::generate().and_then(|key| key.save(&private, &public).map(|()| key)) {
-            Ok(key) => {
-                let (private, public) = (private.display(), public.display());
-                said(&format!(
-                    "{private}: the private key, for journal.signing_key_file; keep it to the proxy\n\
-                     {public}: the public key, for panoptes verify; give it to those who check\n\
-                     checkpoints name it {}",
-                    key.id()
-                ))
-            }
-            Err(error) => {
-                eprintln!("panoptes: {}: {error} (an existing key is never overwritten)", private.display());
+        let made = SigningKey::generate().and_then(|key| key.save(&private, &public).map(|()| key));
+        let shown = match &made {
+            Ok(key) => show(&private, &public, key).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match shown {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(what) => {
+                complain(format_args!("panoptes: {what}"));
                 ExitCode::FAILURE
             }
         }
     }
+}
+
+fn show(private: &Path, public: &Path, key: &SigningKey) -> io::Result<()> {
+    print_line(format_args!(
+        "{}: the private key, for journal.signing_key_file; keep it to the proxy\n\
+         {}: the public key, for panoptes verify; give it to those who check\n\
+         checkpoints name it {}",
+        private.display(),
+        public.display(),
+        key.id()
+    ))
 }

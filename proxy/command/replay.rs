@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::{
     again::{Again, Told},
     journal::{Range, expect_all},
+    output::{complain, print_line},
 };
-use crate::say;
 
 /// Delivers a range.
 pub(super) fn replay(config: &Config, range: &Range, name: &str, json: bool) -> Result<(), Box<dyn Error>> {
@@ -47,11 +47,10 @@ pub(super) fn resend(
     again.total = Some(letters.len());
     while again.deliver(|slice, sink| letters.copy(slice, sink))?.is_some() {}
     let unreadable = letters.unreadable();
-    let kept = letters.end()?;
-    tell(&again.told, json, ("unreadable", json!(unreadable)))?;
-    for file in kept {
-        eprintln!("panoptes: the letters are kept in {}", file.display());
+    for file in letters.end()? {
+        complain(format_args!("panoptes: the letters are kept in {}", file.display()));
     }
+    tell(&again.told, json, ("unreadable", json!(unreadable)))?;
     again.told.expect_taken()?;
     match unreadable {
         0 => Ok(()),
@@ -64,8 +63,8 @@ fn tell(told: &Told, json: bool, (name, value): (&str, Value)) -> io::Result<()>
     match report.as_object_mut().filter(|_| json) {
         Some(members) => {
             members.insert(name.to_owned(), value);
-            say(report)
+            print_line(report)
         }
-        None => say(told),
+        None => print_line(told),
     }
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use panoptes_event::table::{self, Engine};
 
-use crate::said;
+use super::output::{complain, print};
+use crate::{EXIT_FAILURE, EXIT_USAGE};
 
 /// A table, and for which database.
 #[derive(Args)]
@@ -42,10 +43,16 @@ impl Schema {
         let Self { engine, table, monthly } = self;
         let (engine, monthly) = (Engine::from(*engine), *monthly);
         if monthly && engine != Engine::Postgres {
-            eprintln!("panoptes: --monthly is there for PostgreSQL only; leave it out");
-            return ExitCode::from(crate::EXIT_USAGE);
+            complain("panoptes: --monthly is there for PostgreSQL only; leave it out");
+            return ExitCode::from(EXIT_USAGE);
         }
-        said(table::Schema { engine, table, monthly }.script().trim_end())
+        match print(table::Schema { engine, table, monthly }.script()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(format_args!("panoptes: {error}"));
+                ExitCode::from(EXIT_FAILURE)
+            }
+        }
     }
 }
 

@@ -8,11 +8,12 @@ use panoptes_sinks::journal::{
     verify::{self, Report, Verdict},
 };
 
-use crate::{EXIT_USAGE, say};
+use super::output::{complain, print_line};
+use crate::EXIT_USAGE;
 
 /// Something is missing, changed, out of place or not of the trail.
 const EXIT_VIOLATED: u8 = 1;
-/// Nothing speaks against the trail, but not all of it can be vouched for; or it cannot be read.
+/// Nothing speaks against the trail, but not all of it can be vouched for; or it cannot be read, or the report not be written.
 const EXIT_UNKNOWN: u8 = 3;
 
 /// What is checked, and with which keys.
@@ -42,25 +43,25 @@ impl Verify {
             match VerifyingKey::load(path) {
                 Ok(key) => keys.push(key),
                 Err(error) => {
-                    eprintln!("panoptes: {}: {error}", path.display());
+                    complain(format_args!("panoptes: {}: {error}", path.display()));
                     return ExitCode::from(EXIT_USAGE);
                 }
             }
         }
         match self.check(&keys) {
             Ok(report) => {
-                if let Err(error) = self.show(&report) {
-                    eprintln!("panoptes: standard output: {error}");
-                    return ExitCode::from(EXIT_UNKNOWN);
+                let shown = self.show(&report);
+                if let Err(error) = &shown {
+                    complain(format_args!("panoptes: {error}"));
                 }
                 match report.verdict {
-                    Verdict::Whole => ExitCode::SUCCESS,
                     Verdict::Violated => ExitCode::from(EXIT_VIOLATED),
-                    Verdict::Unknown => ExitCode::from(EXIT_UNKNOWN),
+                    Verdict::Whole if shown.is_ok() => ExitCode::SUCCESS,
+                    _ => ExitCode::from(EXIT_UNKNOWN),
                 }
             }
             Err(error) => {
-                eprintln!("panoptes: cannot say: {error}");
+                complain(format_args!("panoptes: cannot say: {error}"));
                 ExitCode::from(EXIT_UNKNOWN)
             }
         }
@@ -78,9 +79,9 @@ impl Verify {
     }
 
     fn show(&self, report: &Report) -> io::Result<()> {
-        match serde_json::to_string(report) {
-            Ok(json) if self.json => say(json),
-            _ => say(report),
+        match self.json {
+            true => print_line(serde_json::to_string(report)?),
+            false => print_line(report),
         }
     }
 }

@@ -91,19 +91,12 @@ impl SigningKey {
 
     /// Writes both halves to files that must not exist yet: the private one for the owner alone, the public one for all.
     pub fn save(&self, private_file: &Path, public_file: &Path) -> Result<(), KeyError> {
-        let pkcs8 = self.pair.to_pkcs8v1()?;
-        let mut file = private().write(true).create_new(true).open(private_file)?;
-        let saved =
-            write_pem(&mut file, "PRIVATE KEY", pkcs8.as_ref()).map_err(KeyError::Io).and_then(|()| {
-                let spki = spki(&self.pair)?;
-                let mut file = fs::OpenOptions::new().write(true).create_new(true).open(public_file)?;
-                Ok(write_pem(&mut file, "PUBLIC KEY", &spki)?)
-            });
-        if saved.is_err() {
+        let (pkcs8, spki) = (self.pair.to_pkcs8v1()?, spki(&self.pair)?);
+        write_new(&mut private(), private_file, "PRIVATE KEY", pkcs8.as_ref())?;
+        Ok(write_new(&mut fs::OpenOptions::new(), public_file, "PUBLIC KEY", &spki).inspect_err(|_| {
             // One half alone is of no use; the error is what counts.
             let _ = fs::remove_file(private_file);
-        }
-        saved
+        })?)
     }
 
     /// Its name in checkpoints.
@@ -179,6 +172,26 @@ fn id(spki: &[u8]) -> String {
 fn from_pem<T: PemObject>(path: &Path, half: &'static str) -> Result<T, KeyError> {
     let text = fs::read(path)?;
     T::from_pem_slice(&text).map_err(|_: pem::Error| KeyError::Format { half })
+}
+
+/// Writes a half to a file of its own, or leaves none; the error names the file.
+fn write_new(options: &mut fs::OpenOptions, path: &Path, label: &str, der: &[u8]) -> io::Result<()> {
+    let mut file = options.write(true).create_new(true).open(path).map_err(|error| {
+        let what = match error.kind() {
+            io::ErrorKind::AlreadyExists => "exists, and a key is never overwritten; give another name",
+            io::ErrorKind::NotFound => "is in a folder that does not exist; create that first",
+            _ => return at(path, &error),
+        };
+        io::Error::new(error.kind(), format!("{} {what}", path.display()))
+    })?;
+    write_pem(&mut file, label, der).map_err(|error| {
+        let _ = fs::remove_file(path);
+        at(path, &error)
+    })
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn write_pem(file: &mut fs::File, label: &str, der: &[u8]) -> io::Result<()> {

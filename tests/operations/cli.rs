@@ -1,7 +1,7 @@
 //! The command line: what is wrong is said with its place and its remedy, by an exit code, never by a panic.
 
 use std::{
-    fs::{self, File},
+    fs,
     net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
@@ -23,36 +23,9 @@ pub(crate) const TESTS: &[Named] = &[
     ("journal_in_use", journal_in_use),
     ("run_reads_the_environment", run_environment),
     ("nonsense", nonsense),
-    ("nobody_listens", nobody_listens),
 ];
 
 const GOOD: &str = "[[listen]]\naddress = \"127.0.0.1:6432\"\nupstream = \"postgres://db.internal:5433\"\n";
-
-/// A pipe that is closed is no error, and a disk that is full is one, never a panic.
-fn nobody_listens(_: &Rig) -> Result<(), Failed> {
-    for (arguments, unsaid) in [(&["schema", "--engine", "sqlite"][..], 1), (&["verify", "trail.jsonl"], 3)] {
-        let dir = tempfile::tempdir()?;
-        fs::write(dir.path().join("trail.jsonl"), "{}\n")?;
-        let full = File::options().write(true).open("/dev/full")?;
-        let (closed, pipe) = std::io::pipe()?;
-        drop(closed);
-        let mut codes = Vec::new();
-        for to in [Stdio::from(pipe), Stdio::from(full)] {
-            let out = panoptes()
-                .args(arguments)
-                .current_dir(dir.path())
-                .stdout(to)
-                .stderr(Stdio::piped())
-                .spawn()?;
-            let out = out.wait_with_output()?;
-            assert!(!String::from_utf8_lossy(&out.stderr).contains("panicked"), "{out:?}");
-            codes.extend(out.status.code());
-        }
-        let heard = panoptes().args(arguments).current_dir(dir.path()).output()?.status.code();
-        assert_eq!(codes, [heard.unwrap_or(-1), unsaid], "{arguments:?}");
-    }
-    Ok(())
-}
 
 fn check_good(_: &Rig) -> Result<(), Failed> {
     let (out, told) = check(GOOD, &[]);

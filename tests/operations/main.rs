@@ -21,6 +21,7 @@
 //! | `admin.rs` | metrics, health, readiness |
 //! | `cli.rs` | the command line |
 //! | `classify.rs` | `panoptes classify` |
+//! | `unheard.rs` | nobody reads what is said, or a full disk takes it |
 //! | `gate.rs` | a statement that runs until the test lets it end |
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 
@@ -48,6 +49,7 @@ mod secrets;
 mod strangers;
 mod strict;
 mod trail;
+mod unheard;
 mod upstream;
 mod vanish;
 mod violations;
@@ -73,7 +75,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let missing = Version::V15.bin().is_none();
     let rig = Arc::new(Rig { server: LazyLock::new(|| Postgres::start(Version::V15, &[])) });
-    let modules: [(&str, &[Named]); 18] = [
+    let modules: [(&str, &[Named]); 19] = [
         ("drain", drain::TESTS),
         ("upstream", upstream::TESTS),
         ("vanish", vanish::TESTS),
@@ -92,6 +94,7 @@ fn main() {
         ("admin", admin::TESTS),
         ("cli", cli::TESTS),
         ("classify", classify::TESTS),
+        ("unheard", unheard::TESTS),
     ];
     let mut trials = Vec::new();
     for (module, tests) in modules {

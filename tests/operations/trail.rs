@@ -14,6 +14,7 @@ use crate::{
     Named, Rig,
     restart::pgbench,
     support::{panoptes::Panoptes, raw::Raw, wait_for},
+    unheard::full_disk,
 };
 
 pub(crate) const TESTS: &[Named] =
@@ -99,6 +100,11 @@ fn expect_edits_to_show(proxy: &Panoptes) -> Result<(), Failed> {
         let near = [number.clone(), (number.parse::<u64>()? + 1).to_string()];
         assert!(line.is_some_and(|line| near.iter().any(|n| line.contains(n.as_str()))), "{number}: {told}");
     }
+    for (trail, expected) in [("events.jsonl", 3), ("forged.jsonl", 1)] {
+        let unheard =
+            command(proxy.dir(), &["verify", "--key", "signing.pub", trail]).stdout(full_disk()?).status()?;
+        assert_eq!(unheard.code(), Some(expected), "{trail}: whole is not said, violated is");
+    }
     let other = tempfile::tempdir()?;
     assert!(run(other.path(), &["keys", "other"]).status.success());
     let key = other.path().join("other.pub");
@@ -166,10 +172,11 @@ fn code(output: &Output) -> i32 {
 }
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_panoptes"))
-        .args(arguments)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the built binary")
+    command(dir, arguments).output().expect("the built binary")
+}
+
+fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_panoptes"));
+    command.args(arguments).current_dir(dir).stdin(Stdio::null());
+    command
 }
