@@ -13,7 +13,9 @@ use panoptes_config::{self as config, Partitions};
 use panoptes_event::table::{Engine, Row, Schema, Value, Verdict, quoted};
 use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, task::JoinHandle};
-use tokio_postgres::{Client, NoTls, Statement, config::SslMode, tls::TlsConnect, types::ToSql};
+use tokio_postgres::{
+    Client, NoTls, Statement, config::SslMode, error::SqlState, tls::TlsConnect, types::ToSql,
+};
 use tokio_rustls::TlsConnector;
 
 use self::{
@@ -31,10 +33,14 @@ const DESCRIBE: &str = "SELECT a.attname::text, format_type(a.atttypid, NULL), N
     a.atthasdef OR a.attidentity <> '', c.relkind = 'p'
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
   WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
-/// Whether no two rows can have the same event_id. In a partitioned table the time, which is the event's own, is with it.
-const UNIQUE: &str = "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique
-    AND i.indpred IS NULL AND (SELECT bool_or(attname = 'event_id') AND bool_and(attname IN ('event_id', 'timestamp'))
-      FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)))";
+/// By which columns no two rows can have the same event_id. In a partitioned table the time, which is the event's own, is
+/// with it.
+const UNIQUE: &str =
+    "SELECT columns FROM (SELECT (SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_attribute a
+      WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)) AS columns
+    FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indimmediate
+      AND i.indpred IS NULL AND i.indexprs IS NULL) AS i
+  WHERE columns IN ('event_id', 'event_id timestamp') ORDER BY columns LIMIT 1";
 
 /// The store.
 pub(crate) struct Postgres {
@@ -138,13 +144,13 @@ impl Postgres {
             described = self.look_at(client, &table).await?;
         }
         let layout = Layout::new(Engine::Postgres, &self.options.table, &described)?;
-        let insert = client.prepare(&insert(&table, &layout)).await.map_err(told)?;
-        // Of no rows: whether we may.
-        execute(client, &insert, &layout, &[]).await.map_err(told)?;
+        let unique = client.query_opt(UNIQUE, &[&table]).await;
+        let unique: Option<String> =
+            unique.and_then(|row| row.map(|row| row.try_get(0)).transpose()).map_err(told)?;
+        let (insert, unsure) = may_insert(client, &table, &layout, unique.as_deref()).await.map_err(told)?;
         let (judge, refused) = may_judge(client, &table, &layout).await;
-        let unique = client.query_one(UNIQUE, &[&table]).await;
-        let unique = unique.and_then(|row| row.try_get(0)).map_err(told)?;
-        let notes = layout.notes(unique, refused);
+        let mut notes = layout.notes(unique.is_some(), refused);
+        notes.extend(unsure);
         Ok(Prepared { layout, insert, judge, notes })
     }
 
@@ -173,8 +179,18 @@ impl Link {
         let Some(timestamp) = self.layout.find("timestamp") else { return Ok(()) };
         for month in rows.iter().filter_map(|row| month(timestamp.of(row))) {
             if !self.months.contains(&month) {
-                let created = self.client.batch_execute(&schema.create_partition(month.0, month.1)).await;
-                created.map_err(|error| Fault::Destination(describe(&error)))?;
+                match self.client.batch_execute(&schema.create_partition(month.0, month.1)).await {
+                    // The default partition has rows of this month, and takes its others too.
+                    Err(error) if error.code() == Some(&SqlState::CHECK_VIOLATION) => {
+                        tracing::warn!(
+                            year = month.0,
+                            month = month.1,
+                            "no partition for this month: {}",
+                            describe(&error)
+                        );
+                    }
+                    created => created.map_err(|error| Fault::Destination(describe(&error)))?,
+                }
                 self.months.insert(month);
             }
         }
@@ -220,15 +236,43 @@ fn schema(options: &config::Database) -> Schema<'_> {
     Schema { engine: Engine::Postgres, table: &options.table, monthly }
 }
 
+/// The statement that inserts rows, but those of events that are there: which only the columns that are unique by the event
+/// tell. A row that any other rule forbids is refused. To name these columns takes the right to read them; where it is
+/// missing, what a person should know.
+async fn may_insert(
+    client: &Client,
+    table: &str,
+    layout: &Layout,
+    unique: Option<&str>,
+) -> Result<(Statement, Option<String>), tokio_postgres::Error> {
+    let tried = async |repeat: &str| {
+        let statement = client.prepare(&insert(table, layout, repeat)).await?;
+        execute(client, &statement, layout, &[]).await?;
+        Ok(statement)
+    };
+    let Some(columns) = unique else { return Ok((tried("").await?, None)) };
+    let columns: Vec<_> = columns.split(' ').map(|name| quoted(Engine::Postgres, name)).collect();
+    let columns = columns.join(", ");
+    match tried(&format!("ON CONFLICT ({columns}) DO NOTHING")).await {
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            let note = format!(
+                "a row that another rule of the table forbids would be passed over like a repeat; GRANT SELECT ({columns}) ON {table}"
+            );
+            Ok((tried("ON CONFLICT DO NOTHING").await?, Some(note)))
+        }
+        tried => Ok((tried?, None)),
+    }
+}
+
 /// Each column comes as an array of texts. A cast to a type without its length refuses what is too long for the column;
 /// with it, it would cut it.
-fn insert(table: &str, layout: &Layout) -> String {
+fn insert(table: &str, layout: &Layout, repeat: &str) -> String {
     let names: Vec<String> =
         layout.columns.iter().map(|column| quoted(Engine::Postgres, column.name)).collect();
     let casts = layout.columns.iter().zip(&names).map(|(column, name)| format!("r.{name}::{}", column.kind));
     let arrays = (1..=names.len()).map(|n| format!("${n}::text[]"));
     format!(
-        "INSERT INTO {table} ({names}) SELECT {} FROM unnest({}) AS r ({names}) ON CONFLICT DO NOTHING",
+        "INSERT INTO {table} ({names}) SELECT {} FROM unnest({}) AS r ({names}) {repeat}",
         casts.collect::<Vec<_>>().join(", "),
         arrays.collect::<Vec<_>>().join(", "),
         names = names.join(", "),

@@ -67,6 +67,7 @@ pub fn trials() -> Vec<Trial> {
         trial("four at once, by month", by_month),
         trial("over TLS", over_tls),
         trial("a login that may only insert", insert_only),
+        trial("a sequence that is behind", behind),
     ]);
     trials
 }
@@ -93,6 +94,18 @@ fn by_month() {
     run.finish();
     let rows = table.server.sql("SELECT tableoid::regclass, count(*) FROM t_months GROUP BY 1 ORDER BY 1");
     assert_eq!(rows, "t_months_y2026m11|201\nt_months_y2026m12|1\n");
+    // A default partition that has rows of a month keeps that month.
+    table.server.sql("CREATE TABLE t_months_rest PARTITION OF t_months DEFAULT");
+    table.server.sql(
+        "INSERT INTO t_months (timestamp, event_id, kind, event) VALUES ('2027-01-09', gen_random_uuid(), 'external', '{}')",
+    );
+    let mut batch = Batch::default();
+    event(&mut batch, 60 * 24 * 60 * 60 * 1_000_000, Kind::Statement, 3, None);
+    let mut run = table.run();
+    run.start();
+    run.journal().append(&batch).unwrap();
+    run.finish();
+    assert_eq!(table.server.sql("SELECT count(*) FROM t_months_rest WHERE kind = 'statement'"), "1\n");
     let mut plain = table;
     plain.server.sql("CREATE TABLE t_plain (event JSON)");
     plain.options.table = "t_plain".into();
@@ -138,6 +151,30 @@ fn insert_only() {
     );
     table.options.auto_create_table = false;
     database::repeats(table);
+}
+
+/// As after a restore: there are rows whose numbers the table would give again. None is passed over for that.
+fn behind() {
+    let table = table("behind");
+    let create = Schema { engine: Engine::Postgres, table: "t_behind", monthly: false };
+    table.server.sql(&create.script());
+    table.server.grant("t_behind");
+    table.server.sql(
+        "INSERT INTO t_behind (id, timestamp, event_id, kind, event)
+         SELECT n, now(), gen_random_uuid(), 'external', '{}' FROM generate_series(1, 29, 2) n",
+    );
+    let mut run = table.run();
+    run.send(5);
+    run.start();
+    run.wait_for_failures(1);
+    let told = || run.journal().stats().sinks[0].last_error.clone();
+    assert!(told().is_none_or(|error| error.contains("the sequence of the column id is behind")));
+    run.send(20);
+    run.finish();
+    table.server.sql("DELETE FROM t_behind WHERE kind = 'external'");
+    let mut table = table;
+    run.check(&table.received(), true);
+    assert!(run.dead_letters().is_empty());
 }
 
 impl Postgres {
