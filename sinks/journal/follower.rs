@@ -129,7 +129,19 @@ impl Follower {
         let mut doubted = false;
         while self.backlog() > 0 {
             let Some((first, extent)) = lock(&self.shared.ledger).locate(self.next) else { return Ok(false) };
-            let reader = self.open(first, doubted)?;
+            let reader = match self.open(first, doubted) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && doubted => {
+                    self.lose(first, extent.limit);
+                    doubted = false;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // Nobody waited for this sink, perhaps, and it went just now.
+                    doubted = true;
+                    continue;
+                }
+                opened => opened?,
+            };
             let found = reader.read(extent, max_events.max(1), max_bytes)?;
             let at = reader.at();
             if found == Found::Events {
@@ -282,19 +294,19 @@ impl Follower {
     /// Goes on behind damage, and tells what it took.
     fn skip(&mut self, first: u64, extent: Extent) -> io::Result<()> {
         let Some((_, reader)) = &mut self.reader else { return Ok(()) };
-        let to = match reader.resync(extent)? {
-            Some(_) => reader.at().next,
-            None => extent.limit.min(*self.written.borrow() + 1),
-        };
+        let to = reader.resync(extent)?.map_or(extent.limit, |_| reader.at().next);
+        self.lose(first, to);
+        Ok(())
+    }
+
+    /// Goes on with a number, or the next one that is written: those before it are gone.
+    fn lose(&mut self, first: u64, to: u64) {
+        let to = to.min(self.written.borrow().saturating_add(1));
         let lost = self.next..to;
         self.next = to;
-        if lost.is_empty() {
-            return Ok(());
-        }
-        if lock(&self.shared.ledger).is_news(lost.start) {
+        if !lost.is_empty() && lock(&self.shared.ledger).is_news(lost.start) {
             self.tell(first, &lost);
         }
-        Ok(())
     }
 
     fn tell(&self, first: u64, lost: &Range<u64>) {

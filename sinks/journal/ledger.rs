@@ -124,8 +124,14 @@ impl Ledger {
 
     /// Adds a segment that is on disk, synced up to its end.
     pub(crate) fn insert(&mut self, first: u64, end: Mark) {
+        self.found(first, end, Duration::ZERO);
+    }
+
+    /// The same of one that an earlier process wrote last so long ago.
+    pub(crate) fn found(&mut self, first: u64, end: Mark, age: Duration) {
         self.remove(first);
-        let (file, ended) = (None, Some(Instant::now()));
+        let now = Instant::now();
+        let (file, ended) = (None, Some(now.checked_sub(age).unwrap_or(now)));
         let segment = Segment { length: end.offset, synced: end, file, failed: false, sound: false, ended };
         self.segments.insert(first, segment);
         self.bytes += end.offset;

@@ -1,8 +1,9 @@
 //! Opens a journal: lock, recovery, cursors.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
+    path::Path,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::Duration,
@@ -182,7 +183,7 @@ fn bounds(config: &config::Journal) -> Bounds {
 fn adopt(directory: &Directory, findings: &Findings) -> io::Result<(Writer, Ledger)> {
     let mut ledger = Ledger::new(findings.next);
     for kept in &findings.segments {
-        ledger.insert(kept.first, kept.end);
+        ledger.found(kept.first, kept.end, age(&directory.join(&segment::name(kept.first)))?);
     }
     let Some(last) = findings.segments.last().filter(|last| !last.damaged) else {
         return Ok((Writer::new(findings.next, None), ledger));
@@ -190,6 +191,12 @@ fn adopt(directory: &Directory, findings: &Findings) -> io::Result<(Writer, Ledg
     let file = Arc::new(directory.open_file(&segment::name(last.first))?);
     ledger.open(last.first, Arc::clone(&file));
     Ok((Writer::new(findings.next, Some((last.first, file, last.end.offset))), ledger))
+}
+
+/// How long ago a file was written last.
+fn age(file: &Path) -> io::Result<Duration> {
+    // A clock that was set back makes nothing older.
+    Ok(fs::metadata(file)?.modified()?.elapsed().unwrap_or_default())
 }
 
 /// The highest number that any sink, also one no longer configured, has acknowledged.

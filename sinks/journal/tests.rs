@@ -164,6 +164,23 @@ fn who_waits_for_an_event_to_be_durable_is_called_when_it_is_and_not_before() {
 }
 
 #[test]
+fn a_segment_that_somebody_removed_is_a_gap_and_the_rest_is_delivered() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(&small(dir.path()));
+    let mut follower = journal.follow("sink").unwrap();
+    (0..60).for_each(|_| append(&journal, 1));
+    journal.0.shared.tail.forget();
+    let (gone, behind) = (firsts(&journal)[1], firsts(&journal)[2]);
+    fs::remove_file(dir.path().join(segment::name(gone))).unwrap();
+    let mut seqs = rest(&mut follower);
+    append(&journal, 1);
+    seqs.extend(rest(&mut follower));
+    let expected: Vec<u64> = (1..=62).filter(|seq| !(gone..behind).contains(seq)).collect();
+    assert_eq!(seqs, expected);
+    assert_eq!(journal.stats().dropped, behind - gone, "a gap event tells of them");
+}
+
+#[test]
 fn a_journal_is_one_processs_even_where_its_lock_file_was_removed() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(&options(dir.path()));

@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, SystemTime},
+};
 
 use panoptes_config::OnFull;
 use panoptes_sinks::{AppendError, Failure, Sinks};
@@ -121,6 +124,16 @@ fn what_all_sinks_have_is_kept_for_its_retention_but_never_fills_the_journal() {
     finish(journal, sinks);
     let kept: u64 = segments(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!((64 << 10..=160 << 10).contains(&kept), "{kept} bytes");
+    // It is the age of what is there that counts, not that of the process.
+    let count = segments(dir.path()).len();
+    drop(open(&options, &["probe"]));
+    assert_eq!(segments(dir.path()).len(), count);
+    for path in segments(dir.path()) {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - 2 * hour).unwrap();
+    }
+    drop(open(&options, &["probe"]));
+    assert_eq!(segments(dir.path()).len(), 1);
 }
 
 #[test]
