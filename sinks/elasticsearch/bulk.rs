@@ -81,8 +81,6 @@ fn write_source(format: config::Format, record: &Record<'_>, out: &mut Vec<u8>) 
 
 #[derive(Deserialize)]
 struct Outcome<'a> {
-    #[serde(default)]
-    errors: bool,
     #[serde(borrow, default)]
     items: Vec<Item<'a>>,
 }
@@ -145,7 +143,7 @@ fn of_items(
     events: &Records<'_>,
 ) -> Result<(), Failure> {
     let Places { sent, mut refused } = places;
-    if !outcome.errors && refused.is_empty() {
+    if refused.is_empty() && outcome.items.iter().all(|item| item.create.is_there()) {
         return Ok(());
     }
     let times: Vec<i64> = events.iter().map(|event| event.unix_micros).collect();
@@ -153,16 +151,15 @@ fn of_items(
     let (mut again, mut doubtful, mut reason) = (Vec::new(), Vec::new(), String::new());
     let mut takes = BTreeSet::new();
     for (Item { create }, place) in outcome.items.iter().zip(sent) {
-        match create.status {
-            // There already: a repeat.
-            200..300 | 409 => drop(takes.insert(index_of(place))),
-            _ if create.may_be_about_event() => doubtful.push((place, create.describe())),
-            _ => {
-                if again.is_empty() {
-                    reason = create.describe();
-                }
-                again.push(place);
+        if create.is_there() {
+            takes.insert(index_of(place));
+        } else if create.may_be_about_event() {
+            doubtful.push((place, create.describe()));
+        } else {
+            if again.is_empty() {
+                reason = create.describe();
             }
+            again.push(place);
         }
     }
     // An index that took another event along with it has nothing against all of them.
@@ -176,6 +173,11 @@ fn of_items(
 }
 
 impl Created<'_> {
+    /// Whether the event is there, by this request or by an earlier one.
+    fn is_there(&self) -> bool {
+        matches!(self.status, 200..300 | 409)
+    }
+
     /// Whether an item may be refused for what it is. Missing rights (401, 403), a missing index (404) and blocked ones (403, a
     /// disk that is full) are about the cluster, and more is when its name says so.
     fn may_be_about_event(&self) -> bool {
@@ -221,7 +223,8 @@ mod tests {
             format!(r#"{{"create":{{"status":{status}{}}}}}"#, if kind.is_empty() { "" } else { &error })
         };
         let items: Vec<String> = items.iter().map(item).collect();
-        let body = format!(r#"{{"errors":true,"items":[{}]}}"#, items.join(",")).into_bytes();
+        // What it says of all of them is not believed.
+        let body = format!(r#"{{"errors":false,"items":[{}]}}"#, items.join(",")).into_bytes();
         let answer = Answer { status: StatusCode::OK, retry_after: None, body };
         let mut spans: Vec<Span> = (0..items.len() as u64).map(|seq| Span::whole(seq, b"{}")).collect();
         spans.last_mut().unwrap().unix_micros = 86_400_000_000;

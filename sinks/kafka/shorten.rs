@@ -4,7 +4,7 @@ use panoptes_event::json;
 use serde_json::{Map, Value};
 
 /// What may be cut, in this order: texts get shorter, all else goes.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 12] = [
     ("sql", "raw"),
     ("sql", "normalized"),
     ("sql", "parameters"),
@@ -14,6 +14,9 @@ const PARTS: [(&str, &str); 9] = [
     ("request", "attributes"),
     ("session", "attributes"),
     ("external", "message"),
+    ("operation", "access"),
+    ("operation", "tablesInvolved"),
+    ("operation", "objectName"),
 ];
 /// Room for what says that a part was cut.
 const MARK: usize = 64;
