@@ -105,6 +105,11 @@ type Words = List<String>;
 /// Whether an item of a list means this name.
 trait Means {
     fn means(&self, name: &str) -> bool;
+
+    /// The same, as far as the name tells.
+    fn may_mean(&self, name: &str) -> bool {
+        self.means(name)
+    }
 }
 
 impl Means for String {
@@ -115,21 +120,31 @@ impl Means for String {
 
 /// A glob.
 struct Table {
-    glob: WildMatch,
-    /// Whether it is compared with the whole name, the schema included.
-    whole: bool,
+    /// With a schema, compared with the whole name.
+    whole: Option<WildMatch>,
+    /// Its last part.
+    last: WildMatch,
 }
 
 impl Table {
     fn new(pattern: &str) -> Self {
-        Self { glob: WildMatch::new_case_insensitive(pattern), whole: pattern.contains('.') }
+        let last = pattern.rsplit('.').next().unwrap_or(pattern);
+        let whole = pattern.contains('.').then(|| WildMatch::new_case_insensitive(pattern));
+        Self { whole, last: WildMatch::new_case_insensitive(last) }
     }
 }
 
 impl Means for Table {
     fn means(&self, name: &str) -> bool {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        self.glob.matches(if self.whole { name } else { last })
+        match &self.whole {
+            Some(whole) => whole.matches(name),
+            None => self.last.matches(name.rsplit('.').next().unwrap_or(name)),
+        }
+    }
+
+    /// A statement need not say the schema.
+    fn may_mean(&self, name: &str) -> bool {
+        self.means(name) || !name.contains('.') && self.last.matches(name)
     }
 }
 
@@ -153,7 +168,8 @@ impl<T: Means> List<T> {
     /// Whether one of the names is wanted and that one not unwanted. Who has no name at all fits where none is wanted.
     fn fit_any<'a>(&self, mut names: impl Iterator<Item = &'a str> + Clone) -> bool {
         let any = names.clone().next().is_some();
-        let wanted = |name: &str| self.wanted.is_empty() || self.wanted.iter().any(|item| item.means(name));
+        let wanted =
+            |name: &str| self.wanted.is_empty() || self.wanted.iter().any(|item| item.may_mean(name));
         let unwanted = |name: &str| self.unwanted.iter().any(|item| item.means(name));
         match any {
             true => names.any(|name| wanted(name) && !unwanted(name)),
@@ -197,6 +213,10 @@ mod tests {
             ("tables", &["orders"], [true, false, true]),
             ("tables", &["PUBLIC.*"], [true, false, true]),
             ("tables", &["public.o?der"], [false, false, true]),
+            // A name without a schema may be of this one.
+            ("tables", &["shop.cust*"], [true, false, true]),
+            ("tables", &["shop.ord*"], [false, false, true]),
+            ("tables", &["!public.*", "!shop.cust*"], [true, true, true]),
             ("tables", &["custa"], [true, false, true]),
             ("tables", &["!public.*"], [true, true, true]),
             ("tables", &["!orders", "!custa"], [false, true, true]),

@@ -21,8 +21,8 @@ pub struct Filter {
     /// `ok`, `warning`, `error`, `cancelled`, `lost`, `skipped`. Default: all.
     #[serde(deserialize_with = "value::list")]
     pub outcomes: Vec<String>,
-    /// Tables, at least one of which a statement names; `*` and `?` stand for any characters, any one character. A name
-    /// with a dot is compared with the whole name, one without with its last part. Default: all.
+    /// Tables, at least one of which a statement names; `*` and `?` stand for any characters, any one character. One with
+    /// a dot is compared with the whole name, where the statement said the schema; one without with the last part. Default: all.
     #[serde(deserialize_with = "value::list")]
     pub tables: Vec<String>,
 }
