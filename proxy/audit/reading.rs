@@ -65,10 +65,14 @@ fn keeps(statement: &str, dialect: Dialect, encoding: Encoding) -> bool {
 impl Session {
     /// Whether the statements of this text, cut into `pieces`, may be others to the server.
     pub(super) fn may_be_cut_otherwise(&self, text: &str, pieces: &[&str]) -> bool {
-        if self.dialect.is_postgres() || !self.several {
+        let escapes = text.contains('\\');
+        if self.dialect.is_postgres() {
+            // What ran ahead of it in the pipeline, or the functions that it called, may have changed a setting.
+            return self.may_read_otherwise && (escapes || !text.is_ascii()) && text.contains(';');
+        }
+        if !self.several {
             return false;
         }
-        let escapes = text.contains('\\');
         // Behind a letter it may be the end of a character.
         if self.encoding_assumed && (escapes || text.contains('`')) && !text.is_ascii() && text.contains(';')
         {

@@ -6,7 +6,10 @@ use panoptes_parser::{
     text::Encoding,
 };
 
-use super::session::Session;
+use super::{
+    session::Session,
+    statement::{Statement, What},
+};
 
 /// What the server said of it.
 #[derive(Debug, Default)]
@@ -16,6 +19,19 @@ pub(crate) struct Readings {
     reported: Option<(Encoding, Dialect)>,
     /// It changed since there was last no transaction, so the end of one may change it back.
     moved: bool,
+}
+
+impl Statement {
+    /// Whether what it changes of it is followed: a SET, which calls no function, and what changes nothing.
+    pub(super) fn is_followed_in_reading(&self) -> bool {
+        let What::Sql(text) = &self.what else { return false };
+        let followed = matches!(
+            text.effect,
+            Effect::Begin
+                | Effect::Read(Reading::Encoding(_) | Reading::Conforming(Some(_)) | Reading::First)
+        );
+        followed && text.verb() != "SELECT" && !self.split_uncertain
+    }
 }
 
 impl Session {

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(super) encoding_assumed: bool,
     pub(super) dialect: Dialect,
     pub(super) readings: Readings,
+    /// Something was done since the server was last ready that may have changed how texts are read (PostgreSQL).
+    pub(super) may_read_otherwise: bool,
     /// A text may be of several statements.
     pub(super) several: bool,
     /// What a `"` begins is not known: sql_mode was set to what no text tells (MySQL).
@@ -97,6 +99,7 @@ impl Session {
             encoding_assumed: false,
             dialect,
             readings: Readings::default(),
+            may_read_otherwise: false,
             several: postgres,
             quotes_unknown: false,
             escapes_unknown: false,
@@ -353,6 +356,7 @@ impl Session {
                 self.apply(&text, tools);
             }
         }
+        self.may_read_otherwise |= statement.end.is_success() && !statement.is_followed_in_reading();
         if let What::Sql(text) = &statement.what {
             match self.dialect.is_postgres() {
                 true => self.prepares_unseen |= text.prepares_unseen(),
@@ -428,6 +432,7 @@ impl Session {
             self.names.close_portals();
         }
         self.settle_reading(idle);
+        self.may_read_otherwise = false;
         self.follow_status();
         self.transactions.ready(status, Uuid::now_v7);
         self.write(tools);
