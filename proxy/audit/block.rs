@@ -27,6 +27,8 @@ pub(crate) struct Block {
     overflowed: bool,
     /// Something that was written may have committed on its own.
     commits: bool,
+    /// Or may have rolled back.
+    undoes: bool,
 }
 
 /// Where a savepoint was set.
@@ -52,6 +54,7 @@ impl Block {
             savepoints: Vec::new(),
             overflowed: false,
             commits: false,
+            undoes: false,
         }
     }
 
@@ -108,22 +111,25 @@ impl Block {
         }
     }
 
-    /// A statement was written without a verdict; `commits` if it may have committed on its own.
-    pub(crate) fn wrote(&mut self, seq: u64, commits: bool) {
+    /// A statement was written without a verdict; `commits` if it may have committed on its own, `undoes` if it may have
+    /// rolled back.
+    pub(crate) fn wrote(&mut self, seq: u64, commits: bool, undoes: bool) {
         self.written = Some((self.written.map_or(seq, |(first, _)| first), seq));
         self.commits |= commits && self.implicit;
+        self.undoes |= undoes && self.implicit;
     }
 
     /// What was written so far is told; what comes has a verdict of its own.
     pub(crate) fn part(&mut self) -> Option<(u64, u64)> {
-        (self.perhaps_over, self.perhaps_committed, self.astray, self.commits) = (false, false, false, false);
+        (self.perhaps_over, self.perhaps_committed, self.astray) = (false, false, false);
+        (self.commits, self.undoes) = (false, false);
         self.written.take()
     }
 
     /// Whether a verdict may not be that of all that was written.
     pub(crate) fn doubts(&self, verdict: Verdict) -> bool {
         match verdict {
-            Verdict::Committed => self.astray || self.perhaps_over,
+            Verdict::Committed => self.astray || self.perhaps_over || self.undoes,
             Verdict::RolledBack => self.commits || self.perhaps_committed,
             Verdict::Unknown => false,
         }

@@ -12,6 +12,7 @@
 //! * `encode`: the event. `identity`: what all events of a session have in common.
 //!   `ids`: what tells events apart.
 
+mod alone;
 mod aside;
 mod block;
 mod cache;

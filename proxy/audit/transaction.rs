@@ -14,6 +14,7 @@ use panoptes_parser::{
 };
 
 use super::{
+    alone,
     block::{Block, Mark},
     implicit::{may_have_committed, may_have_ended, may_have_rolled_back},
     item::{Item, TakenBack, Told},
@@ -91,6 +92,7 @@ impl Transactions {
         // The only warnings of a ROLLBACK are that not all was: rows of tables without transactions stay (1196).
         let in_part = self.each_alone && statement.end.warnings > 0;
         let undone = if in_part { Verdict::Unknown } else { Verdict::RolledBack };
+        let at_once = !self.each_alone && !self.is_in_block() && alone::commits_at_once(&statement);
         if self.each_alone && success && effect == Effect::Begin && self.block.is_some() {
             // It commits what came before it.
             self.end(Verdict::Committed, None);
@@ -106,6 +108,10 @@ impl Transactions {
             Effect::Savepoint(name) => self.set_savepoint(&name),
             Effect::Release(name) => self.release(&name),
             Effect::RollbackTo(name) => self.roll_back_to(&name, undone),
+            // Where there is no block it ends what was begun by itself, and the tag is that of nothing prepared.
+            Effect::PrepareTransaction if rolled_back && !self.is_in_block() => {
+                self.end(Verdict::Committed, None);
+            }
             // COMMIT of a failed transaction rolls it back, as does PREPARE TRANSACTION, and the tag says so.
             Effect::Commit { chain: false } | Effect::PrepareTransaction if rolled_back => {
                 self.end(Verdict::RolledBack, None);
@@ -113,6 +119,7 @@ impl Transactions {
             Effect::PrepareTransaction => self.end(Verdict::Unknown, None),
             Effect::Commit { chain } if !rolled_back => self.end_chained(Verdict::Committed, chain, id),
             Effect::Commit { chain } | Effect::Rollback { chain } => self.end_chained(undone, chain, id),
+            _ if at_once => self.end(Verdict::Committed, None),
             _ => {}
         }
     }
@@ -190,7 +197,9 @@ impl Transactions {
             && statement.is_open()
             && statement.transaction == Some(block.id)
         {
-            block.wrote(seq, statement.commits);
+            let alone = !self.each_alone;
+            let commits = if alone { alone::may_have_committed(statement) } else { statement.commits };
+            block.wrote(seq, commits, alone && alone::may_have_rolled_back(statement));
         }
     }
 
@@ -278,12 +287,13 @@ impl Transactions {
     fn end(&mut self, verdict: Verdict, undone_by: Option<Rc<Error>>) {
         let block = self.block.take();
         let doubtful = self.doubtful(block.as_ref(), verdict);
-        let doubted = doubtful > 0 || block.as_ref().is_some_and(|block| block.doubts(verdict));
-        let told_verdict = if doubted { Verdict::Unknown } else { verdict };
+        let block_doubts = block.as_ref().is_some_and(|block| block.doubts(verdict));
+        let told_verdict = if doubtful > 0 || block_doubts { Verdict::Unknown } else { verdict };
         // A procedure that was written before leaves no doubt about what came after it.
-        let all =
-            verdict == Verdict::Committed || block.as_ref().is_some_and(|block| block.perhaps_committed);
-        let held_verdict = if all { told_verdict } else { verdict };
+        let all = block
+            .as_ref()
+            .is_some_and(|block| verdict == Verdict::Committed && !block.implicit || block.perhaps_committed);
+        let held_verdict = if all && block_doubts { Verdict::Unknown } else { verdict };
         for (place, item) in self.held.iter_mut().enumerate() {
             if let Item::Statement(statement) = item
                 && statement.is_open()
@@ -334,14 +344,25 @@ impl Transactions {
         }
     }
 
-    /// How many of the held items may last although their transaction was rolled back: outside of a block, a procedure
-    /// commits what came before it.
+    /// How many of the held items may have another verdict than their transaction: outside of a block, a procedure commits
+    /// what came before it, or rolls it back.
     fn doubtful(&self, block: Option<&Block>, verdict: Verdict) -> usize {
-        if verdict != Verdict::RolledBack || block.is_some_and(|block| !block.implicit) {
+        if block.is_some_and(|block| !block.implicit) {
             return 0;
         }
-        let commits = |item: &Item| matches!(item, Item::Statement(statement) if statement.commits);
-        self.held.iter().rposition(|item| item.is_open() && commits(item)).map_or(0, |place| place + 1)
+        let doubts = |statement: &Statement| match verdict {
+            Verdict::RolledBack if self.each_alone => statement.commits,
+            Verdict::RolledBack => alone::may_have_committed(statement),
+            Verdict::Committed => !self.each_alone && alone::may_have_rolled_back(statement),
+            Verdict::Unknown => false,
+        };
+        let doubted = |item: &Item| matches!(item, Item::Statement(statement) if doubts(statement));
+        self.held.iter().rposition(|item| item.is_open() && doubted(item)).map_or(0, |place| place + 1)
+    }
+
+    /// Whether there is a transaction that was begun, and is to be ended.
+    fn is_in_block(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| !block.implicit)
     }
 
     fn end_chained(&mut self, verdict: Verdict, chain: bool, id: impl FnOnce() -> Uuid) {

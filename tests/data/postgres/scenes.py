@@ -1050,6 +1050,64 @@ def a9_quotes_in_a_pipeline(talk, _):
 
 
 @scene()
+def a9_quotes_in_a_function(talk, server):
+    """A function sets standard_conforming_strings, and a Query comes behind it before a Sync: who does not know it cuts that otherwise."""
+    odd = r"select '\'' ; values (1); --'; values (2)"
+    talk.send(run("do $$ begin perform set_config('standard_conforming_strings', 'off', false); end $$"), Q(odd))
+    talk.until("Z")
+    talk.send(Q(odd))
+    talk.until("Z")
+    talk.send(run("begin"), run("set local standard_conforming_strings = on"), run("rollback"), Q(odd))
+    talk.until("Z")
+    ends(talk)
+
+
+@scene()
+def a9_commits_at_once(talk, server):
+    """What cannot run in a block is committed at once, whatever fails behind it."""
+    server.sql("create table a9_o (a int)")
+    server.sql("insert into a9_o values (1), (1)")
+    for sql in ("create index concurrently a9_i on a9_o (a)", "vacuum a9_o", "reindex table a9_o", "drop index concurrently a9_i"):
+        talk.send(run(sql), run("insert into a9_o values (2)"), run("select 1/0"), S)
+        talk.until("Z")
+    talk.send(Q("create unique index concurrently a9_u on a9_o (a)"))
+    talk.until("Z")
+    talk.send(run("insert into a9_o values (3)"), run("vacuum a9_o"), S)
+    talk.until("Z")
+    ends(talk)
+
+
+@scene()
+def a9_prepared_in_a_pipeline(talk, server):
+    """PREPARE TRANSACTION without BEGIN: 15 commits what was begun by itself, 18 prepares it."""
+    server.sql("create table a9_t (a int)")
+    talk.send(run("insert into a9_t values (1)"), run("prepare transaction 'a9p'"), S)
+    talk.until("Z")
+    assert server.sql("select a from a9_t") == ([["1"]] if server.name == "15" else [])
+    if server.name == "18":
+        server.sql("rollback prepared 'a9p'")
+    ends(talk)
+
+
+@scene()
+def a9_rolls_back_itself(talk, server):
+    """A procedure, and a DO, that roll back: they are done all the same."""
+    server.sql("create table a9_r (a int)")
+    server.sql("create procedure a9r() language plpgsql as $$ begin insert into a9_r values (1); rollback; end $$")
+    for sql in (
+        "call a9r()",
+        "do $$ begin insert into a9_r values (2); rollback; end $$",
+        "do $$ begin insert into a9_r values (3); end $$",
+    ):
+        talk.send(Q(sql))
+        talk.until("Z")
+    talk.send(run("insert into a9_r values (4)"), S, run("call a9r()"), run("insert into a9_r values (5)"), S)
+    talk.until("ZZ")
+    assert server.sql("select a from a9_r order by a") == [["3"], ["4"], ["5"]]
+    ends(talk)
+
+
+@scene()
 def a9_call_with_commit(talk, server):
     """A procedure that commits, then fails."""
     server.sql("create table a9_p (a int)")
