@@ -54,7 +54,7 @@ use std::{
 };
 
 use panoptes_config::{Config, Limits, OnFull};
-use panoptes_sinks::{Journal, Origin, Sinks};
+use panoptes_sinks::{Journal, Origin, Sinks, Vital};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
@@ -189,7 +189,10 @@ fn start_auditors(
         let handle = thread::Builder::new()
             .name(format!("audit-{place}"))
             .stack_size(audit::STACK_BYTES)
-            .spawn(move || Auditor::new(origin, &config, journal, keys, metrics).run(&batches))
+            .spawn(move || {
+                let _vital = Vital;
+                Auditor::new(origin, &config, journal, keys, metrics).run(&batches);
+            })
             .map_err(Error::Start)?;
         queues.push(queue);
         handles.push(handle);
@@ -225,6 +228,7 @@ fn start_workers(
         let (shared, queue) = (Arc::clone(&shared), queue.clone());
         let (others, draining) = (others.clone(), draining.clone());
         let work = move || {
+            let _vital = Vital;
             if let Err(error) = worker::run(place, shared, queue, listeners, arrivals, others, draining) {
                 error!(%error, "a network thread could not start");
             }

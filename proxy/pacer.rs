@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use panoptes_sinks::Vital;
 use tokio::sync::Notify;
 
 /// How often is looked for what a worker still holds.
@@ -60,7 +61,10 @@ impl Pacer {
     pub(crate) fn start(beats: Vec<Arc<Beat>>) -> io::Result<Self> {
         let state = Arc::new(State::default());
         let theirs = Arc::clone(&state);
-        let handle = thread::Builder::new().name("pacer".into()).spawn(move || pace(&beats, &theirs))?;
+        let handle = thread::Builder::new().name("pacer".into()).spawn(move || {
+            let _vital = Vital;
+            pace(&beats, &theirs);
+        })?;
         Ok(Self { state, thread: handle.thread().clone() })
     }
 

@@ -13,6 +13,7 @@
 //! * `sinks`: [`Sinks`], all of them; `kinds`: the place where a new kind is registered.
 //! * `console` (with `pretty`), `file`, `http` (Splunk's too), `elasticsearch`, `syslog`, `database`, `kafka`: a sink each;
 //!   `tls`: for all that connect.
+//! * `vital`: [`Vital`], for threads that nothing may go on without.
 //!
 //! A program opens the journal with the names of its sinks, starts [`Sinks`], and appends. It ends with
 //! [`Journal::close`], then [`Sinks::finish`].
@@ -38,9 +39,11 @@ mod sinks;
 mod syslog;
 mod tls;
 mod trial;
+mod vital;
 mod witness;
 
 pub use dead_letters::Letters;
 pub use journal::{AppendError, Appended, Journal, Origin};
 pub use sink::{Failure, Record, Records, Sink};
 pub use sinks::{Sinks, StartError};
+pub use vital::{EXIT_DEFECT, Vital};

@@ -77,6 +77,7 @@ use self::{
     shared::{Refusal, Shared},
     spares::Spares,
 };
+use crate::vital::Vital;
 
 /// Bytes that a record takes beside its event's JSON, the number in it included.
 const OVERHEAD: usize = record::HEADER + r#","seq":"#.len() + 20 + batch::PREV.len() + 65;
@@ -184,7 +185,10 @@ impl Journal {
         let shared = Arc::new(open::open(config, origin, sinks)?);
         let syncing = std::thread::Builder::new().name("journal-sync".to_owned()).spawn({
             let shared = Arc::clone(&shared);
-            move || sync::run(&shared)
+            move || {
+                let _vital = Vital;
+                sync::run(&shared);
+            }
         });
         let syncing =
             syncing.map_err(|source| Error::io("start the thread that syncs", &config.dir, source))?;
