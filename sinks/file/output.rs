@@ -7,7 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{FallocateFlags, fallocate};
+
 use crate::journal::{private, sync_folder};
+
+/// How much room the file is given ahead of its end, at most; while it is small, as much again as it has. Blocks that the
+/// file system gives at once cost a third less to write.
+const ROOM_AHEAD: u64 = 4 << 20;
 
 /// An open file, and what is known of it.
 pub(super) struct Output {
@@ -17,6 +23,8 @@ pub(super) struct Output {
     /// Neither a pipe nor a device: of those nothing is kept, and nothing can be put aside.
     is_regular: bool,
     size: u64,
+    /// How much more it has room for, beyond its end; none where the file system gives none.
+    room: Option<u64>,
     /// Something was written since the last sync.
     unsynced: bool,
     /// It may be new in its folder, which was not synced since.
@@ -43,6 +51,7 @@ impl Output {
             folder,
             is_regular,
             size: metadata.len(),
+            room: is_regular.then_some(0),
             unsynced: false,
             is_new: true,
             failed: false,
@@ -62,6 +71,7 @@ impl Output {
     /// Writes more of a batch, of which `written` bytes are in the file: how many are then. Where that fails, none of it is.
     pub(super) fn append(&mut self, mut written: usize, lines: &[u8]) -> io::Result<usize> {
         let mut rest = lines;
+        self.take_room(lines.len() as u64);
         self.unsynced = true;
         while !rest.is_empty() {
             match self.file.write(rest) {
@@ -76,6 +86,21 @@ impl Output {
         }
         self.size += lines.len() as u64;
         Ok(written)
+    }
+
+    /// Sees to room for so many bytes.
+    fn take_room(&mut self, bytes: u64) {
+        let left = |room: u64| room.checked_sub(bytes).or_else(|| self.make_room(bytes).ok());
+        self.room = self.room.and_then(left);
+    }
+
+    /// Gives the file room for so many bytes and some more; how much more. Its size stays.
+    fn make_room(&self, bytes: u64) -> io::Result<u64> {
+        // Another may have cut it.
+        let end = self.file.metadata()?.len();
+        let ahead = ROOM_AHEAD.min(end + bytes);
+        fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, bytes + ahead)?;
+        Ok(ahead)
     }
 
     /// Makes what was written survive a crash of the machine. What was deleted under us is an error: nobody will read it.
@@ -99,6 +124,15 @@ impl Output {
             sync_folder(&self.folder)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Output {
+    /// Gives back the room that is left, unless another writes to the file as well, whose lines that might cut.
+    fn drop(&mut self) {
+        if self.room.is_some() && self.file.metadata().is_ok_and(|metadata| metadata.len() == self.size) {
+            let _ = self.file.set_len(self.size);
+        }
     }
 }
 
@@ -180,6 +214,35 @@ mod tests {
         let error = cut(&file, 4, io::ErrorKind::StorageFull.into()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"whole\":1}\n");
+    }
+
+    #[test]
+    fn room_is_made_ahead_and_given_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let taken = || fs::metadata(&path).unwrap().blocks() * 512;
+        let line = vec![b'x'; 100_000];
+        let mut output = Output::open(&path).unwrap();
+        for _ in 0..3 {
+            output.append(0, &line).unwrap();
+        }
+        output.sync().unwrap();
+        let (ahead, size) = (taken(), fs::metadata(&path).unwrap().len());
+        let has_room = output.room.is_some_and(|room| room > 0);
+        // Another has cut the file: room is made behind its end, not far beyond it.
+        fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        for _ in 0..5 {
+            output.append(0, &line).unwrap();
+        }
+        drop(output);
+        assert_eq!((size, fs::metadata(&path).unwrap().len()), (300_000, 500_000));
+        fs::write(&path, &line).unwrap();
+        let mut output = Output::open(&path).unwrap();
+        output.append(0, &line).unwrap();
+        drop(output);
+        assert!(taken() < 250_000, "{} of 200,000", taken());
+        // Not every file system gives room.
+        assert!(!has_room || ahead >= 400_000, "{ahead}");
     }
 
     #[test]
