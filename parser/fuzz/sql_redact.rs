@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::{arbitrary, arbitrary::Arbitrary, fuzz_target};
-use panoptes_parser::sql::{Dialect, redact, redact_head, redact_message, redact_value};
+use panoptes_parser::sql::{Dialect, redact, redact_head, redact_message, redact_text, redact_value};
 
 const CANARY: &str = "s3cr3tK3Y";
 
@@ -90,7 +90,8 @@ fuzz_target!(|input: Input<'_>| {
             assert!(redacted.hidden.iter().all(|range| text.get(range.clone()).is_some()));
         }
         redact_value(&text, dialect);
+        redact_text(&text, dialect);
     }
-    let message = redact_message(&format!("near \"{CANARY}\" and {CANARY}"), &shown, &[CANARY]);
+    let message = redact_message(&format!("near \"{CANARY}\" and {CANARY}"), &shown, &[CANARY], dialect);
     assert!(!message.expect("it changes").contains(CANARY));
 });

@@ -15,7 +15,7 @@ use super::{
     Tools,
     names::{NameLimits, Names, Portal, Prepared},
     operation::Operated,
-    secret::write_parameters,
+    secret::{Places, write_parameters},
     session::Session,
     statement::{Statement, What, contradicts},
     text::Text,
@@ -199,7 +199,7 @@ impl Session {
         tools: &mut Tools,
     ) -> Portal {
         let mut values = Parameters::new(parameters);
-        let secret = prepared.text.as_ref().map_or(&[][..], |text| text.secret_parameters());
+        let secret = Places::of(prepared.text.as_ref());
         let encoded = &mut tools.encoded;
         encoded.clear();
         let read_as = (&self.encoding, self.dialect);
@@ -266,10 +266,10 @@ impl Session {
 
     /// The execution that was sent along tells the parameters, if the event is still there; whether it is.
     fn complete_failed(&mut self, event: Uuid, portal: &Portal) -> bool {
-        let mut intents = self.intents.take();
+        let (mut intents, dialect) = (self.intents.take(), self.dialect);
         let found = self.transactions.find(event).map(|statement| {
             statement.bind(portal);
-            statement.hide();
+            statement.hide(dialect);
             statement.meet_intent(intents.as_deref_mut());
         });
         self.intents = intents;

@@ -343,7 +343,7 @@ impl Session {
         if let Some(error) = &statement.end.error
             && let Some((secrets, shown)) = query.secrets()
         {
-            let hidden = error.without([Some(&secrets), None], &shown);
+            let hidden = error.without([Some(&secrets), None], &shown, self.dialect);
             statement.end.error = hidden.or(statement.end.error);
         }
         query.last = query.is_unfinished().then(|| Box::new(statement.clone()));

@@ -365,7 +365,7 @@ impl Session {
                 false => {}
             }
         }
-        statement.hide();
+        statement.hide(self.dialect);
         if let Answer::Failed(Failure { fatal: true, .. }) = answer {
             self.identity.ended_by.clone_from(&statement.end.error);
         }

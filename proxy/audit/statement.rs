@@ -5,6 +5,7 @@ use std::rc::Rc;
 use panoptes_event::{Outcome, Uuid, Verdict};
 use panoptes_parser::{
     postgres::tag_rows,
+    sql::Dialect,
     wire::{Answer, Failure, TransactionStatus},
 };
 
@@ -99,12 +100,12 @@ impl Statement {
     }
 
     /// Servers quote the statement back: what was hidden of it goes from the error, too.
-    pub(crate) fn hide(&mut self) {
+    pub(crate) fn hide(&mut self, dialect: Dialect) {
         let Some(error) = &self.end.error else { return };
         let text = if let What::Sql(text) = &self.what { Some(text) } else { None };
         let secrets = [text.and_then(|text| text.secrets()), self.secrets.as_ref()];
         let shown = text.and_then(|text| str::from_utf8(&text.raw).ok()).unwrap_or_default();
-        if let Some(error) = error.without(secrets, shown) {
+        if let Some(error) = error.without(secrets, shown, dialect) {
             self.end.error = Some(error);
         }
     }
@@ -181,8 +182,13 @@ impl Error {
     }
 
     /// The same without secrets; `None` where it has none. `shown` is the text as the event has it.
-    pub(crate) fn without(&self, secrets: [Option<&Secrets>; 2], shown: &str) -> Option<Rc<Self>> {
-        let message = Secrets::hide(secrets, &self.message, shown)?;
+    pub(crate) fn without(
+        &self,
+        secrets: [Option<&Secrets>; 2],
+        shown: &str,
+        dialect: Dialect,
+    ) -> Option<Rc<Self>> {
+        let message = Secrets::hide(secrets, &self.message, shown, dialect)?;
         Some(Rc::new(Self { code: self.code, sql_state: self.sql_state.clone(), message }))
     }
 

@@ -149,7 +149,12 @@ impl Text {
 
     /// Whether it could be read to its end, and so tells which of its parameters are secret.
     fn parameters_are_known(&self) -> bool {
-        self.cut.is_none() && !self.rules().contains(&"uncertain")
+        self.cut.is_none() && !self.is_uncertain()
+    }
+
+    /// Whether all of it was hidden, and which of its parameters are secret nobody knows.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        self.rules().contains(&"uncertain")
     }
 
     /// The placeholders whose values are secret, by place.

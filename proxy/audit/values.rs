@@ -2,15 +2,15 @@
 
 use panoptes_parser::{
     mysql::values::{BulkParameters, Cell, Parameters, UNKNOWN_TYPE, write_json},
-    sql::{Dialect, SecretParameter},
-    text::{Encoding, write_json_string},
+    sql::Dialect,
+    text::Encoding,
 };
 
 use super::{
     aside::Aside,
     names::Prepared,
     run::Ahead,
-    secret::{Secrets, shown},
+    secret::{Places, Secrets, write_shown},
 };
 
 /// Flags and iterations: what a run without values consists of.
@@ -146,15 +146,14 @@ pub(super) fn unknown_types(parameters: u16) -> Vec<u32> {
 
 /// Writes values, and keeps those that it hides.
 struct Hidden<'a> {
-    secret: &'a [SecretParameter],
+    secret: Places<'a>,
     read_as: ReadAs<'a>,
     values: Vec<String>,
 }
 
 impl<'a> Hidden<'a> {
     fn new(prepared: &'a Prepared, read_as: ReadAs<'a>) -> Self {
-        let secret = prepared.text.as_ref().map_or(&[][..], |text| text.secret_parameters());
-        Self { secret, read_as, values: Vec::new() }
+        Self { secret: Places::of(prepared.text.as_ref()), read_as, values: Vec::new() }
     }
 
     fn write<'b>(
@@ -165,16 +164,9 @@ impl<'a> Hidden<'a> {
         value: Option<&[u8]>,
         other: impl FnOnce(u16) -> Option<&'b [u8]>,
     ) {
-        let found = self.secret.binary_search_by_key(&place, |secret| secret.place.into());
-        let part = found.ok().and_then(|found| self.secret.get(found));
-        if let (Some(secret), Some(bytes)) = (part, value) {
-            let text = self.read_as.0.decode(bytes);
-            if let Some(shown) = shown(&text, secret.part, other, self.read_as) {
-                write_json_string(out, &shown);
-                return self.values.push(text.into_owned());
-            }
-        }
-        write_json(out, kind, value, self.read_as.0);
+        let write = |out: &mut Vec<u8>| write_json(out, kind, value, self.read_as.0);
+        let hidden = write_shown(out, value, self.secret.part(place), other, write, self.read_as);
+        self.values.extend(hidden);
     }
 
     fn secrets(&self) -> Option<Secrets> {

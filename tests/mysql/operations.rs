@@ -128,6 +128,9 @@ fn secrets(rig: &Rig) -> Result<(), Failed> {
     client.query("create user if not exists secretive@localhost identified by 'hush-hush-canary'");
     client.query("alter user nobody_at_all@localhost identified by 'hush-hush-canary'");
     client.query("drop user if exists secretive@localhost");
+    // The message of one text quotes what another one brought.
+    client.query("set @s = 'alterr user x identified by ''hush-hush-canary'''");
+    client.query("prepare s from @s");
     drop(client);
     let events = proxy.wait_for("the logout", |events| of_kind(events, "logout").count() == 1);
     let told = statement(&events, "aes_encrypt");

@@ -44,12 +44,29 @@ fn nowhere(_: &Rig) -> Result<(), Failed> {
         client.stream().write_all(&[parse("", sql), bind("", &values), execute(), sync()].concat())?;
         errors += client.exchange()?.errors.len();
     }
+    // Values that tell of secrets themselves, and those of a statement that nobody saw.
+    let told = [
+        format!("postgres://u:{CANARY}@h/d"),
+        format!(r#"{{"a": 1, "password": "{CANARY}", "n": 2}}"#),
+        format!("ALTER ROLE x PASSWORD '{CANARY}'"),
+    ];
+    for value in &told {
+        let bound = [parse("", "select $1::text"), bind("", &[value]), execute(), sync()];
+        client.stream().write_all(&bound.concat())?;
+        errors += client.exchange()?.errors.len();
+    }
+    client.query("do $$ begin execute 'prepare s9 (text) as select crypt($1, ''zz'')'; end $$")?;
+    client.stream().write_all(&[bind("s9", &[CANARY]), execute(), sync()].concat())?;
+    errors += client.exchange()?.errors.len();
     client.query("prepare crypt_it as select crypt($1, $2)")?;
     client.query(&format!("execute crypt_it('{CANARY}', '{CANARY}')"))?;
     client.query("select 'the last'")?;
     let last = |events: &[serde_json::Value]| events.iter().any(|e| e["sql"]["raw"] == "select 'the last'");
     let events = proxy.wait_for("the last statement", last);
     let hidden = events.iter().filter(|e| e["sql"]["redacted"].is_array()).count();
+    let parameters =
+        |value: &str| events.iter().any(|e| e["sql"]["parameters"] == serde_json::json!([value]));
+    assert!(parameters("postgres://u:[REDACTED]@h/d") && parameters("ALTER ROLE x PASSWORD '[REDACTED]'"));
     assert!(shapes.len() > 100 && hidden > shapes.len() && errors > 100, "{hidden} hidden, {errors} errors");
     expect_none("the metrics", proxy.get("/metrics").1.as_bytes());
     assert!(proxy.stop().success(), "{}", proxy.log());

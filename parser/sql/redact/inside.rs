@@ -44,6 +44,18 @@ pub(super) fn value(value: &str, dialect: Dialect) -> Option<String> {
     (!ending.hidden.is_empty()).then(|| ending.hidden.shown(value))
 }
 
+/// Hides what a text says of secrets itself, as that of a literal among rows does.
+pub(super) fn told(text: &str, dialect: Dialect) -> Option<String> {
+    if !may_tell_secret(text, dialect) {
+        return None;
+    }
+    let mut ending = read(text, dialect, 1, false, Form::Any);
+    if ending.hidden.uncertain {
+        return Some(INSIDE.to_owned());
+    }
+    (!ending.hidden.is_empty()).then(|| ending.hidden.shown(text))
+}
+
 /// Reads what a literal says.
 pub(super) fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, form: Form) -> Ending {
     let mut hidden = Hidden::default();
@@ -56,8 +68,9 @@ pub(super) fn read(text: &str, dialect: Dialect, nesting: usize, code: bool, for
     let uncertain = !walk.cursor.certain() && (code || walk.began);
     open |= walk.open;
     let about = walk.about.is_secret() && walk.began;
-    let parameters = !walk.parameters.is_empty();
+    let placeholders = !walk.parameters.is_empty();
     let names = std::mem::take(&mut walk.names);
+    let parameters = placeholders || !hidden.parameters.is_empty();
     hidden.uncertain |= uncertain;
     Ending { hidden, open, about, parameters, names }
 }

@@ -1,5 +1,10 @@
 //! Error messages quote the statement: `syntax error at or near "…"`, `… near '…' at line 1`.
 
+use super::connection::{self, Form};
+use super::hidden::Hidden;
+use super::inside;
+use crate::sql::Dialect;
+
 /// What stands for what is hidden.
 const HIDDEN: &str = "[REDACTED]";
 
@@ -13,32 +18,53 @@ const SHORTEST: usize = 4;
 /// Longest message that is searched, in bytes; of a longer one nothing stays.
 const MAX_MESSAGE: usize = 4 << 10;
 
-/// A server's message about a statement of which something was hidden; `None` where it may stay as it is.
+/// A server's message about a statement; `None` where it may stay as it is.
 ///
-/// From the first to the last quotation mark of a kind goes what `shown`, the redacted text, does not have. So does every
-/// other word of the message that has four characters in a row of a secret. What is a secret as a whole goes
+/// It may quote another text than that of the statement: what it quotes is read as a literal is. Where something of the
+/// statement was hidden, from the first to the last quotation mark of a kind goes what `shown`, the redacted text, does not have.
+/// So does every other word of the message that has four characters in a row of a secret. What is a secret as a whole goes
 /// anyway. `secrets` is what was hidden, as it was written. Work is the product of both lengths, which the caller bounds.
-pub fn redact_message(message: &str, shown: &str, secrets: &[&str]) -> Option<String> {
+pub fn redact_message(message: &str, shown: &str, secrets: &[&str], dialect: Dialect) -> Option<String> {
     if message.len() > MAX_MESSAGE {
         return Some(HIDDEN.to_owned());
     }
     let mut out = message.to_owned();
-    for (open, close) in MARKS {
-        hide_quotation(&mut out, open, close, shown, secrets);
+    if !secrets.is_empty() {
+        hide_secrets(&mut out, shown, secrets);
     }
-    if secrets.iter().any(|secret| has_run(&out, secret))
-        || secrets.iter().any(|secret| has_word(&out, secret))
-    {
-        let is_secret = |word: &str| secrets.iter().any(|secret| repeats(word, secret, shown));
-        out = out.split_inclusive(char::is_whitespace).map(|word| without(word, is_secret)).collect();
+    for (open, close) in MARKS {
+        if let Some((first, last)) = quotation(&out, open, close)
+            && let Some(told) = out.get(first..last).and_then(|quoted| inside::told(quoted, dialect))
+        {
+            out.replace_range(first..last, &told);
+        }
+    }
+    let mut hidden = Hidden::default();
+    connection::secrets(&out, Form::Any, |range| hidden.hide(range, HIDDEN, "connection"));
+    if !hidden.is_empty() {
+        out = hidden.shown(&out);
     }
     (out != message).then_some(out)
 }
 
+fn hide_secrets(out: &mut String, shown: &str, secrets: &[&str]) {
+    for (open, close) in MARKS {
+        hide_quotation(out, open, close, shown, secrets);
+    }
+    if secrets.iter().any(|secret| has_run(out, secret) || has_word(out, secret)) {
+        let is_secret = |word: &str| secrets.iter().any(|secret| repeats(word, secret, shown));
+        *out = out.split_inclusive(char::is_whitespace).map(|word| without(word, is_secret)).collect();
+    }
+}
+
+/// From behind the first mark to the last one; a quotation that was cut has no end.
+fn quotation(message: &str, open: char, close: char) -> Option<(usize, usize)> {
+    let first = message.find(open).map(|at| at + open.len_utf8())?;
+    Some((first, message.rfind(close).filter(|last| *last >= first).unwrap_or(message.len())))
+}
+
 fn hide_quotation(message: &mut String, open: char, close: char, shown: &str, secrets: &[&str]) {
-    let Some(first) = message.find(open).map(|at| at + open.len_utf8()) else { return };
-    // A quotation that was cut has no end.
-    let last = message.rfind(close).filter(|last| *last >= first).unwrap_or(message.len());
+    let Some((first, last)) = quotation(message, open, close) else { return };
     let quoted = message.get(first..last).unwrap_or_default();
     let is_secret = || secrets.iter().any(|secret| bare(secret) == bare(quoted));
     if !quoted.is_empty() && quoted != HIDDEN && (!shown.contains(quoted) || is_secret()) {
@@ -115,9 +141,28 @@ mod tests {
             ),
             ("Fehler bei »s3cr3«", &["'s3cr3'"], "Fehler bei »[REDACTED]«"),
         ] {
-            let hidden = redact_message(message, text, secrets);
+            let hidden = redact_message(message, text, secrets, Dialect::MYSQL);
             assert_eq!(hidden.as_deref().unwrap_or(message), expected, "{message}");
         }
-        assert_eq!(redact_message(&"a ".repeat(9_000), text, &[]).as_deref(), Some("[REDACTED]"));
+        for (message, expected) in [
+            (
+                "You have an error in your SQL syntax; … near 'alterr user x identified by 's3cr3tK3Y'' at line 1",
+                "You have an error in your SQL syntax; … near 'alterr user x identified by '[REDACTED]'' at line 1",
+            ),
+            ("could not reach postgres://u:s3cr3tK3Y@h", "could not reach postgres://u:[REDACTED]@h"),
+            (
+                "Access denied for user 'a'@'h' (using password: YES)",
+                "Access denied for user 'a'@'h' (using password: YES)",
+            ),
+            (r#"column "password" does not exist"#, r#"column "password" does not exist"#),
+            ("Operation CREATE USER failed for 'a'@'%'", "Operation CREATE USER failed for 'a'@'%'"),
+        ] {
+            let hidden = redact_message(message, "", &[], Dialect::MYSQL);
+            assert_eq!(hidden.as_deref().unwrap_or(message), expected);
+        }
+        assert_eq!(
+            redact_message(&"a ".repeat(9_000), text, &[], Dialect::MYSQL).as_deref(),
+            Some("[REDACTED]")
+        );
     }
 }

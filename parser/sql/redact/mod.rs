@@ -48,7 +48,9 @@ use variable::{MAX_NAMES, Names, mentioned};
 use walk::Walk;
 
 pub use message::redact_message;
-pub use parameter::{SecretParameter, SecretPart, is_secret_setting, redact_arguments, redact_value};
+pub use parameter::{
+    SecretParameter, SecretPart, is_secret_setting, redact_arguments, redact_text, redact_value,
+};
 
 /// A statement less its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +135,7 @@ fn redact_part<'a>(
         hidden.hide(0..text.len(), uncertain::stand_in(text, dialect), "uncertain");
         return hidden.applied(text);
     }
-    hidden.parameters = parameters;
+    hidden.parameters.extend(parameters);
     hidden.parameters.sort_by_key(|parameter| (parameter.place, parameter.part));
     hidden.parameters.dedup_by_key(|parameter| parameter.place);
     hidden.applied(text)

@@ -32,6 +32,12 @@ pub fn redact_value(value: &str, dialect: Dialect) -> Option<String> {
     inside::value(value, dialect)
 }
 
+/// Hides what a text says of secrets itself, as in a literal of any statement: the password of an address, `password=…`, a
+/// statement about a user. `None` where there is none, which costs little to see.
+pub fn redact_text(text: &str, dialect: Dialect) -> Option<String> {
+    inside::told(text, dialect)
+}
+
 /// Does the setting of this name hold a secret, or may it?
 pub fn is_secret_setting(name: &str) -> bool {
     name::is_secret(name) || name::is_connection(name) || name::is_command(name)

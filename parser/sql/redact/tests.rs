@@ -381,7 +381,8 @@ proptest! {
             _ = redact(&text, dialect);
             _ = redact_head(&text, dialect);
             _ = redact_value(&text, dialect);
-            _ = redact_message(&text, &text, &[&text]);
+            _ = redact_text(&text, dialect);
+            _ = redact_message(&text, &text, &[&text], dialect);
         }
     }
 

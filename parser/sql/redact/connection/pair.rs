@@ -100,8 +100,10 @@ impl<'t> Pair<'t> {
         let spaced = from > self.sign + 1;
         let sentence =
             spaced && !self.quoted && prose::begins_sentence(self.text.get(from..).unwrap_or_default());
-        // The end of an element, and what somebody else has hidden.
-        let hidden = value.starts_with("</") || !value.is_empty() && value.bytes().all(|byte| byte == b'*');
+        // The end of an element, what somebody else has hidden, MySQL's `(using password: YES)`.
+        let hidden = value.starts_with("</")
+            || !value.is_empty() && value.bytes().all(|byte| byte == b'*')
+            || matches!(value, "YES" | "NO");
         sentence || hidden || !name::is_password(&self.name) && self.is_remark(value)
     }
 

@@ -8,7 +8,7 @@ mod announcement;
 mod call;
 mod pair;
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter};
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memchr3_iter};
 
 use super::name;
 use crate::sql::Dialect;
@@ -18,6 +18,8 @@ use call::{is_name, passwords_and_calls};
 
 /// A variable's name is no longer.
 const MAX_NAME: usize = 64;
+/// PostgreSQL's catalogs that hold secrets, behind their `pg`.
+const CATALOGS: [&[u8]; 4] = [b"_authid", b"_foreign_server", b"_subscription", b"_user_mapping"];
 /// Within so many bytes a statement names the table that it writes.
 const MAX_HEAD: usize = 256;
 /// Hex digits without quotes that are looked into: fewer spell no word about secrets.
@@ -103,6 +105,9 @@ fn addresses_and_escapes(bytes: &[u8]) -> bool {
 
 /// MySQL's `X'…'` and `0x…` may spell anything; and behind a quote IDENTIFIED is about a user, whatever the statement is.
 fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
+    if !selects(bytes) && memchr2(b'?', b'$', bytes).is_some() && writes_catalog(bytes, dialect) {
+        return true;
+    }
     if dialect.is_postgres() {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
@@ -116,7 +121,7 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
             && (is_identified(behind)
                 || names_secret(behind)
                 || is_identified_by(bytes)
-                || writes_catalog(bytes)
+                || !selects(bytes) && writes_catalog(bytes, dialect)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))
                 || quotes.any(|at| is_hex(bytes.get(..at).unwrap_or_default())))
 }
@@ -126,19 +131,26 @@ fn names_secret(bytes: &[u8]) -> bool {
     pair::equals(bytes) || pair::authorizes(bytes)
 }
 
-/// Does the statement write a table of MySQL's own database, whose name stands near the begin, or its column of hashes?
-fn writes_catalog(bytes: &[u8]) -> bool {
-    if bytes.get(..3).is_some_and(|verb| verb.eq_ignore_ascii_case(b"sel")) {
-        return false;
-    }
+/// The most frequent statement, which writes nothing.
+fn selects(bytes: &[u8]) -> bool {
+    bytes.get(..3).is_some_and(|verb| verb.eq_ignore_ascii_case(b"sel"))
+}
+
+/// Does the statement write a table of the server's own, whose name stands near the begin, or MySQL's column of hashes?
+fn writes_catalog(bytes: &[u8], dialect: Dialect) -> bool {
     let head = bytes.get(..MAX_HEAD).unwrap_or(bytes);
-    memchr2_iter(b'q', b'Q', head).any(|at| {
-        let name = at.checked_sub(3).and_then(|start| bytes.get(start..at + 2));
-        name.is_some_and(|name| name.eq_ignore_ascii_case(b"mysql"))
-    }) || memchr_iter(b'_', bytes).any(|at| {
-        let column = at.checked_sub(14).and_then(|start| bytes.get(start..at + 7));
-        column.is_some_and(|column| column.eq_ignore_ascii_case(b"authentication_string"))
-    })
+    let named = |head: &[u8], at: usize, name: &[u8]| {
+        head.get(at..at + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name))
+    };
+    if dialect.is_postgres() {
+        let catalog = |at: usize| CATALOGS.iter().any(|name| named(head, at, name));
+        let own = |at: usize| at.checked_sub(2).is_some_and(|start| named(head, start, b"pg"));
+        return memchr_iter(b'_', head).any(|at| own(at) && catalog(at));
+    }
+    memchr2_iter(b'q', b'Q', head)
+        .any(|at| at.checked_sub(3).is_some_and(|start| named(head, start, b"mysql")))
+        || memchr_iter(b'_', bytes)
+            .any(|at| at.checked_sub(14).is_some_and(|start| named(bytes, start, b"authentication_string")))
 }
 
 /// Does the name of a variable that holds a secret begin here?

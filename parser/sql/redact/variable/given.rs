@@ -125,7 +125,7 @@ impl Look<'_> {
         let before = self.before(tokens, at);
         let named = |token: &Token| token.kind != Kind::String || !self.dialect.is_postgres();
         let alias = before.and_then(|last| tokens.get(last)).is_some_and(|last| {
-            matches!(last.kind, Kind::Close | Kind::CloseBracket | Kind::Cast)
+            matches!(last.kind, Kind::Close | Kind::CloseBracket | Kind::Cast | Kind::Parameter)
                 || is_text(*last, self.text, self.dialect)
                 || is_any(self.spelling(*last), &["as", "end"])
                 || self.is_typed(tokens.get(..at).unwrap_or_default())

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::super::about::is_any;
 use super::super::dynamic::is_harmless_text;
 use super::super::hidden::{Hidden, LITERAL};
+use super::super::parameter::{SecretParameter, SecretPart};
 use super::place::Place;
 use super::{Names, PARAMETER, Role, is_reserved, lower, note};
 use crate::sql::Dialect;
@@ -27,6 +28,8 @@ pub(super) struct Look<'a> {
     pub(super) names: Names,
     /// Tokens that may still be passed: see [`MAX_EFFORT`].
     pub(super) effort: usize,
+    /// Where each `?` stands, once that is asked for.
+    placeholders: Option<Vec<usize>>,
 }
 
 /// A text that runs by the name of its variable, and the literals of it.
@@ -40,7 +43,14 @@ struct Run<'a> {
 
 impl<'a> Look<'a> {
     pub(super) fn new(text: &'a str, dialect: Dialect, nesting: usize, names: Names) -> Self {
-        Self { text, dialect, nesting, names, effort: MAX_EFFORT.saturating_mul(text.len()) }
+        Self {
+            text,
+            dialect,
+            nesting,
+            names,
+            effort: MAX_EFFORT.saturating_mul(text.len()),
+            placeholders: None,
+        }
     }
 
     pub(super) fn run(&mut self, hidden: &mut Hidden) {
@@ -175,10 +185,28 @@ impl<'a> Look<'a> {
                     let name = self.spelling(*token);
                     hidden.uncertain |= !note(&mut self.names, name, Role::Secret);
                 }
-                Kind::Parameter => hidden.uncertain |= !note(&mut self.names, PARAMETER, Role::Secret),
+                Kind::Parameter => {
+                    hidden.parameters.extend(self.parameter(*token));
+                    hidden.uncertain |= !note(&mut self.names, PARAMETER, Role::Secret);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// A placeholder whose value is a secret: `$1`, and the first `?` of the text, are at place 0.
+    fn parameter(&mut self, token: Token) -> Option<SecretParameter> {
+        let (text, dialect) = (self.text, self.dialect);
+        let place = if dialect.is_postgres() {
+            self.spelling(token).get(1..)?.parse::<usize>().ok()?.checked_sub(1)?
+        } else {
+            let starts = self.placeholders.get_or_insert_with(|| {
+                let tokens = Lexer::new(text.as_bytes(), dialect);
+                tokens.filter(|token| token.kind == Kind::Parameter).map(|token| token.start).collect()
+            });
+            starts.binary_search(&token.start).ok()?
+        };
+        Some(SecretParameter { place: u16::try_from(place).ok()?, part: SecretPart::Whole })
     }
 
     /// Adds what a variable is given that holds a text to run: another text, or more of the same.
