@@ -17,6 +17,8 @@ use crate::{
 };
 
 pub(crate) const PREFIX: &str = "PANOPTES_";
+/// Options of sinks whose values are anything.
+const SECRETS: [&str; 4] = ["bearer", "api_key", "password", "token"];
 const SYSTEM_DIR: &str = "/var/lib/panoptes";
 
 /// What a variable sets.
@@ -105,10 +107,14 @@ fn is_array(value: &str) -> bool {
     inside.is_some_and(|inside| inside.starts_with(['{', ']', '#', '"', '\'']))
 }
 
-/// Only where a table or an array can stand, so that a text such as a log filter may begin with a bracket.
+/// Only where a table or an array can stand, so that a text such as a log filter or a password may begin with a bracket.
 fn takes_toml(path: &[&str], value: &str) -> bool {
-    let structured =
-        matches!(path, ["listen" | "journal" | "audit" | "limits" | "admin" | "sinks"] | ["sinks", ..]);
+    let structured = match path {
+        ["sinks", _, "headers" | "properties", _, ..] => false,
+        ["sinks", .., name] => !SECRETS.contains(name),
+        [table] => ["listen", "journal", "audit", "limits", "admin", "sinks"].contains(table),
+        _ => false,
+    };
     structured && value.trim_start().starts_with(['{', '['])
 }
 

@@ -22,8 +22,9 @@ pub(crate) fn wording(kind: &Kind, key: &Key, siblings: &[&str], origin: Option<
         }
         Kind::UnknownVariant(name, expected) => choose(name, expected),
         Kind::MissingField(name) => missing(name).to_owned(),
-        Kind::InvalidType(found, expected) => format!("is {}; write {}", kind_of(found), wanted(expected)),
-        Kind::InvalidValue(found, expected) => format!("is {}; write {}", found_as(found), wanted(expected)),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("is {}; write {}", kind_of(found), wanted(expected))
+        }
         other => other.to_string(),
     }
 }
@@ -85,17 +86,7 @@ fn kind_of(found: &Actual) -> String {
     match found {
         Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number".to_owned(),
         Actual::Str(_) => "a text".to_owned(),
-        other => found_as(other),
-    }
-}
-
-fn found_as(found: &Actual) -> String {
-    match found {
         Actual::Bool(value) => value.to_string(),
-        Actual::Unsigned(number) => format!("the number {number}"),
-        Actual::Signed(number) => format!("the number {number}"),
-        Actual::Float(number) => format!("the number {number}"),
-        Actual::Str(text) => format!("the text {text:?}"),
         Actual::Map => "a table".to_owned(),
         Actual::Seq => "an array".to_owned(),
         other => other.to_string(),

@@ -85,7 +85,7 @@ impl Url {
 impl TryFrom<&str> for Url {
     type Error = String;
 
-    /// Nothing of a user or password in it is ever repeated in the error.
+    /// Nothing of it is repeated in the error: path and query hold the tokens of some collectors.
     fn try_from(text: &str) -> Result<Self, String> {
         const EXAMPLE: &str = "write e.g. \"https://collector.internal:8443/audit\"";
         if text.contains('@') {
@@ -93,10 +93,10 @@ impl TryFrom<&str> for Url {
                 "has a user; remove everything up to the @, and give auth.username and auth.password".into(),
             );
         }
-        let uri: http::Uri = text.trim().parse().map_err(|_| format!("{text:?} is no URL; {EXAMPLE}"))?;
+        let uri: http::Uri = text.trim().parse().map_err(|_| format!("is no URL; {EXAMPLE}"))?;
         match (uri.scheme_str(), uri.host()) {
             (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self(text.trim().to_owned())),
-            _ => Err(format!("{text:?} is no URL of an HTTP server; {EXAMPLE}")),
+            _ => Err(format!("is no URL of an HTTP server; {EXAMPLE}")),
         }
     }
 }

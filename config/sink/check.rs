@@ -141,7 +141,11 @@ fn check_http(key: &Key, http: &Http, reader: &mut Reader) {
     for (name, value) in &http.headers {
         let header = key.then("headers").then(name);
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-            reader.refuse(&header, "is no name of a header");
+            // Not shown: "Authorization: Bearer …" is one, with its value.
+            reader.refuse(
+                &key.then("headers"),
+                "has a name that is none of a header; write e.g. { X-Team = \"payments\" }",
+            );
         } else if http::HeaderValue::from_str(value.reveal()).is_err() {
             reader.refuse(&header, "has a value that no header can have");
         }

@@ -138,6 +138,20 @@ fn several_listeners_and_whole_tables_are_toml_in_the_environment() {
 }
 
 #[test]
+fn a_secret_may_begin_with_a_bracket() {
+    let config = from_env(&[
+        ("PANOPTES_LISTEN", "127.0.0.1:1"),
+        ("PANOPTES_UPSTREAM", "postgres://db"),
+        ("PANOPTES_SINKS__HTTP__URL", "https://collector/"),
+        ("PANOPTES_SINKS__HTTP__AUTH__BEARER", "[0]"),
+        ("PANOPTES_SINKS__HTTP__HEADERS__X", "{it"),
+    ]);
+    let SinkOptions::Http(http) = &config.sinks["http"].options else { panic!("{config:?}") };
+    assert_eq!(http.auth.bearer, Some(Secret::new("[0]")));
+    assert_eq!(http.headers["x"], Secret::new("{it"));
+}
+
+#[test]
 fn one_short_form_changes_the_only_listener_and_both_replace_all() {
     let flags = Flags { listen: "127.0.0.1:7000".parse().ok(), ..Flags::default() };
     let config = loaded(LISTEN, &[], &flags);

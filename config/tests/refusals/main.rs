@@ -325,6 +325,33 @@ fn a_password_is_never_shown() {
     }
 }
 
+/// Slips at a secret: it stands one level too high, or is no TOML where TOML must be.
+#[test]
+fn a_secret_at_a_wrong_place_is_never_shown() {
+    for (option, value) in [
+        ("AUTH", "hunter2"),
+        ("AUTH", "{bearer = [\"hunter2\"]}"),
+        ("AUTH", "{bearer = \"hunter2}"),
+        ("HEADERS", "Authorization: Bearer hunter2"),
+        ("HEADERS", "[\"Authorization: Bearer hunter2\"]"),
+        ("HEADERS", "{\"Authorization: Bearer hunter2\" = \"\"}"),
+        ("HEADERS", "{Authorization = \"Bearer hunter2}"),
+        ("TLS", "hunter2"),
+        ("URL", "https://collector/hunter2 x"),
+        ("URL", "collector/?token=hunter2"),
+        ("BATCH", "hunter2"),
+    ] {
+        let name = format!("PANOPTES_SINKS__HTTP__{option}");
+        let given = [("PANOPTES_SINKS__HTTP__TIMEOUT", "1 s"), (&name, value)];
+        let lines = refused(LISTEN, &given, &Flags::default());
+        assert!(lines.iter().any(|line| line.starts_with(&name)), "{option}: {lines:?}");
+        assert!(!lines.concat().contains("hunter2"), "{option}: {lines:?}");
+    }
+    let kafka = ("PANOPTES_SINKS__KAFKA__PROPERTIES", "sasl.password=hunter2");
+    let lines = refused(LISTEN, &[kafka], &Flags::default());
+    assert!(!lines.concat().contains("hunter2"), "{lines:?}");
+}
+
 #[test]
 fn problems_are_bounded() {
     let mut toml: String = (0..5_000).map(|n| format!("x{n} = 1\n")).collect();
