@@ -80,7 +80,10 @@ fn read(
     let name = segment::name(first);
     let file = match File::open(dir.join(&name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(None)),
-        opened => Arc::new(opened?),
+        opened => {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+            Arc::new(opened.map_err(named)?)
+        }
     };
     match segment::check(&file, first)? {
         Header::Newer(version) => {

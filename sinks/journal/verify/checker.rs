@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use panoptes_event::batch::Hash;
 
 use super::{
+    due::{Due, Overdue},
     order::{Item, Order, Step},
     record::{Record, Signed},
     report::{Finding, Notes, Report},
@@ -47,6 +48,7 @@ struct Links {
     /// Bad ones.
     forged: BTreeSet<u64>,
     covered_time: Option<String>,
+    due: Due,
     has_keys: bool,
     notes: Notes,
     findings: Vec<Finding>,
@@ -70,6 +72,7 @@ impl Checker {
             checkpoints: BTreeSet::new(),
             forged: BTreeSet::new(),
             covered_time: None,
+            due: Due::default(),
             has_keys: !keys.is_empty(),
             notes: Notes::default(),
             findings: Vec::new(),
@@ -119,6 +122,7 @@ impl Links {
         }
         self.first.get_or_insert(record.seq);
         self.last = Some(record.seq);
+        self.due.take(record);
         self.keep(item);
     }
 
@@ -281,6 +285,11 @@ impl Links {
         let last = self.last.unwrap_or(0);
         if at_least > last {
             self.find(Finding::Missing { from: last + 1, to: at_least });
+        }
+        match self.due.overdue() {
+            Some(Overdue::Certain { from }) => self.find(Finding::Uncovered { from, to: last }),
+            Some(Overdue::Perhaps { from }) => self.notes.overdue = Some((from, last)),
+            None => {}
         }
         self.unproven(&breaks);
         Report::new(

@@ -2,10 +2,11 @@
 //!
 //! * [`folder`], [`files`]: what is checked. `lines`: reads files of lines, compressed ones too.
 //! * `record`: one event, as far as this must know it. `order`: puts records that came out of order where they belong.
-//! * `checker`: the chain: which record fits to the one before, which checkpoint covers it.
+//! * `checker`: the chain: which record fits to the one before, which checkpoint covers it. `due`: where one must be.
 //! * `report`: [`Report`], what was found.
 
 mod checker;
+mod due;
 mod lines;
 mod order;
 mod record;

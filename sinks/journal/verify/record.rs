@@ -2,12 +2,14 @@
 
 use std::{borrow::Cow, str};
 
+use jiff::Timestamp;
 use panoptes_event::{Checkpoint, batch::Hash};
 use serde::Deserialize;
 
 use crate::journal::{
     chain::{BEHIND_SIGNATURE, SIGNATURE, hash},
     keys::VerifyingKey,
+    record::END,
 };
 
 /// What the console writes before an event.
@@ -23,6 +25,10 @@ pub(super) struct Record {
     pub(super) prev: Option<Hash>,
     /// What it tells as its time.
     pub(super) time: String,
+    /// When what it tells had ended, in microseconds since 1970: it was not written before.
+    pub(super) ended: Option<i64>,
+    /// Whether it tells that events were lost.
+    pub(super) is_gap: bool,
     pub(super) signed: Signed,
 }
 
@@ -51,9 +57,19 @@ struct Head<'a> {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct Meta<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     timestamp: Cow<'a, str>,
+    duration_ms: f64,
+}
+
+impl Meta<'_> {
+    fn ended(&self) -> Option<i64> {
+        let began: Timestamp = self.timestamp.parse().ok()?;
+        // Beyond what an i64 holds is no time: it is cut off there.
+        Some(began.as_microsecond().saturating_add((self.duration_ms * 1e3) as i64))
+    }
 }
 
 impl Record {
@@ -61,6 +77,9 @@ impl Record {
     pub(super) fn parse(line: &[u8], keys: &[VerifyingKey]) -> Result<Self, String> {
         let json = line.strip_prefix(CONSOLE).unwrap_or(line);
         let head: Head<'_> = serde_json::from_slice(json).map_err(|error| format!("is no event: {error}"))?;
+        if head.seq == 0 || head.seq >= END {
+            return Err(format!("has the number {}, which no event has", head.seq));
+        }
         let prev = head.prev.as_deref().map(|prev| unhex(prev).ok_or("prev is no SHA-256 in hex"));
         let signed = match (&*head.kind, &head.checkpoint) {
             ("checkpoint", Some(checkpoint)) => signed(json, checkpoint, keys),
@@ -71,6 +90,8 @@ impl Record {
             seq: head.seq,
             hash: hash(json),
             prev: prev.transpose()?,
+            ended: head.meta.ended(),
+            is_gap: head.kind == "gap",
             time: head.meta.timestamp.into_owned(),
             signed,
         })

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 
+use crate::journal::chain::CHECKPOINT_EVENTS;
+
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +80,14 @@ pub enum Finding {
         /// Where it stands.
         place: Option<String>,
     },
+    /// No checkpoint covers records, though there are more of them than the proxy ever leaves without: it did not write
+    /// them.
+    Uncovered {
+        /// Number of the first.
+        from: u64,
+        /// Number of the last.
+        to: u64,
+    },
     /// Something is no record.
     Unreadable {
         /// Where it stands.
@@ -99,6 +109,9 @@ pub struct Notes {
     pub orphaned: Vec<(u64, u64)>,
     /// Records whose checkpoint stands behind a fault, and no longer reaches them.
     pub unproven: Vec<(u64, u64)>,
+    /// Records at the end that no checkpoint covers, though one was due, unless the proxy was killed in between, or its
+    /// clock was set.
+    pub overdue: Option<(u64, u64)>,
     /// Records that are not chained.
     pub unchained: u64,
     /// Records that came again, unchanged: sinks deliver at least once.
@@ -122,6 +135,7 @@ impl Report {
         let unsaid = notes.unchained > 0
             || notes.far_back > 0
             || !notes.orphaned.is_empty()
+            || notes.overdue.is_some()
             || !notes.other_keys.is_empty()
             || covered_to.is_none()
             || !has_keys;
@@ -151,6 +165,7 @@ impl Finding {
     fn number(&self) -> u64 {
         match self {
             Self::Missing { from: seq, .. }
+            | Self::Uncovered { from: seq, .. }
             | Self::Changed { seq }
             | Self::Misplaced { seq, .. }
             | Self::Inserted { seq, .. }
@@ -207,6 +222,13 @@ impl fmt::Display for Finding {
             Self::Forged { seq, place } => {
                 write!(f, "changed: {seq}{}, a checkpoint whose signature is wrong", stands(place))
             }
+            Self::Uncovered { from, to } => {
+                let range = range(*from, *to);
+                write!(
+                    f,
+                    "no checkpoint: {range}, where the proxy writes one behind each {CHECKPOINT_EVENTS} events"
+                )
+            }
             Self::Unreadable { place, reason } => write!(f, "unreadable: {place} {reason}"),
         }
     }
@@ -229,6 +251,13 @@ impl fmt::Display for Notes {
                 f,
                 "no longer covered, since what covered it stands behind a fault: {}",
                 range(*from, *to)
+            )?;
+        }
+        if let Some((from, to)) = self.overdue {
+            writeln!(
+                f,
+                "a checkpoint was due among these: {}; nothing vouches for them, unless the proxy still writes one",
+                range(from, to)
             )?;
         }
         for (count, what) in [

@@ -93,7 +93,7 @@ fn names(report: &Report, place: usize, now: usize) -> bool {
     let stands =
         |place: &String| *place == line || *place == number || place.ends_with(&format!(" {number}"));
     report.findings.iter().any(|finding| match finding {
-        Finding::Missing { from, to } => (*from..=*to).contains(&seq),
+        Finding::Missing { from, to } | Finding::Uncovered { from, to } => (*from..=*to).contains(&seq),
         Finding::Changed { seq: named } => *named == seq,
         Finding::Misplaced { seq: named, place } | Finding::Inserted { seq: named, place } => {
             *named == seq || place.as_ref().is_some_and(stands)
@@ -179,22 +179,75 @@ fn without_the_key_nothing_can_be_said() {
     assert_eq!((tail.verdict, tail.covered_to), (Verdict::Unknown, None), "no checkpoint");
 }
 
-#[test]
-fn a_forger_who_mends_the_chain_up_to_the_checkpoint_is_found_there() {
-    let mut lines = TRAIL.lines.clone();
-    let mut hash = crate::journal::chain::hash(&lines[699]);
-    for (place, line) in lines.iter_mut().enumerate().take(1_000).skip(700) {
+/// Numbers and chains lines anew, as who has no key can, behind those that stay as they are.
+fn mend(lines: &mut [Vec<u8>], untouched: usize) {
+    let mut hash = crate::journal::chain::hash(&lines[untouched - 1]);
+    for (place, line) in lines.iter_mut().enumerate().skip(untouched) {
         let text = String::from_utf8(line.clone()).unwrap();
-        let prev = text.find(r#""prev":""#).unwrap() + 8;
+        let (seq, prev) = (text.find(r#""seq":"#).unwrap() + 6, text.find(r#""prev":""#).unwrap());
         let mut hex = Vec::new();
         panoptes_event::json::write_hex(&mut hex, &hash);
-        let mended = format!("{}{}{}", &text[..prev], String::from_utf8(hex).unwrap(), &text[prev + 64..]);
-        *line = if place == 700 { mended.replace('x', "y") } else { mended }.into_bytes();
+        let hex = String::from_utf8(hex).unwrap();
+        *line =
+            format!("{}{},\"prev\":\"{hex}{}", &text[..seq], place + 1, &text[prev + 8 + 64..]).into_bytes();
         hash = crate::journal::chain::hash(line);
     }
-    let report = check(&lines);
+}
+
+#[test]
+fn a_forger_who_mends_the_chain_up_to_the_checkpoint_is_found_there() {
+    let mut lines = TRAIL.lines[..1_000].to_vec();
+    lines[700] = String::from_utf8(lines[700].clone()).unwrap().replace('x', "y").into_bytes();
+    mend(&mut lines, 700);
+    let report = check(lines.iter().chain(&TRAIL.lines[1_000..]));
     assert_eq!(report.findings, [Finding::Changed { seq: 1_000 }], "{report}");
     assert_eq!(report.notes.unproven, [(1, 999)], "which of them cannot be said");
+}
+
+#[test]
+fn a_forger_who_leaves_the_later_checkpoints_out_is_found_where_one_is_due() {
+    let is_checkpoint =
+        |line: &[u8]| Record::parse(line, &TRAIL.keys).unwrap().signed != super::record::Signed::No;
+    let (vouched, rest) = TRAIL.lines.split_at(1_001);
+    let mut lines = vouched.to_vec();
+    lines.extend(rest.iter().filter(|line| !is_checkpoint(line)).cloned());
+    lines[1_500] = String::from_utf8(lines[1_500].clone()).unwrap().replace('x', "y").into_bytes();
+    mend(&mut lines, 1_001);
+    for report in [check(&lines), check_journal(&lines)] {
+        assert_eq!(report.findings, [Finding::Uncovered { from: 1_002, to: 2_101 }], "{report}");
+        assert_eq!((report.verdict, report.covered_to), (Verdict::Violated, Some(1_001)));
+    }
+    assert_eq!(check(&lines[..2_001]).verdict, Verdict::Whole, "so many there may be");
+    // A proxy that was killed says so, and leaves as many again.
+    lines[1_900] = String::from_utf8(lines[1_900].clone()).unwrap().replace("statement", "gap").into_bytes();
+    mend(&mut lines, 1_900);
+    let report = check(&lines);
+    assert_eq!((report.verdict, report.notes.overdue), (Verdict::Unknown, Some((1_002, 2_101))), "{report}");
+    assert!(report.to_string().contains("a checkpoint was due among these: 1002 to 2101"), "{report}");
+}
+
+#[test]
+fn a_checkpoint_is_due_after_a_time_as_well() {
+    let aged = |seconds: &[(u64, u64)]| {
+        let mut lines = TRAIL.lines[..1_001].to_vec();
+        let covered = Record::parse(&lines[1_000], &TRAIL.keys).unwrap().ended.unwrap();
+        for (began, lasted) in seconds {
+            let time = jiff::Timestamp::from_microsecond(covered).unwrap()
+                + jiff::SignedDuration::from_secs(*began as i64);
+            let meta =
+                format!(r#""meta":{{"timestamp":"{time}","durationMs":{}}},"padding""#, lasted * 1_000);
+            let line = String::from_utf8(TRAIL.lines[1_001].clone()).unwrap();
+            lines.push(line.replace(r#""padding""#, &meta).into_bytes());
+        }
+        mend(&mut lines, 1_001);
+        let report = check(&lines);
+        assert_eq!(report.findings, [], "{report}");
+        report.verdict
+    };
+    assert_eq!(aged(&[(5_000, 0)]), Verdict::Whole, "alone");
+    assert_eq!(aged(&[(5_000, 0), (5_010, 0)]), Verdict::Whole);
+    assert_eq!(aged(&[(1, 5_000), (5_000, 0)]), Verdict::Whole, "which ended together");
+    assert_eq!(aged(&[(5_000, 0), (5_040, 0)]), Verdict::Unknown);
 }
 
 #[test]
@@ -304,6 +357,17 @@ fn what_a_sink_acknowledged_must_be_there() {
     fs::write(dir.path().join("cursors/sink"), r#"{"segment":1,"offset":32,"seq":14}"#).unwrap();
     let report = folder(dir.path(), &keys(&options)).unwrap();
     assert_eq!(report.findings, [Finding::Missing { from: 12, to: 14 }], "{report}");
+}
+
+#[test]
+fn a_number_that_no_event_has_is_no_event() {
+    for number in [0, u64::MAX, 1 << 63] {
+        let last = String::from_utf8(TRAIL.lines[2_102].clone()).unwrap();
+        let last = last.replace(r#""seq":2103"#, &format!(r#""seq":{number}"#)).into_bytes();
+        let report = check(TRAIL.lines.iter().chain([&last, &last]));
+        assert_eq!((report.verdict, report.last), (Verdict::Violated, Some(2_103)), "{report}");
+        assert!(report.to_string().contains(&format!("has the number {number}")), "{report}");
+    }
 }
 
 #[test]
