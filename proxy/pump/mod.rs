@@ -2,20 +2,20 @@
 //!
 //! What is read is shown to the wire and written on at once, from one buffer for all sessions of the thread; only
 //! what the receiver does not take is kept, and until it is gone no more is read from the sender. So a round trip
-//! costs a read and a write a direction and nothing else, and an idle session holds no buffer.
+//! costs a read and a write a direction and nothing else, and an idle session holds no buffer. `ending`: how it ends.
+
+mod ending;
 
 use std::{
     cell::RefCell,
     future::{Future, poll_fn},
-    pin::Pin,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use panoptes_event::Uuid;
-use panoptes_parser::wire::{Farewell, Rest, Violation, Wire};
+use panoptes_parser::wire::{Rest, Violation, Wire};
 
 use crate::{
     alarm::Alarm,
@@ -27,7 +27,7 @@ use crate::{
     presence::Watch,
     recorder::Recorder,
     session::{Ending, Upstream},
-    worker::{Drain, LAST_WORDS, Worker},
+    worker::Worker,
 };
 
 /// Bytes read at a time.
@@ -237,19 +237,6 @@ impl<'a, W: Wire> Pump<'a, W> {
         })
     }
 
-    fn is_holding(&self) -> bool {
-        self.held.as_ref().is_some_and(Held::is_holding)
-    }
-
-    /// An answer that still waits for its event is never given; it is given back, or nothing is where none waits, if a
-    /// message of ours can stand in its place.
-    fn give_up_answer(&mut self) -> Option<Vec<u8>> {
-        match self.held.as_mut().filter(|held| held.is_holding()) {
-            Some(held) => held.give_up(),
-            None => Some(Vec::new()),
-        }
-    }
-
     /// Keeps statements from the server until their intents are on disk; `before` is what the session was at.
     fn withhold(&mut self, bytes: &[u8], before: Rest) {
         self.server.gate(bytes);
@@ -280,150 +267,5 @@ impl<'a, W: Wire> Pump<'a, W> {
             self.deadline = None;
             self.seat.log_in();
         }
-    }
-
-    /// Finds out that a client is gone that is not read.
-    fn poll_watch(&mut self, cx: &mut Context<'_>) {
-        let stopped = self.stopped && self.ending.is_none() && !self.client.ended && !self.client.closed;
-        if !stopped && self.watch.is_none() {
-            return;
-        }
-        let watch = self.watch.get_or_insert_with(|| Box::new(Watch::new(&self.worker.alarms)));
-        let patience = self.worker.limits.drain_timeout;
-        while let Poll::Ready(gone) = watch.poll(&self.client, patience, cx) {
-            if !stopped {
-                self.watch = None;
-                return;
-            }
-            if gone {
-                self.client.closed = true;
-                self.watch = None;
-                // What stopped it may never end.
-                return self.limit(patience);
-            }
-            watch.again(&self.worker.alarms);
-        }
-    }
-
-    /// Ends the session where one of its sides, or the proxy, is gone.
-    fn settle_end(&mut self, cx: &mut Context<'_>) {
-        if self.ending.is_none() && (self.client.ended || self.client.closed) {
-            self.end(if self.wire.is_terminated() { Ending::ClientTerminate } else { Ending::ClientEof });
-            // The server hears it, and what it is at is awaited.
-            self.server.closing = true;
-            let _ = self.server.poll_pending(cx);
-        }
-        if self.server.ended && !self.client.closed && !self.client.closing && !self.is_holding() {
-            if self.ending.is_none() && !self.wire.is_terminated() {
-                if self.wire.rest() == Rest::Busy {
-                    self.say(cx, Farewell::Unreachable("server closed the connection unexpectedly"));
-                }
-                self.end(Ending::ServerEof);
-            }
-            self.end(Ending::ClientTerminate);
-            self.client.closing = true;
-            let _ = self.client.poll_pending(cx);
-        }
-        if self.ending.is_some() && self.worker.drain.state() == Drain::Now {
-            self.limit(LAST_WORDS / 2);
-        }
-        if self.ending.is_none() && self.may_go_down() {
-            let (ending, farewell) = match (self.worker.drain.state(), self.logged_in) {
-                (Drain::Full, true) => (Ending::JournalFull, Farewell::AuditFull),
-                (Drain::Full, false) => (Ending::JournalFull, Farewell::NoAudit),
-                _ => (Ending::Shutdown, Farewell::Shutdown),
-            };
-            self.end(ending);
-            if let Some(unsaid) = self.give_up_answer() {
-                self.say_for(cx, farewell, &unsaid);
-            }
-            self.unsent = self.unsent();
-            self.withheld = None;
-            self.server.drop_gated();
-            (self.client.closing, self.server.closing) = (true, true);
-            self.server.ended = true;
-            let _ = (self.client.poll_pending(cx), self.server.poll_pending(cx));
-        }
-    }
-
-    fn may_go_down(&self) -> bool {
-        match self.worker.drain.state() {
-            Drain::No => false,
-            state @ (Drain::Gently | Drain::Full) if self.logged_in => {
-                let full = state == Drain::Full;
-                // What waits for its intent is not begun, and will not be.
-                let rest = self.withheld.as_ref().filter(|_| full).map(|withheld| withheld.before);
-                // Where nothing may go unaudited, a transaction that is open cannot go on either: it is rolled back.
-                let rested = match rest.unwrap_or_else(|| self.wire.rest()) {
-                    Rest::Idle => true,
-                    Rest::InTransaction => full,
-                    Rest::Busy => false,
-                };
-                // An answer that waits for room may wait for ever; it is the server's last word, and stays unsaid.
-                let stuck = full && self.is_holding() && self.wire.at_boundary();
-                stuck || rested && self.client.pending.is_empty() && !self.is_holding()
-            }
-            Drain::Gently | Drain::Full => self.wire.at_boundary(),
-            Drain::Now => true,
-        }
-    }
-
-    /// A message of ours, where one can stand.
-    fn say(&mut self, cx: &mut Context<'_>, farewell: Farewell<'_>) {
-        self.say_for(cx, farewell, &[]);
-    }
-
-    /// The same, in place of what the client does not get.
-    fn say_for(&mut self, cx: &mut Context<'_>, farewell: Farewell<'_>, unsaid: &[u8]) {
-        if self.wire.at_boundary() && !self.is_holding() {
-            let bytes = self.wire.farewell_for(farewell, unsaid);
-            if self.client.pending.is_empty() {
-                self.client.write(cx, &bytes);
-            } else {
-                self.client.pending.extend_from_slice(&bytes);
-            }
-        }
-    }
-
-    /// From now on only what is under way is waited for.
-    fn end(&mut self, ending: Ending) {
-        if self.ending.is_none() {
-            self.deadline = None;
-            match ending {
-                // However long the server works on, what comes of it is part of the trail.
-                Ending::ClientEof | Ending::ClientTerminate => {}
-                // The worker does not wait any longer.
-                Ending::Shutdown => self.limit(LAST_WORDS / 2),
-                _ => self.limit(self.worker.limits.drain_timeout),
-            }
-            self.ending = Some(ending);
-        }
-    }
-
-    /// What is under way has so much time left; what was said first holds.
-    fn limit(&mut self, time: Duration) {
-        self.deadline.get_or_insert_with(|| self.worker.alarms.after(time));
-    }
-
-    fn is_over(&self) -> bool {
-        let is_written = self.client.closed || !(self.client.closing || self.is_holding());
-        self.server.ended && self.client.pending.is_empty() && is_written
-    }
-
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        if !self.logged_in && self.ending.is_none() && Pin::new(&mut self.seat).poll(cx).is_ready() {
-            self.say(cx, Farewell::TooMany);
-            return Poll::Ready(Ending::TooMany);
-        }
-        let Some(deadline) = &mut self.deadline else { return Poll::Pending };
-        ready!(Pin::new(deadline).poll(cx));
-        Poll::Ready(match self.ending.take() {
-            None => {
-                self.say(cx, Farewell::LoginTimeout);
-                Ending::LoginTimeout
-            }
-            Some(Ending::ClientEof | Ending::ClientTerminate) => Ending::DrainTimeout,
-            Some(ending) => ending,
-        })
     }
 }
