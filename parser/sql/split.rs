@@ -20,12 +20,20 @@ pub struct Statements<'a> {
     dialect: Dialect,
     /// One past the `;` before the next piece.
     from: usize,
+    with_comments: bool,
     certain: bool,
 }
 
 /// Cuts `text`. One pass, constant memory.
 pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
-    Statements { text, lexer: Lexer::new(text, dialect), dialect, from: 0, certain: true }
+    Statements {
+        text,
+        lexer: Lexer::new(text, dialect),
+        dialect,
+        from: 0,
+        with_comments: false,
+        certain: true,
+    }
 }
 
 /// How many `;` stand in what is between two statements: each ends one, if only an empty one.
@@ -35,6 +43,18 @@ pub fn semicolons(between: &[u8], dialect: Dialect) -> usize {
 }
 
 impl Statements<'_> {
+    /// The same, with the comments before and behind each statement: all of what stands between two `;`, less white space.
+    #[must_use]
+    pub fn with_comments(self) -> Self {
+        Self { with_comments: true, ..self }
+    }
+
+    fn widen(&self, from: usize, end: usize) -> Range<usize> {
+        let all = self.text.get(from..end).unwrap_or_default();
+        let start = from + all.len() - all.trim_ascii_start().len();
+        start..start + all.trim_ascii().len()
+    }
+
     /// False where a construct did not end, so that the cuts so far may be wrong. Ask after the last one.
     pub fn certain(&self) -> bool {
         self.certain && self.lexer.certain()
@@ -48,6 +68,7 @@ impl Iterator for Statements<'_> {
         let mut piece: Option<Range<usize>> = None;
         let mut inside = false;
         let mut nesting = Nesting::new(self.dialect);
+        let (mut from, mut end) = (self.from, self.text.len());
         while let Some(token) = self.lexer.token() {
             let comment = self.lexer.version_comment();
             if token.kind == Kind::Semicolon && nesting.outside() {
@@ -55,8 +76,10 @@ impl Iterator for Statements<'_> {
                 self.certain &= comment.is_none();
                 self.from = token.end;
                 if piece.is_some() {
+                    end = token.start;
                     break;
                 }
+                from = token.end;
                 continue;
             }
             nesting.enter(token.kind, self.text.get(token.start..token.end).unwrap_or_default());
@@ -69,7 +92,7 @@ impl Iterator for Statements<'_> {
         if inside {
             piece.end = piece.end.max(self.lexer.version_comment_end());
         }
-        Some(piece)
+        Some(if self.with_comments { self.widen(from, end) } else { piece })
     }
 }
 
@@ -243,6 +266,24 @@ mod tests {
             ),
         ] {
             assert_eq!(pieces(text, Dialect::POSTGRES), (expected, true), "{text}");
+        }
+    }
+
+    #[test]
+    fn comments_stay_with_their_statements() {
+        for (text, expected) in [
+            (
+                " /* a */ SELECT 1 -- b\n; -- c\n ; -- d\n SELECT 2 ; /* e */",
+                vec!["/* a */ SELECT 1 -- b", "-- d\n SELECT 2"],
+            ),
+            ("SELECT 1; SELECT 2 -- a ; b\n", vec!["SELECT 1", "SELECT 2 -- a ; b"]),
+            ("-- a", vec![]),
+        ] {
+            for dialect in [Dialect::POSTGRES, Dialect::MYSQL] {
+                let pieces: Vec<_> =
+                    split(text.as_bytes(), dialect).with_comments().map(|range| &text[range]).collect();
+                assert_eq!(pieces, expected, "{text}");
+            }
         }
     }
 

@@ -386,7 +386,7 @@ fn pieces(text: &str, dialect: Dialect, several: bool) -> Option<Vec<Range<usize
     if let Some(piece) = single(text) {
         return Some(vec![piece]);
     }
-    let mut statements = split(text.as_bytes(), dialect);
+    let mut statements = split(text.as_bytes(), dialect).with_comments();
     let pieces: Vec<_> = statements.by_ref().take(MAX_STATEMENTS + 1).collect();
     if let (false, [first, .., last]) = (several, pieces.as_slice()) {
         // The server reads them as one, and refuses it.
@@ -467,7 +467,7 @@ mod tests {
             ["select 1", " select 1 ; ", "select ';'", "a;b", "-- a", ";", "", "select 1;;", "/* a */ b;"]
         {
             let pieces = query(text).pieces.unwrap();
-            let split: Vec<_> = split(text.as_bytes(), Dialect::POSTGRES).collect();
+            let split: Vec<_> = split(text.as_bytes(), Dialect::POSTGRES).with_comments().collect();
             assert_eq!(pieces, split, "{text}");
         }
     }

@@ -3,7 +3,7 @@
 
 use panoptes_parser::{
     mysql::encoding_of_charset,
-    sql::{Dialect, Effect, effect},
+    sql::{Dialect, Effect, effect, split},
     text::Encoding,
 };
 
@@ -39,7 +39,9 @@ const TELLING: [&str; 5] = ["sql_mode", "names", "char", "execute", "immediate"]
 
 /// Whether what follows this statement may be read in another way than it was read so far.
 pub(super) fn may_change(statement: &str, dialect: Dialect, encoding: Encoding) -> bool {
-    let first = statement.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    let verb = split(statement.as_bytes(), dialect).next().and_then(|range| statement.get(range));
+    let first = verb.and_then(|verb| verb.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next());
+    let first = first.unwrap_or_default();
     if NEUTRAL.iter().any(|word| word.eq_ignore_ascii_case(first)) {
         return false;
     }
