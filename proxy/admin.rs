@@ -19,7 +19,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use crate::{Error, listener::Listener, metrics::Metrics, session::Upstream};
+use crate::{Error, listener::Listener, metrics::Metrics, session::Upstream, visits::Visits};
 
 /// More than any greeting has.
 const MAX_GREETING: usize = 1 << 10;
@@ -100,7 +100,7 @@ pub(crate) async fn serve(listener: Option<TcpListener>, health: Health) {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .with_state(health);
-        if let Err(error) = axum::serve(listener, routes).await {
+        if let Err(error) = axum::serve(Visits::new(listener), routes).await {
             error!(%error, "metrics and health are gone");
         }
     }

@@ -17,7 +17,7 @@
 //! * `recorder`: what is seen on a session, written down. `capture`: batches of records on their way to the audit
 //!   thread; `pacer`: their clock, and that of `alarm`, the deadlines of sessions.
 //! * `audit`: from records to events.
-//! * `metrics`, `admin`: what Panoptes tells of itself. `error`: why it cannot start.
+//! * `metrics`, `admin`: what Panoptes tells of itself; `visits`: to whom. `error`: why it cannot start.
 //! * `classify`: what `audit` would say of SQL, without a session.
 
 mod admin;
@@ -42,6 +42,7 @@ mod pump;
 mod recorder;
 mod session;
 mod stream;
+mod visits;
 mod worker;
 
 use std::{

@@ -151,13 +151,18 @@ impl Panoptes {
 
     /// Status and body of a GET at the admin endpoint.
     pub fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).expect("the admin endpoint");
+        let mut stream = self.visit();
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("to be heard");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
         (status, body.to_owned())
+    }
+
+    /// A connection to the admin endpoint.
+    pub fn visit(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.admin)).expect("the admin endpoint")
     }
 
     /// A figure of `/metrics` by its name with its labels, as it is written there; 0 where it is not.
