@@ -142,6 +142,8 @@ pub enum Rest {
 pub enum Farewell<'a> {
     /// The proxy is going down.
     Shutdown,
+    /// No new session: the proxy is going down.
+    Closing,
     /// The server cannot be reached, or went away.
     Unreachable(&'a str),
     /// No more sessions are allowed.

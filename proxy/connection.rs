@@ -25,7 +25,7 @@ use crate::{
     recorder::Recorder,
     session::{CancelRequest, Ending, Opened, Upstream, next_number},
     stream::{Stream, tune},
-    worker::{Drain, Worker},
+    worker::{Drain, SessionGuard, Worker},
 };
 
 /// More than any first message may have; what comes behind it waits in the socket.
@@ -39,16 +39,24 @@ pub(crate) async fn serve(
     upstream: Arc<Upstream>,
     seat: Box<Seat>,
 ) {
-    let protocol = upstream.protocol;
+    let (protocol, late) = (upstream.protocol, worker.drain.is_going_down());
     let opened = Opened { id: Uuid::now_v7(), client, upstream, at: clock::now() };
     let stream = Stream::Plain(socket);
     match protocol {
         Protocol::Postgres => match secret() {
+            Ok(secret) if late => {
+                Connection::new(worker, opened, Postgres::new, secret).serve_late(stream, seat).await;
+            }
             Ok(secret) => Connection::new(worker, opened, Postgres::new, secret).serve(stream, seat).await,
             Err(error) => warn!(%error, "no random bytes for a cancel key: the connection is refused"),
         },
         Protocol::Mysql => {
-            Connection::new(worker, opened, |limits, ()| Mysql::new(limits), ()).serve(stream, seat).await;
+            let connection = Connection::new(worker, opened, |limits, ()| Mysql::new(limits), ());
+            if late {
+                connection.serve_late(stream, seat).await
+            } else {
+                connection.serve(stream, seat).await
+            }
         }
     }
 }
@@ -118,6 +126,32 @@ impl<W: Wire> Connection<W> {
                 self.refused(Ending::TooMany);
             }
             Ok(Wish::Gone) | Err(_) => debug!(client = %self.opened.client, "left before it logged in"),
+        }
+    }
+
+    /// Serves a connection that comes while the proxy goes down: only to cancel what still runs is it let in.
+    async fn serve_late(mut self, mut client: Stream, mut seat: Box<Seat>) {
+        let worker = Rc::clone(&self.worker);
+        let late = worker.alarms.at(self.deadline);
+        let wish = tokio::select! {
+            biased;
+            wish = self.open(&mut client) => wish,
+            () = worker.drain.ended() => return,
+            () = late => return,
+            () = &mut seat => return,
+        };
+        match wish {
+            Ok(Wish::Cancel(key)) => {
+                // What it was is told: the proxy waits for that.
+                let _guard = SessionGuard::new(&worker);
+                self.cancel(client, key, &mut seat).await;
+            }
+            Ok(Wish::Session(_)) => {
+                // It fits in the socket, or the client is gone.
+                let _ = client.write_all(&self.wire.farewell(Farewell::Closing)).await;
+                let _ = client.shutdown().await;
+            }
+            _ => {}
         }
     }
 

@@ -21,6 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, LocalOptions},
     sync::{Notify, futures::Notified, mpsc, watch},
+    task::JoinHandle,
 };
 use tracing::warn;
 
@@ -114,9 +115,21 @@ impl DrainState {
         self.changed.notified()
     }
 
+    /// Whether the proxy goes down.
+    pub(crate) fn is_going_down(&self) -> bool {
+        !matches!(self.state(), Drain::No | Drain::Full)
+    }
+
     /// Ready once the proxy goes down.
     pub(crate) async fn begun(&self) {
-        while matches!(self.state(), Drain::No | Drain::Full) {
+        while !self.is_going_down() {
+            self.changed().await;
+        }
+    }
+
+    /// Ready once nothing is waited for any more.
+    pub(crate) async fn ended(&self) {
+        while self.state() != Drain::Now {
             self.changed().await;
         }
     }
@@ -129,6 +142,15 @@ impl DrainState {
 
 /// Counts a session for as long as it lasts.
 pub(crate) struct SessionGuard(Rc<Worker>);
+
+impl SessionGuard {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.load().fetch_add(1, Ordering::Relaxed);
+        worker.metrics.connections.inc();
+        worker.metrics.accepted.inc();
+        Self(Rc::clone(worker))
+    }
+}
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
@@ -179,7 +201,8 @@ impl Worker {
         tokio::task::spawn_local(async move { worker.capture.run(|| worker.called()).await });
         let worker = Rc::clone(&self);
         tokio::task::spawn_local(async move { worker.capture.landed.run().await });
-        let mut accepting = vec![tokio::task::spawn_local(Rc::clone(&self).receive(arrivals))];
+        let handed_on = tokio::task::spawn_local(Rc::clone(&self).receive(arrivals));
+        let mut accepting = Vec::new();
         for Listener { address, upstream, socket } in listeners {
             let socket = TcpListener::from_std(socket)?;
             accepting.push(tokio::task::spawn_local(Rc::clone(&self).accept(socket, address, upstream)));
@@ -195,13 +218,13 @@ impl Worker {
                 break;
             }
         }
-        // Their sockets go with them: who comes now is refused.
-        accepting.iter().for_each(tokio::task::JoinHandle::abort);
-        self.go_down().await;
+        handed_on.abort();
+        self.go_down(&accepting).await;
         Ok(())
     }
 
-    async fn go_down(&self) {
+    /// Until its sessions have gone who comes to cancel a statement of theirs is let in.
+    async fn go_down(&self, accepting: &[JoinHandle<()>]) {
         // A second is long now.
         self.shared.pacer.hurry();
         for (state, limit) in [(Drain::Gently, self.limits.drain_timeout), (Drain::Now, LAST_WORDS)] {
@@ -210,7 +233,10 @@ impl Worker {
                 () = self.idle() => break,
                 () = self.alarms.after(limit) => {}
             }
+            accepting.iter().for_each(JoinHandle::abort);
         }
+        // Their sockets go with them: who comes now is refused.
+        accepting.iter().for_each(JoinHandle::abort);
         self.capture.hand_over().await;
         self.traffic.flush();
     }
@@ -256,6 +282,11 @@ impl Worker {
         upstream: &Arc<Upstream>,
         seat: Box<Seat>,
     ) {
+        if self.drain.is_going_down() {
+            let worker = Rc::clone(self);
+            tokio::task::spawn_local(connection::serve(worker, socket, client, Arc::clone(upstream), seat));
+            return;
+        }
         let loads = || self.shared.loads.iter().map(|load| load.load(Ordering::Relaxed));
         let own = self.load().load(Ordering::Relaxed);
         let idlest = loads().enumerate().min_by_key(|(_, load)| *load);
@@ -280,10 +311,7 @@ impl Worker {
     }
 
     fn own(self: &Rc<Self>, socket: TcpStream, client: SocketAddr, upstream: Arc<Upstream>, seat: Box<Seat>) {
-        self.load().fetch_add(1, Ordering::Relaxed);
-        self.metrics.connections.inc();
-        self.metrics.accepted.inc();
-        let guard = SessionGuard(Rc::clone(self));
+        let guard = SessionGuard::new(self);
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let _guard = guard;

@@ -162,7 +162,7 @@ impl Wire for Mysql {
 
     fn farewell(&self, farewell: Farewell<'_>) -> Vec<u8> {
         let (code, sql_state, message) = match farewell {
-            Farewell::Shutdown => (1053, "08S01", "Server shutdown in progress"),
+            Farewell::Shutdown | Farewell::Closing => (1053, "08S01", "Server shutdown in progress"),
             // The number is the client library's own: so it speaks of a server that it cannot reach itself.
             Farewell::Unreachable(why) if self.state.phase == Phase::New => (2003, "HY000", why),
             Farewell::Unreachable(why) => (1158, "08S01", why),

@@ -165,6 +165,7 @@ impl Wire for Postgres {
     fn farewell(&self, farewell: Farewell<'_>) -> Vec<u8> {
         let (sql_state, message) = match farewell {
             Farewell::Shutdown => ("57P01", "terminating connection due to administrator command"),
+            Farewell::Closing => ("57P03", "the database system is shutting down"),
             Farewell::Unreachable(why) => ("08006", why),
             Farewell::TooMany => ("53300", "sorry, too many clients already"),
             Farewell::NoAudit => ("57P03", "the audit journal is full: no new sessions for now"),

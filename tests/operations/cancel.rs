@@ -10,7 +10,7 @@ use libtest_mimic::Failed;
 use crate::{
     Named, Rig,
     gate::Gate,
-    has, is_error, only, statement,
+    has, is_error, only, refuses, statement,
     support::{
         panoptes::Panoptes,
         postgres::{DATABASE, Postgres, USER, Version},
@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("long_key_of_protocol_3_2", long_key),
     ("forged_key", forged_key),
     ("key_of_a_session_that_is_gone", stale_key),
+    ("while_the_proxy_goes_down", going_down),
 ];
 
 fn ctrl_c(rig: &Rig) -> Result<(), Failed> {
@@ -145,6 +146,25 @@ fn stale_key(rig: &Rig) -> Result<(), Failed> {
     cancel(&proxy, &key)?;
     let events = proxy.wait_for("the cancel", |events| has(events, "cancel"));
     assert_eq!(only(&events, "cancel")["cancel"]["matched"], false);
+    Ok(())
+}
+
+/// What still runs then can be ended, and nothing else.
+fn going_down(rig: &Rig) -> Result<(), Failed> {
+    let mut proxy = Panoptes::start(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port)?;
+    let gate = Gate::closed(rig.server());
+    client.stream().write_all(&query(&gate.statement()))?;
+    gate.wait_until_reached();
+    proxy.signal("TERM");
+    proxy.wait_for_log("going down");
+    refuses(proxy.port);
+    cancel(&proxy, &client.key)?;
+    assert!(is_error(&client.exchange()?.errors[0], "ERROR", "57014"));
+    assert!(proxy.ended().success(), "{}", proxy.log());
+    let events = proxy.events();
+    assert_eq!(statement(&events, &gate.statement())["sql"]["outcome"], "cancelled");
+    assert_eq!(only(&events, "cancel")["cancel"]["matched"], true);
     Ok(())
 }
 

@@ -1,17 +1,16 @@
 //! SIGTERM and SIGINT: statements end, idle clients are told, everything is written, then exit 0.
 
-use std::{io::ErrorKind, io::Write, net::TcpStream, thread};
+use std::{io::Write, thread};
 
 use libtest_mimic::Failed;
 
 use crate::{
     Named, Rig,
     gate::Gate,
-    is_error, only, statement,
+    is_error, only, refuses, statement,
     support::{
         panoptes::Panoptes,
         raw::{Exchange, Raw, query},
-        wait_for,
     },
 };
 
@@ -146,11 +145,10 @@ fn nobody_comes_in(rig: &Rig) -> Result<(), Failed> {
     let mut client = Raw::connect(proxy.port)?;
     client.query("begin")?;
     proxy.signal("TERM");
-    wait_for("connections to be refused", || {
-        let refused = TcpStream::connect(("127.0.0.1", proxy.port)).err()?;
-        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        Some(())
-    });
+    proxy.wait_for_log(GOING_DOWN);
+    refuses(proxy.port);
+    // Who says nothing holds nothing up.
+    let _silent = Raw::open(proxy.port, b"")?;
     assert_eq!(client.query("commit")?.completed, 1, "who is in goes on");
     assert!(proxy.ended().success(), "{}", proxy.log());
     Ok(())

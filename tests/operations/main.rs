@@ -134,6 +134,14 @@ fn has(events: &[Value], kind: &str) -> bool {
     events.iter().any(|e| e["kind"] == kind)
 }
 
+/// Waits until who wants to log in is told that the proxy goes down.
+fn refuses(port: u16) {
+    support::wait_for("logins to be refused", || {
+        let told = support::raw::Raw::greet(port).ok()?.last_words().ok()?;
+        told.errors.first().is_some_and(|error| is_error(error, "FATAL", "57P03")).then_some(())
+    });
+}
+
 /// Whether an error's fields have this severity and SQLSTATE.
 fn is_error(fields: &str, severity: &str, sql_state: &str) -> bool {
     let has = |field: String| fields.split('\0').any(|f| f == field);
