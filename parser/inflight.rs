@@ -117,6 +117,14 @@ impl<K: Copy> Inflight<K> {
         }
     }
 
+    /// Adds a question that keeps no bytes, asked so often, where others stand already; not for 0 times.
+    pub fn insert_empty(&mut self, place: usize, kind: K, times: u32) {
+        if let Some(front) = self.entries.front().filter(|_| times > 0 && place <= self.entries.len()) {
+            let asked = front.asked;
+            self.entries.insert(place, Entry { kind, asked, length: 0, times, kept: 0, digested: false });
+        }
+    }
+
     /// Number of questions, with those that were repeated counted once.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -163,6 +171,25 @@ mod tests {
         }
         assert!(inflight.is_empty() && inflight.front().is_none() && inflight.size() == 0);
         assert!(inflight.bytes.capacity() <= KEPT_BYTES);
+    }
+
+    #[test]
+    fn what_keeps_no_bytes_may_be_put_between() {
+        let mut inflight = Inflight::default();
+        inflight.insert_empty(0, 'x', 1);
+        assert!(inflight.is_empty());
+        for kind in ['a', 'b'] {
+            inflight.push(kind, 0, &[kind as u8], 1, None);
+        }
+        inflight.insert_empty(1, 's', 0);
+        inflight.insert_empty(1, 's', 2);
+        assert_eq!(inflight.len(), 3);
+        for kind in ['a', 's', 's', 'b'] {
+            let (entry, body, _) = inflight.front().unwrap();
+            let kept = [kind as u8];
+            assert_eq!((entry.kind, body), (kind, kept.get(usize::from(kind == 's')..).unwrap()));
+            inflight.pop();
+        }
     }
 
     #[test]

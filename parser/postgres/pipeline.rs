@@ -88,10 +88,11 @@ impl Pipeline {
             // Late, or for nothing: the server passes over it.
             Kind::CopyEnd if self.asked.is_empty() => return,
             Kind::CopyEnd => length = std::mem::take(&mut self.sent),
+            Kind::BadFlush if self.is_copied_to() => return,
             Kind::BadFlush => {}
             _ => (self.sent, self.unsynced) = (0, !kind.is_synced()),
         }
-        // While it reads COPY data the server passes over as many of them as the client cares to send.
+        // As many of them as the client cares to send take one place.
         if matches!(kind, Kind::Sync | Kind::BadFlush) && self.asked.repeat(kind) {
             return;
         }
@@ -124,6 +125,29 @@ impl Pipeline {
     /// The server reads COPY data now.
     pub(super) fn copy_in(&mut self, out: &mut impl Observer) {
         self.copying_in = self.expect(RUNS, out);
+        if self.copying_in {
+            self.fold_passed();
+        }
+    }
+
+    /// Whether the server reads COPY data, and will pass over what comes.
+    fn is_copied_to(&self) -> bool {
+        let mut behind = (1..).map_while(|place| self.asked.entry(place));
+        self.copying_in && behind.all(|entry| entry.kind == Kind::Sync)
+    }
+
+    /// What was asked before the end of the COPY data is passed over: its Syncs take one place, and its Flushes none.
+    fn fold_passed(&mut self) {
+        let mut syncs = 0;
+        while let Some(entry) = self.asked.entry(1).copied() {
+            match entry.kind {
+                Kind::Sync => syncs = entry.times.saturating_add(syncs),
+                Kind::BadFlush => {}
+                _ => break,
+            }
+            self.asked.remove_empty(1);
+        }
+        self.asked.insert_empty(1, Kind::Sync, syncs);
     }
 
     /// The server streams now, in both directions. The answer is how that ends.

@@ -271,11 +271,21 @@ fn syncs_within_copy_data_are_not_waited_for() {
     let copy =
         [frame(b'P', b"\0copy t from stdin\0\0\0"), frame(b'B', &[0; 8]), frame(b'E', &[0; 5])].concat();
     let begun = [&b"1\0\0\0\x042\0\0\0\x04"[..], &frame(b'G', &[0; 3])].concat();
-    for fails in [false, true] {
+    // With one that is no proper one, which elsewhere would be answered; and ahead of the server's word that it reads.
+    let alternating = [frame(b'S', b""), frame(b'H', b"x")].concat();
+    let all = [(frame(b'S', b""), false), (alternating.clone(), false), (alternating, true)];
+    for ((passed, early), fails) in all.iter().flat_map(|one| [(one, false), (one, true)]) {
         let mut wire = logged_in(Limits { pending: 3, ..Limits::default() });
         wire.client(&mut copy.clone(), 0, &mut ignore).unwrap();
+        let mut passed = passed.repeat(SYNCS);
+        if *early {
+            wire.client(&mut passed, 0, &mut ignore).unwrap();
+            assert!(wire.is_full());
+        }
         wire.server(&mut begun.clone(), 0, &mut ignore).unwrap();
-        wire.client(&mut frame(b'S', b"").repeat(SYNCS), 0, &mut ignore).unwrap();
+        if !*early {
+            wire.client(&mut passed, 0, &mut ignore).unwrap();
+        }
         assert!(!wire.is_full() && wire.rest() == Rest::Busy);
         wire.client(&mut [frame(b'd', b"1\n"), frame(b'c', b""), frame(b'S', b"")].concat(), 0, &mut ignore)
             .unwrap();
