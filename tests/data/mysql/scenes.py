@@ -617,6 +617,55 @@ def b5_torn_execution(talk, _):
     talk.quit()
 
 
+@scene(user="eve", password="")
+def b4_shutdown_refused(talk, _):
+    """COM_SHUTDOWN without the privilege."""
+    talk.command(0x08, b"\0")
+    talk.packet()
+    talk.query("select 1")
+    talk.quit()
+
+
+@scene(login=False)
+def b4_shutdown(talk, server):
+    """COM_SHUTDOWN: an answer, and the end of the server."""
+    with type(server)() as own, Talk(own.port) as theirs:
+        theirs.login()
+        theirs.command(0x08, b"\0")
+        theirs.packet()
+        theirs.end()
+        talk.log = theirs.log
+
+
+@scene()
+def b5_killed_benchmark(talk, server):
+    """KILL QUERY of what does not look: a row as ever, or an error."""
+    killed(talk, server, "select benchmark(30000000, 1 + 1)", "query")
+    talk.results()
+    talk.query("select 1")
+    talk.quit()
+
+
+@scene(capabilities=BASE | MULTI_STATEMENTS)
+def b5_character_sets(talk, _):
+    """Of gbk, sjis and big5 a second byte may be a backslash: there it escapes nothing."""
+    for charset, letter in ("gbk", b"\xc4\x5c"), ("sjis", b"\x95\x5c"), ("big5", b"\xa5\x5c"):
+        talk.query(f"set names {charset}")
+        talk.command(3, b"select '" + letter + b"'; do 5; -- '; do 6")
+        talk.results()
+    talk.command(3, b"set names utf8mb4; select '\xc3\xa4'")
+    talk.results()
+    talk.quit()
+
+
+@scene(capabilities=BASE | MULTI_STATEMENTS)
+def b5_ansi_quotes(talk, _):
+    """What a quotation mark begins is said by sql_mode."""
+    for sql in ("set sql_mode = ''", 'select "a\\"; do 5; -- "', "set sql_mode = 'ansi_quotes'", 'select 1 as "a\\"; do 5; -- "'):
+        talk.query(sql)
+    talk.quit()
+
+
 @scene()
 def b4_set_option_short(talk, _):
     """COM_SET_OPTION with a byte too few: 0, which is on."""

@@ -5,7 +5,7 @@ import struct
 import scenes
 import wire
 from scenes import NEW, long
-from wire import BASE, CONNECT_ATTRS, DEPRECATE_EOF, MULTI_STATEMENTS, OPTIONAL_METADATA, PASSWORD, QUERY_ATTRIBUTES, SESSION_TRACK, integer, sha2, string
+from wire import BASE, CONNECT_ATTRS, DEPRECATE_EOF, MULTI_STATEMENTS, OPTIONAL_METADATA, PASSWORD, QUERY_ATTRIBUTES, SESSION_TRACK, SEVERAL_FACTORS, integer, sha2, string
 
 SCENES = {}
 EMPTY = {"password": "", "plugin": "caching_sha2_password"}
@@ -16,6 +16,8 @@ for name in (
     "b4-prepared-without-eof", "b4-cursor", "b4-cursor-without-eof", "b4-out-parameters", "b4-local-infile",
     "b4-binlog-dump", "b5-all-types", "b5-transactions", "b5-timeout",
     "b5-sql-mode-of-a-moment", "b5-transactions-by-name", "b5-torn-execution", "b5-last-prepared",
+    "b5-character-sets", "b5-ansi-quotes", "b5-killed-benchmark", "b5-prepared-in-sql", "b4-field-list",
+    "b4-several-statements-unasked", "b4-prepared", "b4-long-data", "b5-sql-mode",
 ):
     play, login = scenes.SCENES[name]
     SCENES[name + "-my"] = (play, {**EMPTY, **login})
@@ -75,6 +77,18 @@ def b1_sha2_full_refused_my(talk, server):
     assert proof(talk, password="wrong")[:2] == b"\1\4"
     assert by_key(talk, "wrong")[0] == 0xFF
     talk.end()
+
+
+@scene(login=False)
+def b1_second_factor_my(talk, server):
+    """A second factor: AuthNextFactor. Before its device is registered it lets in, to do that alone."""
+    server.sql("create user factors@'%' identified with caching_sha2_password by '' and identified with authentication_webauthn")
+    talk.greet()
+    talk.send(talk.respond(user="factors", capabilities=BASE | SEVERAL_FACTORS, **EMPTY))
+    assert talk.packet()[0] == 2
+    assert talk.packet()[0] == 0
+    talk.query("select 1")
+    talk.quit()
 
 
 @scene(capabilities=BASE | CONNECT_ATTRS, attributes={"a": "b"}, schema="shop")
@@ -192,6 +206,15 @@ def b1_fetch_behind_login_my(talk, _):
     talk.packet()
     talk.result()
     talk.quit()
+
+
+@scene()
+def b4_binlog_dump_gtid_my(talk, _):
+    """COM_BINLOG_DUMP_GTID that ends with the log, and the session with it."""
+    talk.query("set @source_binlog_checksum = 'NONE'")
+    talk.command(0x1E, struct.pack("<HII", 1, 77, 0) + struct.pack("<QI", 4, 8) + bytes(8))
+    talk.rows([])
+    talk.end()
 
 
 @scene(schema="shop")

@@ -20,7 +20,7 @@ PASSWORD = "wide open to those who test"
 LONG_PASSWORD, CONNECT_WITH_DB, LOCAL_FILES, PROTOCOL_41 = 1 << 0, 1 << 3, 1 << 7, 1 << 9
 TRANSACTIONS, SECURE, MULTI_STATEMENTS, MULTI_RESULTS, PS_MULTI_RESULTS = 1 << 13, 1 << 15, 1 << 16, 1 << 17, 1 << 18
 PLUGIN_AUTH, CONNECT_ATTRS, SESSION_TRACK, DEPRECATE_EOF = 1 << 19, 1 << 20, 1 << 23, 1 << 24
-OPTIONAL_METADATA, QUERY_ATTRIBUTES = 1 << 25, 1 << 27
+OPTIONAL_METADATA, QUERY_ATTRIBUTES, SEVERAL_FACTORS = 1 << 25, 1 << 27, 1 << 28
 PROGRESS, BULK, EXTENDED_METADATA, CACHE_METADATA = 1 << 32, 1 << 34, 1 << 35, 1 << 36
 MARIADB = PROGRESS | BULK | EXTENDED_METADATA | CACHE_METADATA
 BASE = PROTOCOL_41 | TRANSACTIONS | SECURE | MULTI_RESULTS | PS_MULTI_RESULTS | PLUGIN_AUTH
@@ -151,7 +151,8 @@ class Mysql(Server):
 
     def start(self, user, options, quiet):
         script = os.path.join(HERE, "../../../scripts/mysql9")
-        return subprocess.Popen([script, "start", self.dir, "--skip-networking=OFF", *options], **quiet)
+        options += ["--skip-networking=OFF", "--plugin-load-add=authentication_webauthn.so", "--loose-authentication-webauthn-rp-id=panoptes.test"]
+        return subprocess.Popen([script, "start", self.dir, *options], **quiet)
 
 
 def wait(condition):
