@@ -175,11 +175,6 @@ impl Text {
         self.redaction.as_ref().map_or(&[], |redaction| &redaction.rules)
     }
 
-    /// `sql.normalized`, encoded.
-    pub(crate) fn normalized(&self) -> &[u8] {
-        self.form.normalized.strip_prefix(br#""normalized":""#).unwrap_or_default()
-    }
-
     /// Whether it may prepare statements, or forget them, out of sight: in a block that says so.
     pub(crate) fn prepares_unseen(&self) -> bool {
         let says = |word: &str| {

@@ -92,7 +92,6 @@ impl Transactions {
         // The only warnings of a ROLLBACK are that not all was: rows of tables without transactions stay (1196).
         let in_part = self.each_alone && statement.end.warnings > 0;
         let undone = if in_part { Verdict::Unknown } else { Verdict::RolledBack };
-        let at_once = !self.each_alone && !self.is_in_block() && alone::commits_at_once(&statement);
         if self.each_alone && success && effect == Effect::Begin && self.block.is_some() {
             // It commits what came before it.
             self.end(Verdict::Committed, None);
@@ -108,6 +107,9 @@ impl Transactions {
             Effect::Savepoint(name) => self.set_savepoint(&name),
             Effect::Release(name) => self.release(&name),
             Effect::RollbackTo(name) => self.roll_back_to(&name, undone),
+            Effect::CommitsItself | Effect::DiscardAll if !self.each_alone && !self.is_in_block() => {
+                self.end(Verdict::Committed, None);
+            }
             // Where there is no block it ends what was begun by itself, and the tag is that of nothing prepared.
             Effect::PrepareTransaction if rolled_back && !self.is_in_block() => {
                 self.end(Verdict::Committed, None);
@@ -119,7 +121,6 @@ impl Transactions {
             Effect::PrepareTransaction => self.end(Verdict::Unknown, None),
             Effect::Commit { chain } if !rolled_back => self.end_chained(Verdict::Committed, chain, id),
             Effect::Commit { chain } | Effect::Rollback { chain } => self.end_chained(undone, chain, id),
-            _ if at_once => self.end(Verdict::Committed, None),
             _ => {}
         }
     }

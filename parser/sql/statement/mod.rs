@@ -2,6 +2,7 @@
 //! Decided on the first tokens alone, so it may run for every statement.
 
 mod explain;
+mod lasting;
 mod read;
 mod setting;
 #[cfg(test)]
@@ -78,6 +79,11 @@ pub enum Effect<'a> {
     Release(Cow<'a, str>),
     /// `ROLLBACK [WORK] TO [SAVEPOINT] name`.
     RollbackTo(Cow<'a, str>),
+    /// What PostgreSQL runs outside of any transaction alone, and commits at once, whatever comes behind it in the pipeline:
+    /// CREATE DATABASE, VACUUM, `CREATE INDEX CONCURRENTLY`, `COMMIT PREPARED`, … (PreventInTransactionBlock).
+    CommitsItself,
+    /// The same, if its options or what it is about ask for it, which its text alone does not tell.
+    MayCommitItself,
     /// MySQL's SET of what decides how the texts behind it are read.
     Set {
         /// Whether `"…"` is an identifier now, where that was set.
@@ -123,6 +129,8 @@ impl Effect<'_> {
             Effect::Commit { chain } => Effect::Commit { chain },
             Effect::Rollback { chain } => Effect::Rollback { chain },
             Effect::PrepareTransaction => Effect::PrepareTransaction,
+            Effect::CommitsItself => Effect::CommitsItself,
+            Effect::MayCommitItself => Effect::MayCommitItself,
             Effect::Savepoint(name) => Effect::Savepoint(own(name)),
             Effect::Release(name) => Effect::Release(own(name)),
             Effect::RollbackTo(name) => Effect::RollbackTo(own(name)),
@@ -161,9 +169,11 @@ pub fn prepared(body: &str, dialect: Dialect) -> Option<Cow<'_, str>> {
 fn may_have_effect(text: &str, dialect: Dialect) -> bool {
     let first = text.bytes().find(|byte| !byte.is_ascii_whitespace());
     match first.map(|byte| byte | 0x20) {
-        None | Some(b'i' | b'w' | b'l' | b'v') => false,
+        None | Some(b'i' | b'w' | b'l') => false,
         // UPDATE, or MySQL's USE.
         Some(b'u') => !dialect.is_postgres(),
+        // VALUES, or PostgreSQL's VACUUM.
+        Some(b'v') => dialect.is_postgres(),
         _ if !text.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select")) => true,
         _ => dialect.is_postgres() && setting::calls_set_config(text),
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Effect;
 use super::explain::explain_options;
+use super::lasting;
 use super::setting;
 use crate::sql::constant::Constant;
 use crate::sql::cursor::Cursor;
@@ -13,6 +14,9 @@ use crate::sql::name::folded;
 
 /// The effect of a statement that begins with `verb`, behind which the cursor stands.
 pub(in crate::sql) fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    if let Some(lasting) = lasting::lasting(verb, cursor) {
+        return Some(lasting);
+    }
     let is = |word: &str| verb.eq_ignore_ascii_case(word);
     Some(match verb.len() {
         2..=4 if !cursor.dialect.is_postgres() && !is("drop") => own(verb, cursor)?,

@@ -12,8 +12,8 @@ fn postgres() {
         ("COMMIT", Effect::Commit { chain: false }),
         ("COMMIT WORK AND CHAIN", Effect::Commit { chain: true }),
         ("END TRANSACTION AND NO CHAIN", Effect::Commit { chain: false }),
-        ("COMMIT PREPARED 'x'", Effect::None),
-        ("ROLLBACK PREPARED 'x'", Effect::None),
+        ("COMMIT PREPARED 'x'", Effect::CommitsItself),
+        ("ROLLBACK PREPARED 'x'", Effect::CommitsItself),
         ("ABORT AND CHAIN", Effect::Rollback { chain: true }),
         ("ROLLBACK TRANSACTION", Effect::Rollback { chain: false }),
         ("ROLLBACK WORK TO SAVEPOINT Foo", Effect::RollbackTo("foo".into())),
@@ -120,4 +120,57 @@ fn what_is_prepared_may_be_of_several_literals() {
         assert_eq!(prepared(body, Dialect::MYSQL).as_deref(), expected, "{body}");
     }
     assert_eq!(prepared("SELECT 'a'", Dialect::POSTGRES).as_deref(), Some("SELECT 'a'"));
+}
+
+#[test]
+fn what_commits_itself() {
+    fn lasting(sql: &str) -> Effect<'_> {
+        effect(sql, Dialect::POSTGRES)
+    }
+    for sql in [
+        "CREATE DATABASE a",
+        "drop database if exists a with (force)",
+        "CREATE TABLESPACE t LOCATION '/x'",
+        "DROP TABLESPACE t",
+        "CREATE INDEX CONCURRENTLY ON t (a)",
+        "create /* c */ unique index concurrently if not exists i on t (a)",
+        "DROP INDEX CONCURRENTLY i",
+        "REINDEX INDEX CONCURRENTLY i",
+        "REINDEX (VERBOSE, CONCURRENTLY) TABLE t",
+        "REINDEX SCHEMA s",
+        "ALTER DATABASE a SET TABLESPACE t",
+        "ALTER TABLE a DETACH PARTITION b CONCURRENTLY",
+        "ALTER TABLE IF EXISTS s.a DETACH PARTITION b FINALIZE",
+        "ALTER SYSTEM SET work_mem = '5MB'",
+        "VACUUM",
+        "VACUUM (ANALYZE) t",
+    ] {
+        assert_eq!(lasting(sql), Effect::CommitsItself, "{sql}");
+    }
+    for sql in [
+        "ANALYZE",
+        "ANALYSE t",
+        "CLUSTER",
+        "REINDEX TABLE t",
+        "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
+        "ALTER SUBSCRIPTION s REFRESH PUBLICATION",
+        "DROP SUBSCRIPTION s",
+    ] {
+        assert_eq!(lasting(sql), Effect::MayCommitItself, "{sql}");
+    }
+    for sql in [
+        "CREATE INDEX concurrently_i ON t (a)",
+        "CREATE INDEX ON t (concurrently)",
+        "CREATE UNIQUE INDEX i ON t (a)",
+        "DROP INDEX i",
+        "ALTER DATABASE a SET work_mem = '5MB'",
+        "ALTER TABLE a DETACH PARTITION b",
+        "ALTER TABLE a SET TABLESPACE t",
+        "CREATE TABLE database (a int)",
+        "DROP TABLE tablespace",
+        "COMMENT ON DATABASE a IS 'x'",
+    ] {
+        assert_eq!(lasting(sql), Effect::None, "{sql}");
+    }
+    assert_eq!(effect("ANALYZE TABLE t", Dialect::MYSQL), Effect::None);
 }
