@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use panoptes_parser::{
-    sql::{self, Class, Dialect, Effect, Mode, Parsed, SecretParameter},
+    sql::{self, Access, Class, Dialect, Effect, Mode, Parsed, SecretParameter},
     text::write_json_string,
     wire::Digest,
 };
@@ -26,6 +26,10 @@ pub(crate) struct Text {
     /// What was hidden of it, or is to be hidden of its parameters.
     pub(crate) redaction: Option<Rc<Redaction>>,
 }
+
+/// Bytes of the names of tables that EXECUTE and FETCH repeat: a short text must not make a long event each time. What is left
+/// out makes the operation `partial`.
+const MAX_REPEATED: usize = 1 << 10;
 
 /// A text that was too long to be kept.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +63,14 @@ impl Text {
     /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement, and without the
     /// arguments that are secret there.
     pub(crate) fn executing(&self, prepared: &Self, dialect: Dialect) -> Self {
-        let mut executing = self.fetching(prepared);
+        self.running(prepared, dialect, MAX_REPEATED)
+    }
+
+    fn running(&self, prepared: &Self, dialect: Dialect, most: usize) -> Self {
+        let (class, whole) = self.naming(prepared, most);
         // Now it is known what runs, as far as that is.
-        let parsed = prepared.form.class.parsed;
-        executing = executing.with(Class { parsed, ..executing.form.class.clone() });
+        let parsed = if whole { prepared.form.class.parsed } else { Parsed::Partial };
+        let mut executing = self.with(Class { parsed, ..class });
         if prepared.form.operation.commits {
             // MySQL prepares CALL as well.
             executing.form = Rc::new(executing.form.committing());
@@ -72,13 +80,27 @@ impl Text {
 
     /// The same text, with the tables of another.
     pub(crate) fn fetching(&self, declared: &Self) -> Self {
+        let (class, whole) = self.naming(declared, MAX_REPEATED);
+        let parsed = if whole { class.parsed } else { Parsed::Partial };
+        self.with(Class { parsed, ..class })
+    }
+
+    /// Its class with the tables of another text, of at most so many bytes together; whether that is all of them.
+    fn naming(&self, other: &Self, most: usize) -> (Class, bool) {
         let own = &self.form.class;
         let mut class = own.clone();
-        let runs = &declared.form.class;
+        let runs = &other.form.class;
         // CREATE TABLE … AS EXECUTE has one of its own.
-        class.tables.extend(runs.tables.iter().filter(|one| !own.tables.contains(one)).cloned());
+        let (mut room, mut whole) = (most, true);
+        let fits = |one: &&Access| {
+            let left = room.checked_sub(one.table.len());
+            (room, whole) = (left.unwrap_or_default(), left.is_some());
+            whole
+        };
+        let others = runs.tables.iter().filter(|one| !own.tables.contains(one));
+        class.tables.extend(others.take_while(fits).cloned());
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
-        self.with(class)
+        (class, whole)
     }
 
     /// `EXPLAIN EXECUTE name` touches no table, but its arguments are those of what it explains.
@@ -94,14 +116,14 @@ impl Text {
         // What was hidden is no statement any more, nor is what nobody understands.
         let parsed = if runs.form.class.parsed == Parsed::Full { Parsed::Full } else { Parsed::Partial };
         if matches!(self.effect, Effect::ExecuteImmediate { .. }) {
-            let executing = self.executing(&runs, dialect);
+            let executing = self.running(&runs, dialect, usize::MAX);
             let executing = executing.with(Class { parsed, ..executing.form.class.clone() });
             return Self { prepares: Some(runs), ..executing };
         }
-        let mut named = self.fetching(&runs);
-        let mut class = Class { parsed, ..named.form.class.clone() };
+        let (class, _) = self.naming(&runs, usize::MAX);
+        let mut class = Class { parsed, ..class };
         class.tables.iter_mut().for_each(|access| access.mode = Mode::Read);
-        named = named.with(class);
+        let named = self.with(class);
         Self { prepares: Some(runs), ..named }
     }
 

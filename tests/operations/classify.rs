@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("answers_at_once", at_once),
     ("bad_lines_are_named", bad_lines),
     ("servers_and_modes", servers),
+    ("what_is_repeated_is_short", repeated),
     ("does_not_grow", does_not_grow),
 ];
 
@@ -48,6 +49,25 @@ fn statements(_: &Rig) -> Result<(), Failed> {
     assert_eq!((&answers[2]["redacted"], &answers[2]["line"]), (&json!(["password"]), &json!(3)));
     assert_eq!(answers.len(), 3);
     assert!(!String::from_utf8_lossy(&out.stdout).contains("canary"));
+    Ok(())
+}
+
+/// EXECUTE and FETCH name the tables of what they run, but not thousands of them each time.
+fn repeated(_: &Rig) -> Result<(), Failed> {
+    let few = r#"{"sql": "prepare p as delete from a using b; execute p"}"#;
+    let tables: Vec<_> = (0..500).map(|number| format!("a_table_{number}")).collect();
+    let many = format!(r#"{{"sql": "prepare p as select 1 from {}; execute p"}}"#, tables.join(", "));
+    let (_, answers) = classify("postgres", &format!("{few}\n{many}"));
+    let [_, few, _, many] = answers.as_slice() else { return Err("not four answers".into()) };
+    assert_eq!(
+        (&few["operation"]["tablesInvolved"], &few["operation"]["parsed"]),
+        (&json!(["a", "b"]), &json!("full"))
+    );
+    assert!(many.to_string().len() < 8 << 10);
+    assert_eq!(
+        (&many["operation"]["mainTable"], &many["operation"]["parsed"]),
+        (&json!("a_table_0"), &json!("partial"))
+    );
     Ok(())
 }
 
