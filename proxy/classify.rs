@@ -219,6 +219,9 @@ impl Known {
                 None => text.without_arguments(None, dialect),
             },
             Effect::Fetch(name) => self.cursors.get(&**name).map(|declared| text.fetching(declared)),
+            Effect::Close(name) if !dialect.is_postgres() => {
+                self.cursors.get(&**name).map(|opened| text.fetching(opened))
+            }
             _ => None,
         };
         match &text.effect {

@@ -390,6 +390,9 @@ impl Session {
             Effect::Execute(name) => (name, true),
             Effect::Explain(name) => (name, false),
             Effect::Fetch(name) => return self.resolve_cursor(name, text, statement),
+            Effect::Close(name) if !self.dialect.is_postgres() => {
+                return self.resolve_cursor(name, text, statement);
+            }
             _ => return,
         };
         let prepared = self.names.statement(name.as_bytes());
@@ -406,7 +409,7 @@ impl Session {
         statement.prepared = prepared.filter(|_| runs).map(Rc::clone);
     }
 
-    /// `FETCH name` reads the tables of its cursor.
+    /// `FETCH name` reads the tables of its cursor, MySQL's `HANDLER name` has that which was opened so.
     fn resolve_cursor(&self, name: &str, text: &Text, statement: &mut Statement) {
         let portal = self.names.portal(name.as_bytes()).filter(|_| statement.end.was_run());
         if let Some(declared) = portal.and_then(|portal| portal.prepared.text.as_ref()) {

@@ -81,7 +81,9 @@ impl Text {
     /// The same text, with the tables of another.
     pub(crate) fn fetching(&self, declared: &Self) -> Self {
         let (class, whole) = self.naming(declared, MAX_REPEATED);
-        let parsed = if whole { class.parsed } else { Parsed::Partial };
+        // MySQL's HANDLER by another name is a doubt until that is known.
+        let known = if self.dialect.is_postgres() { class.parsed } else { declared.form.class.parsed };
+        let parsed = if whole { known } else { Parsed::Partial };
         self.with(Class { parsed, ..class })
     }
 

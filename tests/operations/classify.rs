@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("bad_lines_are_named", bad_lines),
     ("servers_and_modes", servers),
     ("what_is_repeated_is_short", repeated),
+    ("handlers_by_other_names", handlers),
     ("does_not_grow", does_not_grow),
 ];
 
@@ -49,6 +50,18 @@ fn statements(_: &Rig) -> Result<(), Failed> {
     assert_eq!((&answers[2]["redacted"], &answers[2]["line"]), (&json!(["password"]), &json!(3)));
     assert_eq!(answers.len(), 3);
     assert!(!String::from_utf8_lossy(&out.stdout).contains("canary"));
+    Ok(())
+}
+
+/// HANDLER by another name has the table that was opened by it, and none where that is not known.
+fn handlers(_: &Rig) -> Result<(), Failed> {
+    let sql =
+        r#"{"sql": "handler d.a open as h; handler h read first; handler h close; handler h read next"}"#;
+    let (_, answers) = classify("mysql", sql);
+    let tables: Vec<_> = answers.iter().map(|answer| &answer["operation"]["tablesInvolved"]).collect();
+    assert_eq!(tables, [&json!(["d.a"]), &json!(["d.a"]), &json!(["d.a"]), &Value::Null]);
+    let parsed: Vec<_> = answers.iter().map(|answer| &answer["operation"]["parsed"]).collect();
+    assert_eq!(parsed, ["full", "full", "full", "partial"]);
     Ok(())
 }
 

@@ -41,17 +41,30 @@ pub(super) fn read(reader: &mut Reader<'_>, verb: &str) -> Target {
             reader.verb =
                 reader.verb.map(|own| if own.0 == "START" { ("BEGIN", Category::Tcl) } else { own });
         }
+        // Of the server, as PURGE is.
+        "RESET" if reader.cursor.at_any(&["binary", "master", "query", "replica", "slave"]) => {
+            reader.verb = reader.verb.map(|(verb, _)| (verb, Category::Utility));
+        }
         "BEGIN" => begin(reader),
         _ => {}
     }
     Target::default()
 }
 
-/// `HANDLER t OPEN AS h` gives the table another name, by which other statements read and close it: what these name is a
-/// table only where nobody did.
+/// `HANDLER t OPEN AS h` gives the table another name, by which other statements read and close it: what these name is not in
+/// their text.
 fn handler(reader: &mut Reader<'_>) {
-    reader.table(Mode::Read);
-    reader.doubt |= !reader.cursor.at("open");
+    let mut ahead = reader.cursor.clone();
+    ahead.take();
+    if ahead.eat_kind(Kind::Dot).is_some() {
+        ahead.take();
+    }
+    if ahead.at("open") {
+        reader.table(Mode::Read);
+    } else {
+        reader.cursor = ahead;
+        reader.doubt = true;
+    }
 }
 
 /// Is this MariaDB's `SET STATEMENT variable = value FOR statement`, behind SET?

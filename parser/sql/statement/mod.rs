@@ -46,16 +46,17 @@ pub enum Effect<'a> {
     DeallocateAll,
     /// `DISCARD ALL`: prepared statements, cursors, settings, everything of the session goes.
     DiscardAll,
-    /// `DECLARE name … CURSOR`: in PostgreSQL the cursor is a portal of this name, which the protocol can execute too.
+    /// `DECLARE name … CURSOR`: in PostgreSQL the cursor is a portal of this name, which the protocol can execute too. MySQL's
+    /// `HANDLER table OPEN AS name`.
     Declare {
         /// The name of the cursor.
         name: Cow<'a, str>,
         /// `WITH HOLD`: it outlives its transaction.
         hold: bool,
     },
-    /// `FETCH … name`, `MOVE … name`.
+    /// `FETCH … name`, `MOVE … name`, `HANDLER name READ …`.
     Fetch(Cow<'a, str>),
-    /// `CLOSE name`.
+    /// `CLOSE name`, `HANDLER name CLOSE`.
     Close(Cow<'a, str>),
     /// `CLOSE ALL`.
     CloseAll,

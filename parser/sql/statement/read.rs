@@ -37,6 +37,7 @@ pub(in crate::sql) fn read<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Ef
         7 if is("explain") && cursor.dialect.is_postgres() => explain(cursor)?,
         7 if is("execute") && !cursor.dialect.is_postgres() && cursor.eat("immediate") => immediate(cursor)?,
         7 if is("execute") => Effect::Execute(name(cursor)?),
+        7 if is("handler") && !cursor.dialect.is_postgres() => handler(cursor)?,
         7 if is("declare") => declare(cursor)?,
         7 if is("discard") && cursor.at("all") => Effect::DiscardAll,
         7 if is("release") => {
@@ -58,6 +59,23 @@ fn own<'a>(verb: &str, cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         "kill" => mysql::effect::kill(cursor),
         "xa" => mysql::effect::xa(cursor),
         _ => None,
+    }
+}
+
+/// MySQL's cursors of a table: `HANDLER t OPEN [[AS] h]`, `HANDLER h READ …`, `HANDLER h CLOSE`.
+fn handler<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
+    let mut own = name(cursor)?;
+    if cursor.eat_kind(Kind::Dot).is_some() {
+        own = name(cursor)?;
+    }
+    match () {
+        () if cursor.eat("open") => {
+            cursor.eat("as");
+            let alias = cursor.peek().is_some_and(|next| is_name(&next));
+            Some(Effect::Declare { name: if alias { name(cursor)? } else { own }, hold: true })
+        }
+        () if cursor.at("close") => Some(Effect::Close(own)),
+        () => Some(Effect::Fetch(own)),
     }
 }
 

@@ -100,6 +100,10 @@ fn mysql() {
         ("ROLLBACK WORK TO a", Effect::RollbackTo("a".into())),
         ("COMMIT AND CHAIN RELEASE", Effect::Commit { chain: true }),
         ("START SLAVE", Effect::None),
+        ("HANDLER d.t OPEN", Effect::Declare { name: "t".into(), hold: true }),
+        ("HANDLER t OPEN AS h", Effect::Declare { name: "h".into(), hold: true }),
+        ("HANDLER h READ NEXT", Effect::Fetch("h".into())),
+        ("HANDLER h CLOSE", Effect::Close("h".into())),
         ("BEGIN NOT ATOMIC SELECT 1; END", Effect::None),
         ("/*!50000 COMMIT */", Effect::Commit { chain: false }),
     ] {
