@@ -7,6 +7,8 @@
 //!   when a COPY failed nobody says: such a Sync is *doubtful*. It may be answered, or else the next answer is for
 //!   what was asked behind it.
 
+mod copy;
+
 use crate::{
     digest::TextDigest,
     inflight::Inflight,
@@ -120,46 +122,6 @@ impl Pipeline {
     /// Counts a warning.
     pub(super) fn warned(&mut self) {
         self.passed.warnings += 1;
-    }
-
-    /// The server reads COPY data now.
-    pub(super) fn copy_in(&mut self, out: &mut impl Observer) {
-        self.copying_in = self.expect(RUNS, out);
-        if self.copying_in {
-            self.fold_passed();
-        }
-    }
-
-    /// Whether the server reads COPY data, and will pass over what comes.
-    fn is_copied_to(&self) -> bool {
-        let mut behind = (1..).map_while(|place| self.asked.entry(place));
-        self.copying_in && behind.all(|entry| entry.kind == Kind::Sync)
-    }
-
-    /// What was asked before the end of the COPY data is passed over: its Syncs take one place, and its Flushes none.
-    fn fold_passed(&mut self) {
-        let mut syncs = 0;
-        while let Some(entry) = self.asked.entry(1).copied() {
-            match entry.kind {
-                Kind::Sync => syncs = entry.times.saturating_add(syncs),
-                Kind::BadFlush => {}
-                _ => break,
-            }
-            self.asked.remove_empty(1);
-        }
-        self.asked.insert_empty(1, Kind::Sync, syncs);
-    }
-
-    /// The server streams now, in both directions. The answer is how that ends.
-    pub(super) fn stream(&mut self, out: &mut impl Observer) {
-        self.streaming = self.expect(&[Kind::Query], out) && self.told == Told::Nothing;
-    }
-
-    /// The client has ended the session; a stream ends with it.
-    pub(super) fn leave(&mut self, at: Nanos, out: &mut impl Observer) {
-        if self.streaming {
-            self.settle(&[Kind::Query], Answer::Streaming, at, out);
-        }
     }
 
     /// The server has done what was asked: one of `kinds`.
@@ -324,15 +286,6 @@ impl Pipeline {
         expected
     }
 
-    /// Drops doubtful Syncs from the front, up to one of `kinds`.
-    fn pass_doubtful(&mut self, kinds: &[Kind]) -> bool {
-        while self.doubtful > 0 && self.front() == Some(Kind::Sync) {
-            self.asked.pop();
-            self.doubtful -= 1;
-        }
-        self.front().is_some_and(|kind| kinds.contains(&kind))
-    }
-
     /// The kind of the question that is answered next. An end of COPY data that has come to the front is a late one,
     /// which the server passes over.
     fn front(&mut self) -> Option<Kind> {
@@ -340,37 +293,6 @@ impl Pipeline {
             self.asked.pop();
         }
         self.asked.front_kind()
-    }
-
-    /// The COPY at the front is complete, so the server has passed over all up to the end of its data; gives their size.
-    fn end_copy(&mut self) -> u64 {
-        while let Some(entry) = self.asked.entry(1) {
-            let (kind, length) = (entry.kind, entry.length);
-            match kind {
-                Kind::Sync | Kind::BadFlush => self.asked.remove_empty(1),
-                Kind::CopyEnd => {
-                    self.asked.remove_empty(1);
-                    return length;
-                }
-                _ => break,
-            }
-        }
-        0
-    }
-
-    /// The number of Syncs between the COPY at the front and the end of its data.
-    fn syncs_in_copy(&self) -> u64 {
-        let entries = (1..).map_while(|place| self.asked.entry(place));
-        let passed = entries.take_while(|entry| matches!(entry.kind, Kind::Sync | Kind::BadFlush));
-        passed.filter(|entry| entry.kind == Kind::Sync).map(|entry| u64::from(entry.times)).sum()
-    }
-
-    /// Tells how much passed of a stream that is over.
-    fn end_stream(&mut self, out: &mut impl Observer) {
-        if std::mem::take(&mut self.streaming) {
-            let sent = std::mem::take(&mut self.sent) + self.end_copy();
-            out.observe(Observation::Streamed { returned: self.passed.bytes, sent });
-        }
     }
 
     /// After an error in the extended protocol: everything up to the next Sync is passed over.
