@@ -40,6 +40,8 @@ struct Operation<'a> {
     category: Cow<'a, str>,
     #[serde(borrow)]
     tables_involved: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    parsed: Cow<'a, str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,11 +79,13 @@ impl Filter {
         if OF_THE_TRAIL.contains(&&*head.kind) {
             return self.kinds.fit(&head.kind);
         }
-        let tables = &head.operation.tables_involved;
+        let Operation { tables_involved: tables, parsed, .. } = &head.operation;
+        // What was not understood may be about any table.
+        let is_unknown = tables.is_empty() && ["partial", "none"].contains(&&**parsed);
         self.kinds.fit(&head.kind)
             && self.categories.fit(&head.operation.category)
             && self.outcomes.fit(&head.sql.outcome)
-            && self.tables.fit_any(tables.iter().map(|table| &**table))
+            && (is_unknown || self.tables.fit_any(tables.iter().map(|table| &**table)))
     }
 }
 
@@ -118,34 +122,35 @@ impl Means for String {
     }
 }
 
-/// A glob.
-struct Table {
-    /// With a schema, compared with the whole name.
-    whole: Option<WildMatch>,
-    /// Its last part.
-    last: WildMatch,
-}
+/// A glob: the whole of it, then without its first part, and so on.
+struct Table(Vec<WildMatch>);
 
 impl Table {
     fn new(pattern: &str) -> Self {
-        let last = pattern.rsplit('.').next().unwrap_or(pattern);
-        let whole = pattern.contains('.').then(|| WildMatch::new_case_insensitive(pattern));
-        Self { whole, last: WildMatch::new_case_insensitive(last) }
+        Self(ends(pattern).map(WildMatch::new_case_insensitive).collect())
     }
 }
 
 impl Means for Table {
+    /// A name may have more before it, a database: it is the same table.
     fn means(&self, name: &str) -> bool {
-        match &self.whole {
-            Some(whole) => whole.matches(name),
-            None => self.last.matches(name.rsplit('.').next().unwrap_or(name)),
+        match self.0.as_slice() {
+            [last] => last.matches(name.rsplit('.').next().unwrap_or(name)),
+            globs => globs.first().is_some_and(|whole| ends(name).any(|end| whole.matches(end))),
         }
     }
 
     /// A statement need not say the schema.
     fn may_mean(&self, name: &str) -> bool {
-        self.means(name) || !name.contains('.') && self.last.matches(name)
+        let unsaid = self.0.len().checked_sub(ends(name).count());
+        let as_said = unsaid.filter(|&parts| parts > 0).and_then(|parts| self.0.get(parts));
+        self.means(name) || as_said.is_some_and(|end| end.matches(name))
     }
+}
+
+/// The whole of a name, then without its first part, down to the last.
+fn ends(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, rest)| rest))
 }
 
 impl<T: Means> List<T> {
@@ -226,7 +231,30 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_the_same_with_less_or_more_of_its_name() {
+        for (pattern, names) in [
+            ("public.*", &[("orders", true), ("db.public.orders", true), ("db.audit.orders", false)][..]),
+            ("db.public.*", &[("orders", true), ("public.orders", true), ("audit.orders", false)]),
+            ("!public.*", &[("orders", true), ("db.public.orders", false), ("db.audit.orders", true)]),
+            ("orders", &[("db.public.orders", true), ("orders.public.x", false)]),
+            ("*.orders", &[("orders", true), ("a.orders", true), ("orders.a", false)]),
+        ] {
+            let config = config::Filter { tables: vec![pattern.into()], ..Default::default() };
+            let filter = Filter::new(&config).unwrap();
+            for (name, expected) in names {
+                let json = format!(r#"{{"kind":"statement","operation":{{"tablesInvolved":["{name}"]}}}}"#);
+                assert_eq!(filter.fits(json.as_bytes()), *expected, "{pattern} {name}");
+            }
+        }
+    }
+
+    #[test]
     fn what_cannot_be_judged_is_delivered() {
+        let config = config::Filter { tables: vec!["payroll".into()], ..Default::default() };
+        for (parsed, expected) in [("full", false), ("partial", true), ("none", true)] {
+            let json = format!(r#"{{"kind":"statement","operation":{{"parsed":"{parsed}"}}}}"#);
+            assert_eq!(Filter::new(&config).unwrap().fits(json.as_bytes()), expected, "{parsed}");
+        }
         let config = config::Filter {
             outcomes: vec!["error".into()],
             kinds: vec!["login".into()],

@@ -22,7 +22,8 @@ pub struct Filter {
     #[serde(deserialize_with = "value::list")]
     pub outcomes: Vec<String>,
     /// Tables, at least one of which a statement names; `*` and `?` stand for any characters, any one character. One with
-    /// a dot is compared with the whole name, where the statement said the schema; one without with the last part. Default: all.
+    /// a dot is compared with the whole name, where the statement said the schema; one without with the last part. A
+    /// statement that was not understood and names no table may be about any. Default: all.
     #[serde(deserialize_with = "value::list")]
     pub tables: Vec<String>,
 }
