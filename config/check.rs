@@ -24,7 +24,7 @@ pub(crate) fn check(config: &mut Config, listeners: &[(Key, Listen)], reader: &m
     check_names(config, reader);
     check_listeners(listeners, config.admin.address, config.journal.mode, reader);
     check_journal(&config.journal, reader);
-    sink::check(&config.sinks, reader);
+    sink::check(&config.sinks, &config.journal.dir, reader);
     check_amounts(config, reader);
 }
 

@@ -94,6 +94,12 @@ impl TryFrom<&str> for Url {
             );
         }
         let uri: http::Uri = text.trim().parse().map_err(|_| format!("is no URL; {EXAMPLE}"))?;
+        let port = uri.authority().and_then(|authority| authority.as_str().rsplit_once(':'));
+        if port
+            .is_some_and(|(_, port)| !port.contains(']') && !port.parse::<u16>().is_ok_and(|port| port > 0))
+        {
+            return Err("has a port that is none; write 1 to 65535".into());
+        }
         match (uri.scheme_str(), uri.host()) {
             (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self(text.trim().to_owned())),
             _ => Err(format!("is no URL of an HTTP server; {EXAMPLE}")),

@@ -5,11 +5,13 @@ use crate::{
     check::within_a_day,
     key::Key,
     load::Reader,
-    sink::{Auth, Compression, Elasticsearch, Http, Splunk},
+    sink::{Auth, Compression, Elasticsearch, Http, Secret, Splunk},
 };
 
 /// What an index's name cannot hold.
 const NOT_IN_INDEX: &str = "\\/*?\"<>| ,#:";
+/// Headers of the client itself.
+const OF_HTTP: [&str; 5] = ["content-length", "content-encoding", "transfer-encoding", "connection", "host"];
 
 pub(super) fn check_http(key: &Key, http: &Http, reader: &mut Reader) {
     check_url(key, http.url.is_missing(), reader);
@@ -27,18 +29,22 @@ pub(super) fn check_http(key: &Key, http: &Http, reader: &mut Reader) {
         } else if http::HeaderValue::from_str(value.reveal()).is_err() {
             reader.refuse(&header, "has a value that no header can have");
         }
-        if ["content-length", "content-encoding", "transfer-encoding", "host"]
-            .contains(&&*name.to_ascii_lowercase())
-        {
+        if OF_HTTP.contains(&&*name.to_ascii_lowercase()) {
             reader.refuse(&header, "is set by the sink itself; remove it");
         }
     }
+    check_idempotency(&key.then("idempotency_header"), http, reader);
+}
+
+fn check_idempotency(key: &Key, http: &Http, reader: &mut Reader) {
     let name = &http.idempotency_header;
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
     if !name.is_empty() && http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-        reader.refuse(
-            &key.then("idempotency_header"),
-            format!("{name:?} is no name of a header; \"\" is none at all"),
-        );
+        reader.refuse(key, format!("{name:?} is no name of a header; \"\" is none at all"));
+    } else if OF_HTTP.into_iter().chain(["authorization", "content-type"]).any(is)
+        || http.headers.keys().any(|other| is(other))
+    {
+        reader.refuse(key, format!("{name:?} is set to something else; name another header"));
     }
 }
 
@@ -50,6 +56,8 @@ pub(super) fn check_splunk(key: &Key, splunk: &Splunk, reader: &mut Reader) {
     if splunk.token.is_none() && splunk.token_file.is_none() {
         reader.refuse(&key.then("token"), "is missing; give the collector's token, or token_file");
     }
+    is_base(&key.then("url"), splunk.url.as_str(), "/services/collector", reader);
+    not_empty(key, "token", &splunk.token, reader);
     not_both(key, "token", &splunk.token, &splunk.token_file, reader);
     no_zstd(key, splunk.compression, reader);
 }
@@ -57,6 +65,14 @@ pub(super) fn check_splunk(key: &Key, splunk: &Splunk, reader: &mut Reader) {
 pub(super) fn check_elasticsearch(key: &Key, elasticsearch: &Elasticsearch, reader: &mut Reader) {
     if elasticsearch.urls.is_empty() {
         reader.refuse(&key.then("urls"), "is missing; write e.g. [\"https://es-1.internal:9200\"]");
+    }
+    for url in &elasticsearch.urls {
+        is_base(&key.then("urls"), url.as_str(), "/_bulk", reader);
+    }
+    let in_pipeline = |b: u8| b.is_ascii_alphanumeric() || b"._-@:".contains(&b);
+    if elasticsearch.pipeline.as_ref().is_some_and(|name| name.is_empty() || !name.bytes().all(in_pipeline)) {
+        let what = "is no name of a pipeline; use letters, digits, ., _, -, @ and :";
+        reader.refuse(&key.then("pipeline"), what);
     }
     check_auth(&key.then("auth"), &elasticsearch.auth, reader);
     check_tls(&key.then("tls"), &elasticsearch.tls, reader);
@@ -112,6 +128,8 @@ fn check_url(key: &Key, missing: bool, reader: &mut Reader) {
 }
 
 fn check_auth(key: &Key, auth: &Auth, reader: &mut Reader) {
+    not_empty(key, "bearer", &auth.bearer, reader);
+    not_empty(key, "api_key", &auth.api_key, reader);
     not_both(key, "bearer", &auth.bearer, &auth.bearer_file, reader);
     not_both(key, "api_key", &auth.api_key, &auth.api_key_file, reader);
     not_both(key, "password", &auth.password, &auth.password_file, reader);
@@ -128,6 +146,21 @@ fn check_auth(key: &Key, auth: &Auth, reader: &mut Reader) {
         }
         (None, true) => reader.refuse(&key.then("username"), "is missing beside password; add it"),
         _ => {}
+    }
+}
+
+/// The sink puts its paths behind this one.
+fn is_base(key: &Key, url: &str, path: &str, reader: &mut Reader) {
+    if url.contains('?') {
+        reader.refuse(key, "has a query, but the sink's own paths go behind it; remove it");
+    } else if url.contains(path) {
+        reader.refuse(key, format!("has {path}, which the sink adds itself; remove it"));
+    }
+}
+
+fn not_empty(key: &Key, name: &str, secret: &Option<Secret>, reader: &mut Reader) {
+    if secret.as_ref().is_some_and(|secret| secret.reveal().is_empty()) {
+        reader.refuse(&key.then(name), "is empty; give it, or leave it out");
     }
 }
 

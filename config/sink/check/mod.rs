@@ -4,7 +4,7 @@ mod http;
 
 use std::{
     collections::BTreeMap,
-    path::{self, PathBuf},
+    path::{self, Path, PathBuf},
     time::Duration,
 };
 
@@ -35,7 +35,7 @@ const MAX_TABLE: usize = 40;
 const MAX_TOPIC: usize = 249;
 const MIN_MESSAGE: ByteSize = ByteSize::kib(4);
 /// Properties of librdkafka that are ours.
-const OF_KAFKA: [&str; 8] = [
+const OF_KAFKA: [&str; 18] = [
     "enable.idempotence",
     "acks",
     "request.required.acks",
@@ -44,10 +44,23 @@ const OF_KAFKA: [&str; 8] = [
     "bootstrap.servers",
     "metadata.broker.list",
     "message.max.bytes",
+    "compression.type",
+    "compression.codec",
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
 ];
+/// Those that librdkafka has here.
+const SASL_MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 /// Checks all sinks.
-pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
+pub(crate) fn check(sinks: &BTreeMap<String, Sink>, journal: &Path, reader: &mut Reader) {
+    let journal = path::absolute(journal).unwrap_or_else(|_| journal.to_owned());
     if let Some(name) = sinks.keys().next().filter(|_| !sinks.values().any(|sink| sink.required)) {
         let key = Key::root().then("sinks").then(name).then("required");
         reader.refuse(
@@ -67,6 +80,13 @@ pub(crate) fn check(sinks: &BTreeMap<String, Sink>, reader: &mut Reader) {
                 let path = path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
                 if let Some((_, other)) = files.iter().find(|(other, _)| *other == path) {
                     let what = format!("{:?} is already that of sinks.{other}; use another file", file.path);
+                    reader.refuse(&key.then("path"), what);
+                }
+                if path.starts_with(&journal) {
+                    let what = format!(
+                        "{:?} is in journal.dir, whose files are its own; use another folder",
+                        file.path
+                    );
                     reader.refuse(&key.then("path"), what);
                 }
                 files.push((path, name));
@@ -220,6 +240,10 @@ fn check_kafka(key: &Key, kafka: &Kafka, reader: &mut Reader) {
             &key.then("max_message"),
             format!("is below {MIN_MESSAGE}, which events have without any text"),
         );
+    }
+    if !SASL_MECHANISMS.contains(&&*kafka.sasl_mechanism) {
+        let what = remedy::choose(&kafka.sasl_mechanism, &SASL_MECHANISMS);
+        reader.refuse(&key.then("sasl_mechanism"), what);
     }
     if let Some(ours) = OF_KAFKA.iter().find(|name| kafka.properties.contains_key(**name)) {
         let what = "is what keeps events from being lost, or an option of its own; remove it";

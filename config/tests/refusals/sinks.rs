@@ -160,3 +160,57 @@ fn options_that_would_have_no_effect_are_refused() {
         assert_eq!(refused_options(&options), format!("panoptes.toml: {sink}.{line}"));
     }
 }
+
+#[test]
+fn what_a_destination_cannot_be_told_is_refused() {
+    let http = "[sinks.http]\nurl = \"http://c/x\"\n";
+    let es = "[sinks.elasticsearch]\nurls = [\"https://es:9200/x\"]\n";
+    let splunk = "[sinks.splunk]\nurl = \"https://s:8088/behind\"\n";
+    let kafka = "[sinks.kafka]\nbrokers = [\"k:9092\"]\ntopic = \"t\"\n";
+    let port = "has a port that is none; write 1 to 65535";
+    let other = "is set to something else; name another header";
+    let no_pipeline = "is no name of a pipeline; use letters, digits, ., _, -, @ and :";
+    for (options, line) in [
+        ("[sinks.http]\nurl = \"http://h:99999/\"".to_owned(), format!("url: {port}")),
+        ("[sinks.http]\nurl = \"http://[::1]:0/\"".to_owned(), format!("url: {port}")),
+        (
+            format!("{http}idempotency_header = \"Content-Length\""),
+            format!("idempotency_header: \"Content-Length\" {other}"),
+        ),
+        (
+            format!("{http}idempotency_header = \"authorization\""),
+            format!("idempotency_header: \"authorization\" {other}"),
+        ),
+        (
+            format!("{http}idempotency_header = \"X\"\nheaders.x = \"1\""),
+            format!("idempotency_header: \"X\" {other}"),
+        ),
+        (format!("{http}auth.bearer = \"\""), "auth.bearer: is empty; give it, or leave it out".into()),
+        (format!("{splunk}token = \"\""), "token: is empty; give it, or leave it out".into()),
+        (
+            "[sinks.splunk]\nurl = \"https://s:8088/services/collector/event\"\ntoken = \"t\"".into(),
+            "url: has /services/collector, which the sink adds itself; remove it".into(),
+        ),
+        (
+            "[sinks.elasticsearch]\nurls = [\"https://es:9200/?pretty\"]".into(),
+            "urls: has a query, but the sink's own paths go behind it; remove it".into(),
+        ),
+        (format!("{es}pipeline = \"a&b=c\""), format!("pipeline: {no_pipeline}")),
+        (format!("{es}pipeline = \"a b\""), format!("pipeline: {no_pipeline}")),
+        (
+            format!("{kafka}sasl_mechanism = \"BOGUS\"\nsecurity_protocol = \"sasl_plaintext\"\nusername = \"u\"\npassword = \"p\""),
+            "sasl_mechanism: \"BOGUS\" is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512".into(),
+        ),
+        (
+            format!("{kafka}properties = {{ \"sasl.mechanism\" = \"BOGUS\" }}"),
+            "properties.sasl.mechanism: is what keeps events from being lost, or an option of its own; remove it".into(),
+        ),
+        (
+            "[sinks.file]\npath = \"/j/cursors/file\"\n[journal]\ndir = \"/j/\"".into(),
+            "path: \"/j/cursors/file\" is in journal.dir, whose files are its own; use another folder".into(),
+        ),
+    ] {
+        let sink = options.trim_start_matches('[').split(']').next().unwrap();
+        assert_eq!(refused_options(&options), format!("panoptes.toml: {sink}.{line}"));
+    }
+}
