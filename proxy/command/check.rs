@@ -1,8 +1,12 @@
 //! `panoptes check`: whether `run` would take a configuration, and what it is.
 
-use std::process::ExitCode;
+use std::{
+    fs, io,
+    path::{self, Path},
+    process::ExitCode,
+};
 
-use panoptes_config::{Config, Mode};
+use panoptes_config::{Config, DatabaseEngine, Mode, SinkOptions};
 use panoptes_sinks::{Sinks, journal::SigningKey};
 use tracing_subscriber::EnvFilter;
 
@@ -39,16 +43,58 @@ fn checked(config: &Config) -> Result<String, String> {
         _ => config.journal.dir.display().to_string(),
     };
     lines += &format!("journal: {place}, up to {}\n", config.journal.max_size);
+    if config.journal.mode != Mode::Memory {
+        try_folder(&config.journal.dir).map_err(|what| format!("journal.dir: {what}"))?;
+    }
     if let Some(path) = &config.journal.signing_key_file {
         let key = SigningKey::load(path)
             .map_err(|error| format!("journal.signing_key_file: {}: {error}", path.display()))?;
         lines += &format!("chain: signed with the key {} of {}\n", key.id(), path.display());
     }
     Sinks::check(&config.sinks).map_err(|error| error.to_string())?;
+    for (name, sink) in &config.sinks {
+        let (option, file) = match &sink.options {
+            SinkOptions::File(file) => ("path", file.path.as_path()),
+            SinkOptions::Database(database) if database.url.engine == DatabaseEngine::Sqlite => {
+                ("url", Path::new(&database.url.database))
+            }
+            _ => continue,
+        };
+        try_file(file).map_err(|what| format!("sinks.{name}.{option}: {what}"))?;
+    }
     if let Some(told) = panoptes::check_files(config).map_err(|error| error.to_string())? {
         lines += &format!("under the limits of this shell: {told}\n");
     }
     let sinks = config.sinks.keys().cloned().collect::<Vec<_>>().join(", ");
     lines += &format!("sinks: {sinks}\nok\n");
     Ok(lines)
+}
+
+/// Whether this user may write a file, or make it. A pipe or a device is not touched.
+fn try_file(file: &Path) -> Result<(), String> {
+    match fs::metadata(file) {
+        Ok(metadata) if metadata.is_file() => fs::File::options()
+            .append(true)
+            .open(file)
+            .map(drop)
+            .map_err(|error| format!("{} cannot be written: {error}", file.display())),
+        Ok(_) => Ok(()),
+        Err(_) => try_folder(file.parent().unwrap_or(Path::new(""))),
+    }
+}
+
+/// Whether this user may make files in a folder, or the folder itself; tried with one that has no name.
+fn try_folder(folder: &Path) -> Result<(), String> {
+    let tried = path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).and_then(
+        |folder| match folder.ancestors().find(|above| above.exists()) {
+            Some(above) if above.is_dir() => tempfile::tempfile_in(above).map(drop),
+            _ => Err(io::ErrorKind::NotADirectory.into()),
+        },
+    );
+    tried.map_err(|error| {
+        format!(
+            "{} cannot be made or written: {error}; give a folder that this user may write",
+            folder.display()
+        )
+    })
 }

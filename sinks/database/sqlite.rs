@@ -44,6 +44,10 @@ struct Link {
 
 impl Store for Sqlite {
     fn new(options: &config::Database) -> Result<Self, OptionError> {
+        let file = &options.url.database;
+        if Path::new(file).is_dir() {
+            return Err(OptionError::new("url", format!("{file} is a folder; name a file in it")));
+        }
         Ok(Self { options: options.clone(), link: None })
     }
 

@@ -149,6 +149,14 @@ pub enum Error {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// There can be no folder of this name.
+    #[error("journal.dir: {} cannot be made or opened: {source}; give a folder that this user may write", dir.display())]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
     /// A sink's name is no file name.
     #[error("sink name {0:?}: use letters, digits, - and _")]
     SinkName(String),

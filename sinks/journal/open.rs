@@ -51,7 +51,7 @@ pub(crate) fn open(config: &config::Journal, origin: Origin, sinks: &[&str]) -> 
     }
     let key = signing_key(config)?;
     let directory =
-        Directory::open(&config.dir).map_err(|source| Error::io("create", &config.dir, source))?;
+        Directory::open(&config.dir).map_err(|source| Error::Folder { dir: config.dir.clone(), source })?;
     let dir = directory.path().to_owned();
     let io = |action| move |source| Error::io(action, &dir, source);
     let lock_file = take_lock(&directory).map_err(io.clone()("lock"))?;

@@ -65,6 +65,11 @@ fn check_bad(_: &Rig) -> Result<(), Failed> {
         (format!("{http}auth.bearer_file = \"/nowhere/token\""), "sinks.http.auth.bearer_file"),
         (format!("{http}tls.ca_file = \"/nowhere/ca.pem\""), "sinks.http.tls.ca_file"),
         ("[sinks.file]\npath = \"/tmp\"".to_owned(), "sinks.file.path"),
+        ("[sinks.file]\npath = \"/proc/panoptes/events\"".to_owned(), "sinks.file.path"),
+        ("[sinks.database]\nurl = \"sqlite:///tmp\"".to_owned(), "sinks.database.url: /tmp is a folder"),
+        ("[journal]\ndir = \"/etc/passwd\"".to_owned(), "journal.dir: /etc/passwd cannot be made"),
+        ("[journal]\ndir = \"/etc/passwd/journal\"".to_owned(), "journal.dir"),
+        ("[journal]\ndir = \"/proc/panoptes\"".to_owned(), "journal.dir"),
         (
             "[sinks.kafka]\nbrokers = [\"a:9092\"]\nproperties = { \"bogus.prop\" = \"1\" }".to_owned(),
             "sinks.kafka",
@@ -121,7 +126,8 @@ fn journal_that_cannot_be(_: &Rig) -> Result<(), Failed> {
         .args(["run", "--listen", "127.0.0.1:0", "--upstream", "postgres://127.0.0.1:1", "--journal"])
         .arg(&file));
     assert_eq!(out.status.code(), Some(1), "{told}");
-    assert!(told.contains("a-file") && !told.contains("panicked"), "{told}");
+    assert!(told.contains("journal.dir: ") && told.contains("a-file"), "{told}");
+    assert!(told.contains("give a folder") && !told.contains("panicked"), "{told}");
     Ok(())
 }
 
