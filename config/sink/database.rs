@@ -43,6 +43,28 @@ pub struct Database {
     pub listeners: Vec<SocketAddr>,
 }
 
+/// The longest name of a table: those of its indices are longer, and have 63 bytes.
+const MAX_TABLE: usize = 40;
+
+impl Database {
+    /// Whether a sink writes to a table of this name, perhaps with a schema before it.
+    ///
+    /// # Errors
+    /// What is wrong with the name, and what to do.
+    pub fn check_table(table: &str) -> Result<(), String> {
+        let is_name = |part: &str| {
+            let first = part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+            first && part.len() <= MAX_TABLE && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        match table.split('.').all(is_name) && table.split('.').count() <= 2 {
+            true => Ok(()),
+            false => Err(format!(
+                "{table:?} is no name of a table; use a-z, 0-9 and _, a letter first, at most {MAX_TABLE}, e.g. \"audit.trail\""
+            )),
+        }
+    }
+}
+
 /// How the table is cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

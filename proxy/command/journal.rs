@@ -101,8 +101,12 @@ impl Place {
     /// The configuration; what is wrong with it was told.
     fn config(&self) -> Result<Config, ExitCode> {
         let (config, journal) = (self.config.clone(), self.journal.clone());
-        configuration(Options { config, journal, ..Options::default() })
-            .map_err(|()| ExitCode::from(EXIT_USAGE))
+        configuration(Options { config, journal, ..Options::default() }).map_err(|()| {
+            if self.config.is_none() {
+                complain("panoptes: this needs the configuration of the proxy; give it by --config");
+            }
+            ExitCode::from(EXIT_USAGE)
+        })
     }
 
     fn dir(&self) -> Result<PathBuf, ExitCode> {

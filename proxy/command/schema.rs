@@ -46,6 +46,10 @@ impl Schema {
             complain("panoptes: --monthly is there for PostgreSQL only; leave it out");
             return ExitCode::from(EXIT_USAGE);
         }
+        if let Err(what) = panoptes_config::Database::check_table(table) {
+            complain(format_args!("panoptes: --table: {what}"));
+            return ExitCode::from(EXIT_USAGE);
+        }
         match print(table::Schema { engine, table, monthly }.script()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

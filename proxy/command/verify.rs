@@ -2,11 +2,13 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use clap::Args;
+use clap::{Args, value_parser};
 use panoptes_sinks::journal::{
     VerifyingKey,
     verify::{self, Report, Verdict},
 };
+
+use serde_json::json;
 
 use super::output::{complain, print_line};
 use crate::EXIT_USAGE;
@@ -29,7 +31,7 @@ pub(crate) struct Verify {
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// Number of the event that the trail must begin with: 1 where nothing of it was ever let go.
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, value_name = "SEQ", value_parser = value_parser!(u64).range(1..))]
     from: Option<u64>,
     /// The report as JSON.
     #[arg(long)]
@@ -62,6 +64,10 @@ impl Verify {
             }
             Err(error) => {
                 complain(format_args!("panoptes: cannot say: {error}"));
+                if self.json {
+                    // That nobody hears it has the same exit code.
+                    let _ = print_line(json!({"verdict": Verdict::Unknown, "error": error.to_string()}));
+                }
                 ExitCode::from(EXIT_UNKNOWN)
             }
         }
@@ -69,7 +75,8 @@ impl Verify {
 
     fn check(&self, keys: &[VerifyingKey]) -> io::Result<Report> {
         let report = match self.paths.as_slice() {
-            [folder] if folder.is_dir() => verify::folder(folder, keys),
+            [folder] if folder.is_dir() => verify::folder(folder, keys)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()))),
             files => verify::files(files, keys),
         }?;
         Ok(match self.from {

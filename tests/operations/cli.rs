@@ -8,6 +8,7 @@ use std::{
 };
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 
 use crate::{
     Named, Rig, only,
@@ -23,6 +24,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("journal_in_use", journal_in_use),
     ("run_reads_the_environment", run_environment),
     ("nonsense", nonsense),
+    ("commands_name_what_is_wrong", commands),
 ];
 
 const GOOD: &str = "[[listen]]\naddress = \"127.0.0.1:6432\"\nupstream = \"postgres://db.internal:5433\"\n";
@@ -160,6 +162,34 @@ fn nonsense(_: &Rig) -> Result<(), Failed> {
     }
     let (out, told) = run(panoptes().arg("--version"));
     assert!(out.status.success() && told.contains(env!("CARGO_PKG_VERSION")), "{told}");
+    Ok(())
+}
+
+fn commands(_: &Rig) -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("taken.pub"), "")?;
+    for (arguments, code, parts) in [
+        (&["schema", "-e", "postgres", "--table", ""][..], 2, &["--table", "no name of a table"][..]),
+        (&["schema", "-e", "oracle", "--table", "a\"b"], 2, &["--table", "no name of a table"]),
+        (&["schema", "-e", "mysql", "--table", "a.b.c"], 2, &["--table", "no name of a table"]),
+        (&["schema", "-e", "mysql", "--table", "a.b"], 0, &["CREATE TABLE", "`a`.`b`"]),
+        (&["verify", ".", "--from", "0"], 2, &["--from"]),
+        (&["verify", "nowhere"], 3, &["nowhere", "No such file"]),
+        (&["journal", "replay", "--sink", "file"], 2, &["--config"]),
+        (&["keys", "no/where"], 1, &["no/where.key", "create that first"]),
+        (&["keys", "taken"], 1, &["taken.pub exists", "never overwritten"]),
+    ] {
+        let (out, told) = run(panoptes().args(arguments).current_dir(dir.path()));
+        assert_eq!(out.status.code(), Some(code), "{arguments:?}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+    assert!(!dir.path().join("taken.key").exists(), "half a pair");
+    let unread = panoptes().args(["verify", "nowhere", "--json"]).output()?;
+    let report: Value = serde_json::from_slice(&unread.stdout)?;
+    assert_eq!(report["verdict"], "unknown");
+    assert!(report["error"].as_str().is_some_and(|error| error.contains("nowhere")), "{report}");
     Ok(())
 }
 

@@ -29,8 +29,6 @@ const MAX_DATAGRAM: usize = 65_507;
 const MAX_AGE: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 const MIN_ROTATION: Duration = Duration::from_secs(60);
 const MIN_FILE: ByteSize = ByteSize::kib(64);
-/// The longest name of a table: those of its indices are longer, and have 63 bytes.
-const MAX_TABLE: usize = 40;
 /// Kafka's limit.
 const MAX_TOPIC: usize = 249;
 const MIN_MESSAGE: ByteSize = ByteSize::kib(4);
@@ -189,15 +187,7 @@ fn check_database(key: &Key, database: &Database, reader: &mut Reader) {
         );
         reader.refuse(&key.then("url"), what);
     }
-    let is_name = |part: &str| {
-        let first = part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-        first && part.len() <= MAX_TABLE && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
-    if !database.table.split('.').all(is_name) || database.table.split('.').count() > 2 {
-        let what = format!(
-            "{:?} is no name of a table; use a-z, 0-9 and _, a letter first, at most {MAX_TABLE}, e.g. \"audit.trail\"",
-            database.table
-        );
+    if let Err(what) = Database::check_table(&database.table) {
         reader.refuse(&key.then("table"), what);
     }
     let of_postgres = url.engine == DatabaseEngine::Postgres;
