@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Records what a real MariaDB says, and a real MySQL: one transcript for each scene of scenes.py and of scenes_mysql.py, into
-transcripts/.
+"""Records what real servers say: one transcript for each scene of scenes.py (MariaDB 10.11), of scenes_mysql.py and of
+scenes_mariadb11.py, into transcripts/.
 
     record.py [scene ...]     record (all of them; PyMySQL is needed for its own)
 
@@ -15,6 +15,7 @@ import sys
 
 import wire
 import scenes
+import scenes_mariadb11
 import scenes_mysql
 
 TRANSCRIPTS = os.path.join(wire.HERE, "transcripts")
@@ -22,7 +23,8 @@ TRANSCRIPTS = os.path.join(wire.HERE, "transcripts")
 
 def record(wanted):
     os.makedirs(TRANSCRIPTS, exist_ok=True)
-    for kind, all_scenes in (wire.Server, scenes.SCENES), (wire.Mysql, scenes_mysql.SCENES):
+    kinds = (wire.Server, scenes.SCENES), (wire.Mysql, scenes_mysql.SCENES), (wire.Mariadb11, scenes_mariadb11.SCENES)
+    for kind, all_scenes in kinds:
         chosen = {title: scene for title, scene in all_scenes.items() if not wanted or title in wanted}
         if chosen:
             record_on(kind, chosen)

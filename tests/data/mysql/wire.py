@@ -22,6 +22,7 @@ TRANSACTIONS, SECURE, MULTI_STATEMENTS, MULTI_RESULTS, PS_MULTI_RESULTS = 1 << 1
 PLUGIN_AUTH, CONNECT_ATTRS, SESSION_TRACK, DEPRECATE_EOF = 1 << 19, 1 << 20, 1 << 23, 1 << 24
 OPTIONAL_METADATA, QUERY_ATTRIBUTES, SEVERAL_FACTORS = 1 << 25, 1 << 27, 1 << 28
 PROGRESS, BULK, EXTENDED_METADATA, CACHE_METADATA = 1 << 32, 1 << 34, 1 << 35, 1 << 36
+BULK_UNITS = 1 << 37
 MARIADB = PROGRESS | BULK | EXTENDED_METADATA | CACHE_METADATA
 BASE = PROTOCOL_41 | TRANSACTIONS | SECURE | MULTI_RESULTS | PS_MULTI_RESULTS | PLUGIN_AUTH
 MORE_RESULTS, CURSOR, OUT_PARAMETERS = 8, 0x40, 0x1000
@@ -153,6 +154,14 @@ class Mysql(Server):
         script = os.path.join(HERE, "../../../scripts/mysql9")
         options += ["--skip-networking=OFF", "--plugin-load-add=authentication_webauthn.so", "--loose-authentication-webauthn-rp-id=panoptes.test"]
         return subprocess.Popen([script, "start", self.dir, *options], **quiet)
+
+
+class Mariadb11(Server):
+    """A private MariaDB 11 of scripts/mariadb11."""
+
+    def start(self, user, options, quiet):
+        script = os.path.join(HERE, "../../../scripts/mariadb11")
+        return subprocess.Popen([script, "start", self.dir, "--skip-networking=OFF", *options], **quiet)
 
 
 def wait(condition):
