@@ -11,6 +11,8 @@ const CATEGORY: u32 = 6;
 const CLASS: u32 = 6005;
 /// `type_uid` is the class with the activity behind it.
 const TYPES_PER_CLASS: u32 = 100;
+/// The activity that has no number of its own.
+const OTHER: u32 = 99;
 
 /// Writes the event, whose own JSON is `json`, in OCSF.
 pub(super) fn write(event: &Event, json: &[u8], out: &mut Vec<u8>) {
@@ -18,7 +20,7 @@ pub(super) fn write(event: &Event, json: &[u8], out: &mut Vec<u8>) {
     let mut document = Object::begin(out);
     document.member("category_uid", &CATEGORY).plain("category_name", "Application Activity");
     document.member("class_uid", &CLASS).plain("class_name", "Datastore Activity");
-    document.member("activity_id", &activity).plain("activity_name", name);
+    document.member("activity_id", &activity).member("activity_name", activity_name(event, activity, name));
     document.member("type_uid", &(CLASS * TYPES_PER_CLASS + activity));
     document.plain("type_name", &format!("Datastore Activity: {name}"));
     write_severity(event, &mut document);
@@ -37,7 +39,16 @@ fn activity(event: &Event) -> (u32, &'static str) {
     match (event.kind, &event.operation) {
         (Kind::Login, _) => (3, "Connect"),
         (Kind::Statement, Some(operation)) => of_statement(operation),
-        _ => (99, "Other"),
+        _ => (OTHER, "Other"),
+    }
+}
+
+/// Of another activity the word that the source has for it.
+fn activity_name<'e>(event: &'e Event, activity: u32, name: &'e str) -> &'e str {
+    match (activity, event.kind, &event.operation) {
+        (OTHER, Kind::Statement, Some(operation)) => &operation.kind,
+        (OTHER, kind, _) => kind.as_str(),
+        _ => name,
     }
 }
 
@@ -52,7 +63,7 @@ fn of_statement(operation: &Operation) -> (u32, &'static str) {
         "INSERT" | "LOAD" => (5, "Write"),
         "COPY" if !writes => (1, "Read"),
         _ if writes => (5, "Write"),
-        _ => (99, "Other"),
+        _ => (OTHER, "Other"),
     }
 }
 
@@ -160,12 +171,23 @@ fn write_endpoints(event: &Event, document: &mut Object<'_>) {
 /// `database`, `table` and `query_info`. The class demands one of the first two.
 fn write_data(event: &Event, document: &mut Object<'_>) {
     let table = event.operation.as_ref().and_then(|operation| operation.main_table.as_deref());
-    let (kind, name) = if table.is_some() { (3, "Table") } else { (1, "Database") };
+    let (kind, name) = match (table, &event.db) {
+        (Some(_), _) => (3, "Table"),
+        (None, Some(_)) => (1, "Database"),
+        // About the trail itself.
+        (None, None) => (0, "Unknown"),
+    };
     document.member("type_id", &kind).plain("type", name);
     let mut database = document.object("database");
-    let unknown = event.db.as_ref().map_or("", |db| db.host.as_str());
-    let name = event.db.as_ref().and_then(|db| db.name.as_deref()).unwrap_or(unknown);
-    database.member("name", name).member("type_id", &1).plain("type", "Relational");
+    match &event.db {
+        Some(db) => {
+            let name = db.name.as_ref().unwrap_or(&db.host);
+            database.member("name", name).member("type_id", &1).plain("type", "Relational");
+        }
+        None => {
+            database.plain("name", "Unknown").member("type_id", &0).plain("type", "Unknown");
+        }
+    }
     database.end();
     if let Some(table) = table {
         let mut of_table = document.object("table");

@@ -18,7 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use panoptes_config as config;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::credentials::Credentials;
 use crate::{
@@ -68,26 +68,41 @@ impl Client {
     }
 
     /// Sends a request; an error says why there is no answer.
-    pub(crate) async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, String> {
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        match self.exchange(request).await? {
+            (answer, true) => Ok(answer),
+            (_, false) => Err(format!("no end of the answer within {:?}", self.timeout)),
+        }
+    }
+
+    /// The same where only the status counts: an answer may come to no end.
+    pub(crate) async fn send_for_status(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        self.exchange(request).await.map(|(answer, _)| answer)
+    }
+
+    /// The answer, and whether it came to its end, or as far as it is read, in time.
+    async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<(Answer, bool), String> {
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         if let Some(value) = self.credentials.header()? {
             headers.insert(header::AUTHORIZATION, value);
         }
-        let exchange = async {
-            let answer = self.inner.request(request).await.map_err(|error| chain(&error))?;
-            let (head, body) = answer.into_parts();
-            let body = first_bytes(body, self.max_answer).await?;
-            Ok::<_, String>(Answer { status: head.status, retry_after: retry_after(&head.headers), body })
-        };
-        let answer = timeout(self.timeout, exchange)
+        let until = Instant::now() + self.timeout;
+        let answer = timeout_at(until, self.inner.request(request))
             .await
-            .map_err(|_| format!("no answer within {:?}", self.timeout))??;
+            .map_err(|_| format!("no answer within {:?}", self.timeout))?
+            .map_err(|error| chain(&error))?;
+        let (head, incoming) = answer.into_parts();
+        let mut body = Vec::new();
+        let read = timeout_at(until, first_bytes(incoming, self.max_answer, &mut body)).await;
+        let is_whole = read.is_ok();
+        read.unwrap_or(Ok(()))?;
+        let answer = Answer { status: head.status, retry_after: retry_after(&head.headers), body };
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             // What a file says may have changed since.
             self.credentials.forget();
         }
-        Ok(answer)
+        Ok((answer, is_whole))
     }
 }
 
@@ -129,8 +144,7 @@ pub(crate) fn below(url: &config::Url, path: &str, option: &str) -> Result<Uri, 
 }
 
 /// Reads up to a limit; the rest, if any, goes with the connection.
-async fn first_bytes(mut body: Incoming, limit: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
+async fn first_bytes(mut body: Incoming, limit: usize, bytes: &mut Vec<u8>) -> Result<(), String> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| chain(&error))?;
         let data = frame.data_ref().map_or(&[][..], |data| data);
@@ -139,7 +153,7 @@ async fn first_bytes(mut body: Incoming, limit: usize) -> Result<Vec<u8>, String
             break;
         }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Seconds, or a date.

@@ -88,7 +88,8 @@ impl Sink for Http {
         let mut body = Vec::new();
         let refused = body::write(self.layout, self.format, batch, &mut body);
         if refused.len() < batch.len() {
-            let answer = self.client.send(self.request(batch, body)).await.map_err(Failure::retry)?;
+            let request = self.request(batch, body);
+            let answer = self.client.send_for_status(request).await.map_err(Failure::retry)?;
             verdict(answer)?;
         }
         Failure::partial(Vec::new(), refused, None)
@@ -128,7 +129,7 @@ fn headers(options: &config::Http) -> Result<HeaderMap, OptionError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{io::Write, net::TcpListener, time::Duration};
 
     use super::*;
 
@@ -153,5 +154,32 @@ mod tests {
             assert_eq!(after, Some(Duration::from_secs(7)));
         }
         assert_eq!((failure(204, None), failure(200, Some(7))), (None, None));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_end_counts_by_its_status() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let options = config::Http {
+            url: format!("http://{}/", server.local_addr().unwrap()).as_str().try_into().unwrap(),
+            timeout: Duration::from_millis(200),
+            ..config::Http::default()
+        };
+        let serve = std::thread::spawn(move || {
+            ["200 OK", "503 Busy"].map(|status| {
+                let (mut stream, _) = server.accept().unwrap();
+                let head = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n");
+                stream.write_all(head.as_bytes()).unwrap();
+                stream
+            })
+        });
+        let json = br#"{"seq":1}"#;
+        let span = crate::journal::Span::whole(1, json);
+        let mut sink = Http::new(&options).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut deliver = || runtime.block_on(sink.deliver(&Records::new(json, &[span])));
+        assert_eq!(deliver(), Ok(()));
+        let Err(Failure::Retry { reason, .. }) = deliver() else { panic!("503 is no delivery") };
+        assert!(reason.contains("503 ") && reason.ends_with(": why"), "{reason}");
+        assert_eq!(serve.join().unwrap().len(), 2, "a connection each");
     }
 }

@@ -6,7 +6,7 @@
 mod fault;
 mod tls;
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, future::poll_fn, sync::Arc};
 
 use futures_util::future::try_join_all;
 use panoptes_config::{self as config, Partitions};
@@ -14,7 +14,7 @@ use panoptes_event::table::{Engine, Row, Schema, Value, Verdict, quoted};
 use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_postgres::{
-    Client, NoTls, Statement, config::SslMode, error::SqlState, tls::TlsConnect, types::ToSql,
+    AsyncMessage, Client, NoTls, Statement, config::SslMode, error::SqlState, tls::TlsConnect, types::ToSql,
 };
 use tokio_rustls::TlsConnector;
 
@@ -225,9 +225,16 @@ where
     T::Stream: Send + 'static,
 {
     let connected = config.connect_raw(stream, tls).await;
-    let (client, connection) = connected.map_err(|error| describe(&error))?;
-    // What ends it is told to who waits for an answer.
-    let mover = tokio::spawn(async move { drop(connection.await) });
+    let (client, mut connection) = connected.map_err(|error| describe(&error))?;
+    // What ends it is told to who waits for an answer. Its own future would log each remark of the server as news, such as
+    // that a partition is there already.
+    let mover = tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notice(notice) = message {
+                tracing::debug!("the audit database remarks: {notice}");
+            }
+        }
+    });
     Ok((client, mover))
 }
 
