@@ -71,7 +71,7 @@ pub enum Compression {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Splunk {
-    /// The collector, without a path: `https://splunk.internal:8088`. Must be given.
+    /// The collector, without `/services/collector`: `https://splunk.internal:8088`. Must be given.
     pub url: Url,
     /// The collector's token. This or `token_file` must be given.
     pub token: Option<Secret>,
