@@ -1,12 +1,13 @@
 //! The sinks: where events are delivered, which of them, how many at a time, and how failures are retried.
 //!
 //! A kind's own options: `file.rs`, `http.rs` (Splunk's too), `elasticsearch.rs`, `syslog.rs`, `database.rs`, `kafka.rs`;
-//! `effect.rs`: options that have none beside others; `filter.rs`: which events a sink gets; `secret.rs`: secrets, and how a sink proves who it is.
+//! `effect.rs`: options that have none beside others; `exposed.rs`: secrets that go in clear; `filter.rs`: which events a sink gets; `secret.rs`: secrets, and how a sink proves who it is.
 
 mod check;
 mod database;
 mod effect;
 mod elasticsearch;
+mod exposed;
 mod file;
 mod filter;
 mod http;

@@ -97,6 +97,9 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
         instance: config.instance.clone(),
     };
     let journal = Journal::open(&config.journal, origin.clone(), &sink_names)?;
+    for (sink, exposed) in config.sinks.iter().filter_map(|(name, sink)| Some((name, sink.exposed()?))) {
+        warn!(sink, "{exposed}");
+    }
     let sinks = Sinks::start(&config.sinks, &journal)?;
     let health = Health::new(&listeners, &journal, &metrics);
     let admin = config.admin.address.map(|address| runtime.block_on(admin::bind(address))).transpose()?;

@@ -65,6 +65,9 @@ fn checked(config: &Config) -> Result<String, String> {
     if let Some(told) = panoptes::check_files(config).map_err(|error| error.to_string())? {
         lines += &format!("under the limits of this shell: {told}\n");
     }
+    for (name, exposed) in config.sinks.iter().filter_map(|(name, sink)| Some((name, sink.exposed()?))) {
+        lines += &format!("warning: sinks.{name}: {exposed}\n");
+    }
     let sinks = config.sinks.keys().cloned().collect::<Vec<_>>().join(", ");
     lines += &format!("sinks: {sinks}\nok\n");
     Ok(lines)
