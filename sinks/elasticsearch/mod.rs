@@ -9,13 +9,14 @@
 //! | `bulk.rs` | the body of a bulk request, and what its answer says of each event |
 //! | `index.rs` | the index of an event, by its own time |
 //! | `nodes.rs` | the nodes of the cluster, each in its turn |
-//! | `install.rs` `mapping.rs` | the template and the lifecycle policy, installed on request |
+//! | `install.rs` `mapping.rs` `policy.rs` | the template and the lifecycle policy, installed on request |
 
 mod bulk;
 mod index;
 mod install;
 mod mapping;
 mod nodes;
+mod policy;
 
 use http_body_util::Full;
 use hyper::{
