@@ -46,35 +46,19 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) fn new(shared: &Arc<Shared>, sink: usize) -> Option<Self> {
-        let hint = lock(&shared.sinks.get(sink)?.cursors).acknowledged;
-        Some(Self {
-            shared: Arc::clone(shared),
-            sink,
-            next: hint.seq.saturating_add(1),
-            reader: None,
-            part: None,
-            hint,
-            written: shared.written.subscribe(),
-            closed: shared.closed.subscribe(),
-            save_at: Cell::new(None),
-            has_saved: Cell::new(false),
-        })
+        let at = lock(&shared.sinks.get(sink)?.cursors).acknowledged;
+        Some(Self::begin(Arc::clone(shared), sink, at, at.seq.saturating_add(1)))
     }
 
     /// Another that reads on from here. It is not to acknowledge anything.
     pub(crate) fn ahead(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            sink: self.sink,
-            next: self.next,
-            reader: None,
-            part: None,
-            hint: self.position().unwrap_or(self.hint),
-            written: self.written.clone(),
-            closed: self.closed.clone(),
-            save_at: Cell::new(None),
-            has_saved: Cell::new(false),
-        }
+        Self::begin(Arc::clone(&self.shared), self.sink, self.position().unwrap_or(self.hint), self.next)
+    }
+
+    fn begin(shared: Arc<Shared>, sink: usize, hint: Cursor, next: u64) -> Self {
+        let (written, closed) = (shared.written.subscribe(), shared.closed.subscribe());
+        let (save_at, has_saved) = Default::default();
+        Self { shared, sink, next, reader: None, part: None, hint, written, closed, save_at, has_saved }
     }
 
     /// The number that is read next.
