@@ -13,7 +13,7 @@
 //! * `intents`: those without an outcome, and what becomes of them. `recovery`: what a start finds and mends; `loss`: what is lost, told by a `gap` event.
 //! * `scan`: reads a journal from outside; [`look`]: its state, and ranges of it; [`verify`]: checks the chain of a
 //!   journal, or of what a sink wrote. `slice`: some events as a journal of their own.
-//! * `directory`: files that stay; `memory`: or do not; `shared`: what the threads share; `stats`: the figures.
+//! * `error`: why events are not taken. `directory`: files that stay; `memory`: or do not; `shared`: what the threads share; `stats`: the figures.
 //!
 //! On disk: `lock`, `running` (while it is open), `<first number>.journal`, `<n>.spare`, `cursors/<sink>`, `dead-letters/<sink>.jsonl`, and, put aside for a
 //! person to look at, `….damaged`.
@@ -26,6 +26,7 @@ mod chain;
 mod cursor;
 mod directory;
 mod durable;
+mod error;
 mod follower;
 mod intents;
 mod keys;
@@ -51,7 +52,7 @@ pub mod verify;
 mod writer;
 
 use std::{
-    fmt, fs, io,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -68,6 +69,7 @@ pub(crate) use self::{
     slice::Slice,
 };
 pub use self::{
+    error::{AppendError, Error},
     keys::{KeyError, SigningKey, VerifyingKey},
     loss::Origin,
     stats::{SinkStats, Stats},
@@ -102,80 +104,6 @@ pub struct Appended {
     pub first: u64,
     /// Number of the last event.
     pub last: u64,
-}
-
-/// Events that the journal did not take. They are counted, and a gap event tells of them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// There is no room, and the policy is to drop.
-    #[error("{events} events dropped: {reason}")]
-    Dropped {
-        /// How many of the batch.
-        events: usize,
-        /// Why there is no room.
-        reason: String,
-    },
-    /// The journal was closed, perhaps while this batch waited for room.
-    #[error("{events} events came after the journal was closed")]
-    Closed {
-        /// How many of the batch.
-        events: usize,
-    },
-}
-
-/// Why a journal cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// Another process has it open.
-    #[error("the journal in {} is in use by another Panoptes; give this one a journal.dir of its own", dir.display())]
-    Locked {
-        /// The folder.
-        dir: PathBuf,
-    },
-    /// A segment is of a later version.
-    #[error("{} was written by a later Panoptes (format {version}); start that one, or give this one another journal.dir", file.display())]
-    Newer {
-        /// The segment.
-        file: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The chain's key cannot be used.
-    #[error("journal.signing_key_file: {} {source}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: KeyError,
-    },
-    /// There can be no folder of this name.
-    #[error("journal.dir: {} cannot be made or opened: {source}; give a folder that this user may write", dir.display())]
-    Folder {
-        /// The folder.
-        dir: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// A sink's name is no file name.
-    #[error("sink name {0:?}: use letters, digits, - and _")]
-    SinkName(String),
-    /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-}
-
-impl Error {
-    fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_owned(), source }
-    }
 }
 
 impl Journal {
