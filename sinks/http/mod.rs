@@ -129,7 +129,11 @@ fn headers(options: &config::Http) -> Result<HeaderMap, OptionError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, net::TcpListener, time::Duration};
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        time::Duration,
+    };
 
     use super::*;
 
@@ -167,6 +171,13 @@ mod tests {
         let serve = std::thread::spawn(move || {
             ["200 OK", "503 Busy"].map(|status| {
                 let (mut stream, _) = server.accept().unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"{\"seq\":1}\n") {
+                    let mut block = [0; 1024];
+                    let read = stream.read(&mut block).unwrap();
+                    assert!(read > 0, "the whole request");
+                    request.extend_from_slice(&block[..read]);
+                }
                 let head = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n");
                 stream.write_all(head.as_bytes()).unwrap();
                 stream
