@@ -26,9 +26,11 @@ pub(super) fn may_have_committed(statement: &Statement) -> bool {
 /// Whether it may have undone something and be done all the same. What a procedure does nobody here sees; the body of a DO is
 /// in its text, and a function cannot roll back.
 pub(super) fn may_have_rolled_back(statement: &Statement) -> bool {
+    // What says so itself, or by another; and what may be spelled otherwise: in another language, or by escapes.
+    const TELLING: [&str; 6] = ["rollback", "call", "execute", "language", r"\\", "uescape"];
     let undoes = |text: &Text| {
         let is_whole = text.verb() == "DO" && text.cut.is_none() && text.secrets().is_none();
-        !is_whole || ["rollback", "call", "execute"].iter().any(|word| says(text, word))
+        !is_whole || TELLING.iter().any(|word| says(text, word))
     };
     statement.commits && text(statement).is_none_or(undoes)
 }

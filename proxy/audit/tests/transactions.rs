@@ -213,6 +213,30 @@ fn a_lost_link_leaves_open_what_nobody_saw() {
     );
 }
 
+/// What a procedure undid itself nobody sees; a DO says what it does, unless it may be spelled otherwise.
+#[test]
+fn what_may_have_rolled_back_itself_leaves_a_doubt() {
+    for (text, verdict) in [
+        ("call p()", Verdict::Unknown),
+        ("do $$ begin insert into t values (1); end $$", Verdict::Committed),
+        ("do $$ begin insert into t values (1); Rollback; end $$", Verdict::Unknown),
+        ("do $$ begin call p(); end $$", Verdict::Unknown),
+        ("do $$ begin execute q; end $$", Verdict::Unknown),
+        (r"do e'begin insert into t values (1); ro\154lback; end'", Verdict::Unknown),
+        ("do u&'begin ro!006clback; end' uescape '!'", Verdict::Unknown),
+        ("do language plpython3u $$ f() $$", Verdict::Unknown),
+        ("call p(); select 1", Verdict::Committed),
+    ] {
+        let mut stage = Stage::new();
+        stage.query(text, done(if text.starts_with("call") { "CALL" } else { "DO" }));
+        if text.ends_with("select 1") {
+            stage.next(done("SELECT 1"));
+        }
+        let last = stage.idle().last();
+        assert_eq!(last.transaction.unwrap().verdict, Some(verdict), "{text}");
+    }
+}
+
 #[test]
 fn a_procedure_that_failed_may_have_committed_but_not_in_a_text_of_many() {
     let verdicts = |text: &str, answers: &[Answer<&[u8]>]| -> Vec<_> {
