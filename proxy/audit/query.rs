@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range, rc::Rc};
 
 use panoptes_parser::{
     postgres::tag_rows,
-    sql::{Dialect, SecretNames, Server, redact, semicolons, split},
+    sql::{Dialect, SecretNames, redact, semicolons, split},
     wire::{Answer, Failure, Settled},
 };
 
@@ -186,9 +186,9 @@ impl Query {
         self.pieces.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Whether it has comments of which nobody here can say if the server runs them.
+    /// Whether it has comments of which it is the server's to say if they run.
     fn may_run(&self) -> bool {
-        runs(&self.text, self.dialect)
+        runs(&self.text)
     }
 
     /// Whether the next answer is that of comments behind the last statement, for which the server has one more.
@@ -197,7 +197,7 @@ impl Query {
             self.pieces.as_ref().filter(|pieces| pieces.len() == self.answered).and_then(|all| all.last());
         let behind = last.and_then(|last| self.text.get(last.end..)).map(str::trim_ascii);
         let comment = behind.and_then(|behind| behind.strip_prefix(';')).map(str::trim_ascii_start);
-        let ends = comment.is_some_and(|comment| !comment.is_empty() && !runs(comment, self.dialect));
+        let ends = comment.is_some_and(|comment| !comment.is_empty() && !runs(comment));
         self.answered += usize::from(ends);
         ends
     }
@@ -396,10 +396,10 @@ fn pieces(text: &str, dialect: Dialect, several: bool) -> Option<Vec<Range<usize
     (statements.certain() && pieces.len() <= MAX_STATEMENTS).then_some(pieces)
 }
 
-/// Whether a server may run some of the comments in it: of one whose version is known the lexer knows which.
-fn runs(text: &str, dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Mysql { server: Server::Unknown, .. })
-        && (text.contains("/*!") || text.contains("/*M!"))
+/// Whether a server may run some of the comments in it. A version does not tell for certain: servers that are neither a MySQL
+/// nor a MariaDB call themselves one, and run them all.
+fn runs(text: &str) -> bool {
+    text.contains("/*!") || text.contains("/*M!")
 }
 
 /// Nearly every text is one statement, which shows without a look at its tokens: it begins with a word, and no `;` stands
