@@ -60,7 +60,10 @@ fn checked(config: &Config) -> Result<String, String> {
             }
             _ => continue,
         };
-        try_file(file).map_err(|what| format!("sinks.{name}.{option}: {what}"))?;
+        // No refusal: a start with it does its work, and the journal keeps what is for this sink.
+        if let Err(what) = try_file(file) {
+            lines += &format!("warning: sinks.{name}.{option}: {what}\n");
+        }
     }
     if let Some(told) = panoptes::check_files(config).map_err(|error| error.to_string())? {
         lines += &format!("under the limits of this shell: {told}\n");
@@ -90,7 +93,15 @@ fn try_file(file: &Path) -> Result<(), String> {
 fn try_folder(folder: &Path) -> Result<(), String> {
     let tried = path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).and_then(
         |folder| match folder.ancestors().find(|above| above.exists()) {
-            Some(above) if above.is_dir() => tempfile::tempfile_in(above).map(drop),
+            Some(above) if above.is_dir() => match tempfile::tempfile_in(above) {
+                // Full is what it is now.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+                {
+                    Ok(())
+                }
+                tried => tried.map(drop),
+            },
             _ => Err(io::ErrorKind::NotADirectory.into()),
         },
     );

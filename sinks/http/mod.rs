@@ -165,7 +165,7 @@ mod tests {
         let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let options = config::Http {
             url: format!("http://{}/", server.local_addr().unwrap()).as_str().try_into().unwrap(),
-            timeout: Duration::from_millis(200),
+            timeout: Duration::from_secs(1),
             ..config::Http::default()
         };
         let serve = std::thread::spawn(move || {

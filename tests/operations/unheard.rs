@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use libtest_mimic::Failed;
@@ -17,6 +17,8 @@ use crate::{
 pub(crate) const TESTS: &[Named] =
     &[("commands_keep_their_exit_codes", commands), ("a_proxy_goes_on_without_its_log", log)];
 
+/// Attempts at a port that something else may take first.
+const ATTEMPTS: usize = 5;
 const ROUTE: [&str; 4] = ["--listen", "127.0.0.1:6432", "--upstream", "postgres://db.internal"];
 
 fn commands(_: &Rig) -> Result<(), Failed> {
@@ -55,18 +57,7 @@ fn log(rig: &Rig) -> Result<(), Failed> {
     let upstream = format!("postgres://127.0.0.1:{}", rig.server().port);
     for unheard in [nobody, full_disk] {
         let dir = tempfile::tempdir()?;
-        let port = free_port();
-        let mut proxy = panoptes(dir.path())
-            .args(["run", "--listen", &format!("127.0.0.1:{port}"), "--upstream", &upstream])
-            .args(["--journal", "journal", "--sink", "file=events.jsonl"])
-            .env("PANOPTES_LOG", "trace")
-            .stdout(Stdio::null())
-            .stderr(unheard()?)
-            .spawn()?;
-        let mut client = wait_for("panoptes to come up", || {
-            assert_eq!(proxy.try_wait().expect("its state"), None);
-            Raw::connect(port).ok()
-        });
+        let (mut proxy, mut client) = start(dir.path(), &upstream, unheard)?;
         client.query("select 'unheard'")?;
         let pid = proxy.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status()?.success());
@@ -75,6 +66,28 @@ fn log(rig: &Rig) -> Result<(), Failed> {
         assert!(fs::read_to_string(dir.path().join("events.jsonl"))?.contains("select 'unheard'"));
     }
     Ok(())
+}
+
+/// A proxy whose log goes nowhere, and a client of it.
+fn start(dir: &Path, upstream: &str, log: fn() -> io::Result<Stdio>) -> Result<(Child, Raw), Failed> {
+    for _ in 0..ATTEMPTS {
+        let port = free_port();
+        let mut proxy = panoptes(dir)
+            .args(["run", "--listen", &format!("127.0.0.1:{port}"), "--upstream", upstream])
+            .args(["--journal", "journal", "--sink", "file=events.jsonl"])
+            .env("PANOPTES_LOG", "trace")
+            .stdout(Stdio::null())
+            .stderr(log()?)
+            .spawn()?;
+        let client = wait_for("panoptes to come up", || match proxy.try_wait().expect("its state") {
+            Some(_) => Some(None),
+            None => Raw::connect(port).ok().map(Some),
+        });
+        if let Some(client) = client {
+            return Ok((proxy, client));
+        }
+    }
+    Err("it ended at the start each time".into())
 }
 
 /// A pipe whose reader is gone.
