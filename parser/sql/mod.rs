@@ -37,7 +37,7 @@ mod verb;
 pub use classify::{Access, Class, Mode, Parsed, classify};
 pub use fingerprint::{Fingerprint, fingerprint, normalize};
 pub use redact::{
-    Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, redact, redact_among,
+    Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, may_tell, redact, redact_among,
     redact_arguments, redact_head, redact_message, redact_text, redact_value,
 };
 pub use split::{Statements, semicolons, split};

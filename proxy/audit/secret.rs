@@ -136,9 +136,7 @@ pub(super) fn write_shown<'a>(
 
 /// A value as it was written, less what it tells itself of secrets, as a literal would; `None` where that is nothing.
 fn without_told(written: &[u8], value: &[u8], (encoding, dialect): (&Encoding, Dialect)) -> Option<Vec<u8>> {
-    // No pair of a name and a value is shorter.
-    const SHORTEST: usize = 6;
-    if written.len() < SHORTEST + 2 {
+    if !matches!(written.first()?, b'"' | b'{' | b'[') || !sql::may_tell(value) {
         return None;
     }
     let mut out = Vec::new();

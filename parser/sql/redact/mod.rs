@@ -49,7 +49,7 @@ use walk::Walk;
 
 pub use message::redact_message;
 pub use parameter::{
-    SecretParameter, SecretPart, is_secret_setting, redact_arguments, redact_text, redact_value,
+    SecretParameter, SecretPart, is_secret_setting, may_tell, redact_arguments, redact_text, redact_value,
 };
 
 /// A statement less its secrets.

@@ -38,6 +38,22 @@ pub fn redact_text(text: &str, dialect: Dialect) -> Option<String> {
     inside::told(text, dialect)
 }
 
+/// Whether [`redact_text`] may find anything in a value of these bytes, in whatever encoding: a name has letters (but for the
+/// user of an address), and between it and a secret is a sign or a space. Most values are told to be harmless by this alone: numbers, times, names, ids.
+pub fn may_tell(value: &[u8]) -> bool {
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).take(SHORTEST_NAME).count();
+    (letters == SHORTEST_NAME || value.contains(&b'@')) && !value.iter().all(|byte| is_of_a_word(*byte))
+}
+
+/// Of `key`, of `pwd`.
+const SHORTEST_NAME: usize = 3;
+
+/// Letters, digits, what is not ASCII, and the signs of which names, numbers and addresses without a password are made.
+fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, 0x80..|b'_'| b'-' | b'.' | b',' | b'+' | b'@' | b'/' | b'#' | b'*' | b'!')
+}
+
 /// Does the setting of this name hold a secret, or may it?
 pub fn is_secret_setting(name: &str) -> bool {
     name::is_secret(name) || name::is_connection(name) || name::is_command(name)
