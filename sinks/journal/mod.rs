@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * `record`, `segment`: the format on disk; `reader`: reads it block by block and finds the way behind damage.
-//! * `writer`: numbers and writes; `sync`: makes durable, many events at a time; `ledger`: segments and room.
+//! * `writer`: numbers and writes; `sync`, `dirty`: makes durable, many events at a time; `ledger`: segments and room.
 //! * `durable`: who waits for what to be durable. `spares`: segments that every sink has passed, to be written over.
 //! * `follower`, `cursor`: one sink's way through the journal, and how far it has come. `tail`: the newest of it, in memory.
 //! * `chain`: the hash that ties an event to the one before, and signed checkpoints; `keys`: what they are signed with.
@@ -25,6 +25,7 @@
 mod chain;
 mod cursor;
 mod directory;
+mod dirty;
 mod durable;
 mod error;
 mod follower;

@@ -17,6 +17,7 @@ use super::{
     chain::Chain,
     cursor::{self, Cursor, Saved},
     directory::{Directory, TEMPORARY},
+    dirty::Dirty,
     durable::Durable,
     keys::SigningKey,
     ledger::Ledger,
@@ -26,7 +27,6 @@ use super::{
     segment,
     shared::{Bounds, Counters, HIGH_WATER, Progress, Shared, lock, now},
     spares,
-    sync::Dirty,
     tail::Tail,
     writer::Writer,
 };

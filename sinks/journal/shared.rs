@@ -18,13 +18,13 @@ use tokio::sync::watch;
 use super::{
     cursor::Cursor,
     directory::Directory,
+    dirty::Dirty,
     durable::Durable,
     intents::Intents,
     ledger::{Ledger, Released, Trouble},
     loss::{Loss, Origin},
     segment,
     spares::Spares,
-    sync::Dirty,
     tail::Tail,
     writer::Writer,
 };
