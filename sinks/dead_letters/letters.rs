@@ -95,22 +95,11 @@ impl Letters {
     /// A file cannot be read or renamed, or another process is sending these.
     pub fn take(journal: &Path, sink: &str) -> io::Result<Self> {
         let letters = DeadLetters::new(journal, sink);
-        let file = format!("{sink}.jsonl.");
         let now = Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%S%6fZ");
-        letters.put_aside(&letters.folder.join(format!("{file}{now}{RESENDING}")))?;
-        let mut paths = Vec::new();
-        if fs::exists(&letters.folder)? {
-            for entry in fs::read_dir(&letters.folder)? {
-                let entry = entry?;
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                if name.starts_with(&file) && name.ends_with(RESENDING) {
-                    paths.push(entry.path());
-                }
-            }
-        }
-        paths.sort_unstable();
-        Self::read(paths.iter().map(|path| Aside::open(path, true)))
+        letters.put_aside(&letters.folder.join(format!("{sink}.jsonl.{now}{RESENDING}")))?;
+        // One that was begun since is the proxy's.
+        let files = files(journal, sink)?.into_iter().filter(|path| *path != letters.path);
+        Self::read(files.map(|path| Aside::open(&path, true)))
     }
 
     /// Reads where each letter of a file stands. The file stays as it is.
@@ -191,6 +180,26 @@ impl Letters {
         }
         Ok(ended)
     }
+}
+
+/// The files of a sink's dead letters that wait to be sent: the one that is written, and those that were put aside for it.
+pub(crate) fn files(journal: &Path, sink: &str) -> io::Result<Vec<PathBuf>> {
+    let DeadLetters { folder, path } = DeadLetters::new(journal, sink);
+    if !fs::exists(&folder)? {
+        return Ok(Vec::new());
+    }
+    let aside = format!("{sink}.jsonl.");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if entry.path() == path || name.starts_with(&aside) && name.ends_with(RESENDING) {
+            files.push(entry.path());
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 impl Aside {
@@ -308,9 +317,11 @@ mod tests {
         let busy = Letters::take(dir.path(), "bus").unwrap_err();
         assert!(busy.to_string().ends_with("another process is sending these"), "{busy}");
         drop(first);
+        assert_eq!(files(dir.path(), "bus").unwrap().len(), 2);
         let mut second = Letters::take(dir.path(), "bus").unwrap();
         assert_eq!(slices(&mut second), [[1, 2, 3]]);
         assert_eq!(second.end().unwrap().len(), 2);
+        assert_eq!(files(dir.path(), "bus").unwrap(), [] as [PathBuf; 0]);
     }
 
     #[test]

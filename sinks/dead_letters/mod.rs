@@ -13,6 +13,7 @@ use std::{
 use panoptes_event::{json::Object, time};
 
 pub use self::letters::Letters;
+pub(crate) use self::letters::files;
 use crate::{
     journal::{is_there, now, private, sync_folder},
     sink::Record,

@@ -205,7 +205,8 @@ fn sink(dir: &Path, name: String, last: u64) -> io::Result<SinkState> {
     let lag_events = last.saturating_sub(acknowledged.unwrap_or(0));
     let oldest = if lag_events > 0 { first(dir, acknowledged.unwrap_or(0) + 1)? } else { None };
     let age = oldest.map_or(0, |(_, unix_micros)| now().saturating_sub(unix_micros));
-    let dead_letters = lines(&dir.join("dead-letters").join(format!("{name}.jsonl")))?;
+    let letters = crate::dead_letters::files(dir, &name)?;
+    let dead_letters = letters.iter().try_fold(0, |sum, file| lines(file).map(|lines| sum + lines))?;
     let lag_seconds = Duration::from_micros(u64::try_from(age).unwrap_or(0)).as_secs_f64();
     Ok(SinkState { name, acknowledged, lag_events, lag_seconds, dead_letters })
 }
