@@ -123,6 +123,40 @@ fn one_event_may_stand_for_several_intents() {
     assert_eq!(stage.intended(), ["1 intent SELECT \"select 1\" → 2 ok"]);
 }
 
+/// Whether its statements can be told apart may be known before it runs and not behind, and the other way about.
+#[test]
+fn a_text_that_is_cut_otherwise_than_it_was_told_has_its_outcomes() {
+    let text = r"select 'a\'; select 2";
+    let run = |stage: &mut Stage| {
+        stage.parse("", "do $$ $$", done("")).bind("", "1", done("")).execute(done("DO"));
+    };
+    let ask = |stage: &mut Stage| {
+        stage.asks_parse("", "do $$ $$").asks_bind("").asks_execute();
+    };
+    for (asked_behind, synced, outcomes) in [
+        (false, false, &["4 ok", "5 ok", "5 ok"][..]),
+        (true, false, &["3 ok", "4 ok"]),
+        (true, true, &["3 ok", "4 ok"]),
+    ] {
+        let mut stage = strict();
+        ask(&mut stage);
+        if asked_behind {
+            run(&mut stage);
+            stage.asks_query(text);
+        } else {
+            stage.asks_query(text);
+            run(&mut stage);
+        }
+        if synced {
+            stage.idle();
+        }
+        stage.query(text, done("SELECT 1")).next(done("SELECT 1")).idle();
+        let told = stage.intended();
+        let ends: Vec<_> = told.iter().map(|told| told.split(" → ").last().unwrap()).collect();
+        assert_eq!(ends, outcomes, "{told:#?}");
+    }
+}
+
 #[test]
 fn a_pipeline_is_told_by_what_it_prepares_itself() {
     let mut stage = strict();
