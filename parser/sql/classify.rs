@@ -105,7 +105,7 @@ pub fn classify(text: &str, dialect: Dialect) -> Class {
     let grammar = if verb == verb::UNKNOWN { None } else { grammar::read(text, dialect) };
     // What EXECUTE runs is not in the text.
     let elsewhere = matches!(verb, "CREATE" | "EXECUTE" | "EXPLAIN")
-        && matches!(effect(text, dialect), Effect::Execute(_));
+        && matches!(effect(text, dialect), Effect::Execute(_) | Effect::Explain(_));
     let parsed = parsed(verb, grammar.is_some() && !tables.cut && !elsewhere);
     let verb = if writes_rows(verb) { data_verb(verb, &tables) } else { verb };
     let found = merged(tables.found, grammar.unwrap_or_default());

@@ -75,7 +75,7 @@ impl Text {
             // MySQL prepares CALL as well.
             executing.form = Rc::new(executing.form.committing());
         }
-        executing.explaining(prepared, dialect)
+        executing.without_secret_arguments(prepared, dialect)
     }
 
     /// The same text, with the tables of another.
@@ -105,10 +105,17 @@ impl Text {
         (class, whole)
     }
 
-    /// `EXPLAIN EXECUTE name` touches no table, but its arguments are those of what it explains.
+    /// `EXPLAIN EXECUTE name` only names the tables of what it explains, and has its arguments.
     pub(crate) fn explaining(&self, prepared: &Self, dialect: Dialect) -> Self {
+        let (mut class, whole) = self.naming(prepared, MAX_REPEATED);
+        class.tables.iter_mut().for_each(|access| access.mode = Mode::Read);
+        class.parsed = if whole { prepared.form.class.parsed } else { Parsed::Partial };
+        self.with(class).without_secret_arguments(prepared, dialect)
+    }
+
+    fn without_secret_arguments(self, prepared: &Self, dialect: Dialect) -> Self {
         let known = prepared.parameters_are_known().then(|| prepared.secret_parameters());
-        self.without_arguments(known, dialect).unwrap_or_else(|| self.with(self.form.class.clone()))
+        self.without_arguments(known, dialect).unwrap_or(self)
     }
 
     /// MySQL's texts in literals: `EXECUTE IMMEDIATE 'text'` has the tables of what it runs at once, `PREPARE name FROM 'text'`

@@ -241,6 +241,8 @@ class Walk:
         kind = node.relationType if node.renameType == T.OBJECT_COLUMN else node.renameType
         if kind in TABLES | ATTACHED:
             self.note(node.relation, "write")
+        if node.renameType in TABLES:
+            self.found.append((node.newname.lower(), "write"))
 
     def AlterObjectSchemaStmt(self, node):
         if node.objectType in TABLES:

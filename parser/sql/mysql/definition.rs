@@ -14,9 +14,10 @@ use crate::sql::verb::Category;
 
 /// Objects by their words, the longer ones first. SCHEMA is another word for DATABASE.
 #[rustfmt::skip]
-static OBJECTS: [(&[&str], &str); 26] = [
+static OBJECTS: [(&[&str], &str); 29] = [
     (&["package", "body"], "PACKAGE BODY"), (&["logfile", "group"], "LOGFILE GROUP"), (&["resource", "group"], "RESOURCE GROUP"),
     (&["spatial", "reference", "system"], "SPATIAL REFERENCE SYSTEM"), (&["undo", "tablespace"], "UNDO TABLESPACE"),
+    (&["materialized", "view"], "MATERIALIZED VIEW"), (&["masking", "policy"], "MASKING POLICY"), (&["external", "table"], "TABLE"),
     (&["json", "relational", "duality", "view"], "VIEW"), (&["json", "duality", "view"], "VIEW"),
     (&["table"], "TABLE"), (&["tables"], "TABLE"), (&["view"], "VIEW"), (&["index"], "INDEX"), (&["sequence"], "SEQUENCE"),
     (&["role"], "ROLE"), (&["user"], "USER"), (&["database"], "DATABASE"), (&["schema"], "DATABASE"),
@@ -62,7 +63,7 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Target {
     reader.cursor.skip_if_exists();
     let mut target = Target { object: Some(object), ..Target::default() };
     match object {
-        "TABLE" | "VIEW" => {
+        "TABLE" | "VIEW" | "MATERIALIZED VIEW" => {
             // A name alone is no definition.
             reader.doubt |=
                 !reader.table(Mode::Write) || matches!(reader.cursor.kind(), None | Some(Kind::Semicolon));
@@ -137,8 +138,8 @@ pub(super) fn change(reader: &mut Reader<'_>, verb: &str) -> Target {
     reader.cursor.skip_if_exists();
     let mut target = Target { object: Some(object), ..Target::default() };
     match object {
-        "TABLE" | "VIEW" if verb == "DROP" => reader.table_list(Mode::Write),
-        "TABLE" | "VIEW" => {
+        "TABLE" | "VIEW" | "MATERIALIZED VIEW" if verb == "DROP" => reader.table_list(Mode::Write),
+        "TABLE" | "VIEW" | "MATERIALIZED VIEW" => {
             reader.doubt |= !reader.table(Mode::Write);
             reader.defines = true;
             reader.frame().verb = if object == "TABLE" { Verb::Alter } else { Verb::Create };

@@ -229,6 +229,8 @@ impl<'a> Reader<'a> {
     /// The words that begin a query.
     fn query(&mut self, word: &str) -> bool {
         match word {
+            // `JSON_DUALITY_OBJECT(WITH(INSERT, UPDATE) …)`: no list of expressions begins so.
+            "WITH" if self.cursor.kind() == Some(Kind::Open) => self.cursor.skip_parentheses(),
             "WITH" if !self.cursor.at_words(&["system", "versioning"]) => {
                 let tables = self.tables.len();
                 let frame = self.frame();

@@ -67,9 +67,15 @@ fn hide_quotation(message: &mut String, open: char, close: char, shown: &str, se
     let Some((first, last)) = quotation(message, open, close) else { return };
     let quoted = message.get(first..last).unwrap_or_default();
     let is_secret = || secrets.iter().any(|secret| bare(secret) == bare(quoted));
-    if !quoted.is_empty() && quoted != HIDDEN && (!shown.contains(quoted) || is_secret()) {
+    let repeats = shown.contains(quoted) || words(quoted).all(|word| words(shown).any(|other| other == word));
+    if !quoted.is_empty() && quoted != HIDDEN && (!repeats || is_secret()) {
         message.replace_range(first..last, HIDDEN);
     }
+}
+
+/// Runs of letters and digits.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty())
 }
 
 /// A word and the space behind it, or what stands for the word.
@@ -123,6 +129,11 @@ mod tests {
                 r#"syntax error at or near "[REDACTED]""#,
             ),
             (r#"role "ana" does not exist"#, &["'banana'", "'analog'"], r#"role "ana" does not exist"#),
+            (
+                "Operation ALTER USER failed for 'ana'@'%'",
+                &["'s3cr3tK3Y'"],
+                "Operation ALTER USER failed for 'ana'@'%'",
+            ),
             (r#"role "alter" does not exist"#, &["'alter1'"], r#"role "alter" does not exist"#),
             (
                 "You have an error in your SQL syntax; … to use near 's3cr3tK3Y' valid' at line 1",

@@ -67,6 +67,9 @@ pub(super) fn change(tables: &mut Tables<'_>, target: &mut Target) {
         object if is_table(object) && !tables.cursor.at("all") => {
             tables.alters = true;
             names(tables, Mode::Write);
+            if tables.cursor.eat_words(&["rename", "to"]) {
+                tables.table(Mode::Write, true);
+            }
         }
         Some("TRIGGER" | "POLICY" | "RULE") => attached(tables, target),
         Some("PUBLICATION") => publication(tables, target),

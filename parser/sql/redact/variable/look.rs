@@ -147,22 +147,25 @@ impl<'a> Look<'a> {
     fn role(&self, tokens: &[Token], at: usize) -> Option<Role> {
         let token = *tokens.get(at)?;
         let noted = |name: &str| self.names.get(name).copied();
+        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let own = |name: &str| if plain(name) { noted(name) } else { noted(&lower(name)) };
         match token.kind {
-            Kind::Word | Kind::Quoted => noted(&lower(self.spelling(token)))
+            Kind::Word | Kind::Quoted => own(self.spelling(token))
                 .or_else(|| self.setting(tokens, at))
                 .or_else(|| noted(PARAMETER).filter(|_| self.is_default(token))),
             Kind::Operator | Kind::Colon => noted(PARAMETER).filter(|_| self.is_default(token)),
             // `@'k'`, `set_config('app.k', …)`
-            Kind::String => noted(&lower(self.spelling(token))),
+            Kind::String => own(self.spelling(token)),
             _ => None,
         }
     }
 
     /// The same of `app.k`, of which this is the first word.
     pub(super) fn setting(&self, tokens: &[Token], at: usize) -> Option<Role> {
-        let (first, dot, last) = (tokens.get(at)?, tokens.get(at + 1)?, tokens.get(at + 2)?);
-        let name = || format!("{}.{}", lower(self.spelling(*first)), lower(self.spelling(*last)));
-        self.names.get(&name()).copied().filter(|_| dot.kind == Kind::Dot)
+        let dot = tokens.get(at + 1).filter(|dot| dot.kind == Kind::Dot);
+        let (first, last) = (tokens.get(at)?, dot.and_then(|_| tokens.get(at + 2))?);
+        let name = format!("{}.{}", lower(self.spelling(*first)), lower(self.spelling(*last)));
+        self.names.get(&name).copied()
     }
 
     /// MySQL's `SELECT 's'` has a column of this name, which tells the secret wherever it stands.
