@@ -18,6 +18,9 @@ use super::{
 
 /// A cursor is saved at most this often: two syncs of the folder each time. What came after it is repeated after a crash.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// The first time is at once, the second so long after it, and then the pauses double: even a process that is killed again
+/// and again comes on.
+const FIRST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A part of the tail of so many bytes is a batch, though there is more behind it: what another part would add costs less to
 /// send apart than to read from a file.
@@ -40,8 +43,8 @@ pub(crate) struct Follower {
     closed: watch::Receiver<bool>,
     /// When the cursor is saved next; none where it is saved.
     save_at: Cell<Option<Instant>>,
-    /// It was saved by this process. The first time is at once, so that even one that is killed again and again comes on.
-    has_saved: Cell<bool>,
+    /// How long it then waits.
+    pause: Cell<Duration>,
 }
 
 impl Follower {
@@ -57,8 +60,8 @@ impl Follower {
 
     fn begin(shared: Arc<Shared>, sink: usize, hint: Cursor, next: u64) -> Self {
         let (written, closed) = (shared.written.subscribe(), shared.closed.subscribe());
-        let (save_at, has_saved) = Default::default();
-        Self { shared, sink, next, reader: None, part: None, hint, written, closed, save_at, has_saved }
+        let (save_at, pause) = Default::default();
+        Self { shared, sink, next, reader: None, part: None, hint, written, closed, save_at, pause }
     }
 
     /// The number that is read next.
@@ -192,8 +195,7 @@ impl Follower {
             count(&progress.filtered, filtered as u64);
         }
         if self.save_at.get().is_none() {
-            let pause = if self.has_saved.get() { SAVE_INTERVAL } else { Duration::ZERO };
-            self.save_at.set(Some(Instant::now() + pause));
+            self.save_at.set(Some(Instant::now() + self.pause.get()));
         }
     }
 
@@ -222,7 +224,7 @@ impl Follower {
     /// Saves the cursor, and lets go of the segments that it has passed.
     pub(crate) fn save(&self) {
         self.save_at.set(None);
-        self.has_saved.set(true);
+        self.pause.set((2 * self.pause.get()).clamp(FIRST_INTERVAL, SAVE_INTERVAL));
         let Some(progress) = self.progress() else { return };
         let cursor = lock(&progress.cursors).acknowledged;
         let save = || cursor.save(&self.shared.cursors, &progress.sink);

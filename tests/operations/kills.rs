@@ -42,7 +42,7 @@ pub(crate) const TESTS: &[Named] = &[
 const CLIENTS: usize = 4;
 /// Statements answered between two kills; where nobody waits for their events, so many that some of these are written.
 const ENOUGH: usize = 60;
-const ENOUGH_ASYNC: usize = 1_500;
+const ENOUGH_ASYNC: usize = 1_000;
 /// Kills, where nothing else is said.
 const KILLS: usize = 3;
 
