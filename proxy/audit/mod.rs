@@ -6,7 +6,8 @@
 //!   `run`, `values`: runs of statements that the server numbers. `login`: who it is, and how its texts are read.
 //! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
 //! * `text`: a statement's text, understood once. `texts`, `cache`: what is remembered of texts. `operation`: what was done.
-//! * `statement`: one execution of it. `aside`: what is told beside it. `secret`: what was hidden of it, and parameters that are to be.
+//! * `statement`: one execution of it; `execution`: how its answer makes one. `aside`: what is told beside it. `secret`: what was
+//!   hidden of it, and parameters that are to be.
 //! * `transaction`, `block`, `item`: whether it lasted, and what is held until that is known.
 //! * `intent`: what is to run, told before it does (mode `strict`).
 //! * `encode`: the event. `identity`: what all events of a session have in common.
@@ -18,6 +19,7 @@ mod block;
 mod cache;
 mod change;
 mod encode;
+mod execution;
 mod extended;
 mod identity;
 mod ids;
