@@ -242,7 +242,7 @@ fn execute_uses_the_tables_of_what_it_runs() {
         stage.told()
     );
     stage.query("explain execute px", done("EXPLAIN")).idle();
-    assert!(stage.told().contains("4 EXPLAIN \"explain execute px\" ok"), "{}", stage.told());
+    assert!(stage.told().contains("4 EXPLAIN(read t2) \"explain execute px\" ok"), "{}", stage.told());
     stage.query("explain (analyze, verbose) execute px", done("EXPLAIN")).idle();
     assert!(stage.told().contains("5 EXPLAIN(write t2) \"explain (analyze"), "{}", stage.told());
     stage.query("create table t3 as execute px", done("SELECT 1")).idle();
