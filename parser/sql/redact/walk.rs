@@ -128,7 +128,7 @@ impl<'a, 'h> Walk<'a, 'h> {
             run_end: 0,
             hides_run: false,
             harmless_end: 0,
-            names: Names::new(),
+            names: Names::default(),
             names_lost: false,
             object: Object::No,
             of_system: false,

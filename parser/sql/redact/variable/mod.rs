@@ -11,6 +11,8 @@ mod place;
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use super::about::is_any;
 use super::walk::Walk;
 use crate::sql::Dialect;
@@ -37,7 +39,7 @@ pub(super) enum Role {
 pub(super) const PARAMETER: &str = "$";
 
 /// Names by their lower case.
-pub(super) type Names = HashMap<String, Role>;
+pub(super) type Names = HashMap<String, Role, RandomState>;
 
 impl Walk<'_, '_> {
     /// These names stand where `role` says.
@@ -72,7 +74,7 @@ impl Walk<'_, '_> {
 
 /// Those of the names that a text mentions. Its cost is that of the text, however many there are.
 pub(super) fn mentioned(names: &Names, text: &str, dialect: Dialect) -> Names {
-    let (mut found, mut before) = (Names::new(), [""; 2]);
+    let (mut found, mut before) = (Names::default(), [""; 2]);
     let mut add = |name: String| {
         if let Some(role) = names.get(&name) {
             found.insert(name, *role);
