@@ -66,10 +66,12 @@ fn completeness(rig: &Rig, mode: &str) -> Result<Vec<Value>, Failed> {
     }
     let log = server.general_log();
     let ran = server.statements(&log);
+    let ids: BTreeSet<u32> = log.iter().filter(|row| row.ours).map(|row| row.id).collect();
     let events = proxy.wait_for("a logout of each session", |events| {
+        let told: BTreeSet<_> = events.iter().filter_map(server_pid).collect();
         let logins = count(events, "login", true);
         let logouts = events.iter().filter(|e| e["kind"] == "logout").count();
-        logins > 10 && logouts >= logins - relogins(events)
+        logins > 10 && logouts >= logins - relogins(events) && ids.is_subset(&told)
     });
     assert!(proxy.stop().success(), "panoptes ends well: {}", proxy.log());
     let sessions = sessions(&log, &ran, &events);
