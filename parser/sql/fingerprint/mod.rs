@@ -1,8 +1,7 @@
 //! The normalized text of a statement and its fingerprint: equal for statements that differ in literals alone.
 //!
 //! Literals become `?`; a list of literals after `IN` or `ARRAY` becomes one, and so do the rows of `VALUES`, equal ones
-//! without literals too; comments go; keywords become upper case, those of MySQL that are not reserved where no name can stand whose
-//! case matters. Other words without quotes become lower case: in PostgreSQL
+//! without literals too; comments go; keywords become upper case. Other words without quotes become lower case: in PostgreSQL
 //! all of them, as it folds them itself; in MySQL, whose tables may be told apart by case, types and names of functions. Where
 //! a space stands is said by the tokens alone (see `space`), so that `a=1` and `a = 1` are one form. NULL, TRUE and FALSE are
 //! literals where a value stands, not where they are the form of the statement (`IS NULL`, `NOT NULL`, `SET NULL`).
@@ -16,7 +15,6 @@ mod parameter;
 mod space;
 #[cfg(test)]
 mod tests;
-mod unreserved;
 
 use std::fmt;
 
@@ -27,8 +25,6 @@ use super::keyword::{keyword, mysql_keyword};
 use super::lexer::{Kind, Lexer, Token};
 use fold::{Fold, Levels};
 use parameter::{Dropped, is_part};
-use unreserved::is_about_rows;
-pub(super) use unreserved::may_fold;
 
 /// Hash of a normalized text: XXH3, 64 bits, seed 0. Shown as 16 hex digits. Stable across versions and machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,8 +67,6 @@ struct Form<'t, 'o, const POSTGRES: bool> {
     /// A sign that belongs to the number after it, should one follow.
     sign: Option<usize>,
     dropped: Dropped,
-    /// A query of MySQL's, or a statement that writes rows.
-    rows: bool,
 }
 
 /// What the last token was, as far as it says how to read the next one.
@@ -111,7 +105,6 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             levels: Levels::default(),
             sign: None,
             dropped: Dropped::default(),
-            rows: !POSTGRES && is_about_rows(text, dialect),
         }
     }
 
@@ -207,7 +200,6 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
             _ if spelling == b"\\N" => self.write_as(token, "NULL", Last::Operand),
             Some(word) if spelling != word.as_bytes() => self.write_as(token, word, Last::Term),
             Some(_) => self.write(token, Last::Term),
-            _ if self.is_unreserved(token, spelling) => self.write_upper(token, Last::Operand),
             _ if spelling.iter().any(u8::is_ascii_uppercase) && self.is_caseless(token, spelling) => {
                 self.write_lower(token, Last::Operand);
             }
@@ -340,15 +332,6 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
     fn write(&mut self, token: Token, last: Last) {
         self.gap(token, last);
         (self.run.1, self.end, self.last) = (token.end, token.end, last);
-    }
-
-    #[inline(never)]
-    fn write_upper(&mut self, token: Token, last: Last) {
-        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
-        match spelling.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            true => self.write_as(token, &spelling.to_ascii_uppercase(), last),
-            false => self.write(token, last),
-        }
     }
 
     #[inline(never)]

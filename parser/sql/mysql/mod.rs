@@ -37,7 +37,6 @@ use self::reader::Reader;
 use super::Dialect;
 use super::classify::{Class, Parsed, accesses, main_table};
 use super::cursor::Cursor;
-use super::fingerprint::may_fold;
 use super::tables::{Mode, Named};
 use super::verb::{Category, UNKNOWN};
 
@@ -57,16 +56,13 @@ pub(super) fn classify(text: &str, dialect: Dialect) -> Class {
     for table in found.iter_mut().filter(|table| table.listed) {
         table.mode = Mode::Read;
     }
-    let names = found.iter().map(|named| &named.name).chain(&reader.target.name);
-    let rows = matches!(verb, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "CALL" | "DO");
-    let by_case = !rows && names.into_iter().any(|name| may_fold(name));
     Class {
         verb,
         category,
         object: reader.target.object,
         main_table,
         object_name: reader.target.name,
-        by_literal: reader.target.literal || reader.literal || by_case,
+        by_literal: reader.target.literal || reader.literal,
         tables: accesses(found, false),
         parsed,
     }
