@@ -28,8 +28,8 @@ pub(crate) struct Text {
 }
 
 /// Bytes of the names of tables that EXECUTE and FETCH repeat: a short text must not make a long event each time. What is left
-/// out makes the operation `partial`.
-const MAX_REPEATED: usize = 1 << 10;
+/// out makes the operation `partial`; those that are written come first then.
+const MAX_REPEATED: usize = 8 << 10;
 
 /// A text that was too long to be kept.
 #[derive(Clone, Copy, Debug)]
@@ -93,14 +93,22 @@ impl Text {
         let mut class = own.clone();
         let runs = &other.form.class;
         // CREATE TABLE … AS EXECUTE has one of its own.
-        let (mut room, mut whole) = (most, true);
-        let fits = |one: &&Access| {
-            let left = room.checked_sub(one.table.len());
-            (room, whole) = (left.unwrap_or_default(), left.is_some());
-            whole
-        };
-        let others = runs.tables.iter().filter(|one| !own.tables.contains(one));
-        class.tables.extend(others.take_while(fits).cloned());
+        let others = || runs.tables.iter().filter(|one| !own.tables.contains(one));
+        let whole = others().map(|one| one.table.len()).sum::<usize>() <= most;
+        if whole {
+            class.tables.extend(others().cloned());
+        } else {
+            // Nobody hides a write behind tables that are read.
+            let written = others().filter(|one| one.mode != Mode::Read);
+            let read = others().filter(|one| one.mode == Mode::Read);
+            let mut room = most;
+            let mut fits = |one: &&Access| {
+                let left = room.checked_sub(one.table.len());
+                room = left.unwrap_or_default();
+                left.is_some()
+            };
+            class.tables.extend(written.chain(read).take_while(|one| fits(one)).cloned());
+        }
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
         (class, whole)
     }

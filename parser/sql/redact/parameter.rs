@@ -45,8 +45,8 @@ pub fn may_tell(value: &[u8]) -> bool {
     (letters == SHORTEST_NAME || value.contains(&b'@')) && !value.iter().all(|byte| is_of_a_word(*byte))
 }
 
-/// Of `key`, of `pwd`.
-const SHORTEST_NAME: usize = 3;
+/// Of `pw`.
+const SHORTEST_NAME: usize = 2;
 
 /// Letters, digits, what is not ASCII, and the signs of which names, numbers and addresses without a password are made.
 fn is_of_a_word(byte: u8) -> bool {

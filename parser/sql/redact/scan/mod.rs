@@ -38,7 +38,19 @@ pub(super) fn may_hold_secret(text: &str, dialect: Dialect) -> bool {
         || addresses_and_escapes(bytes)
         || in_quotes(bytes, dialect)
         || brackets && dialect.is_postgres() && pair::names_argument(bytes)
+        || in_comments(bytes)
         || !is_about_rows(text, dialect) && ANNOUNCEMENTS.are_in(bytes)
+}
+
+/// May somebody have commented out a secret, or written one into a tag?
+fn in_comments(bytes: &[u8]) -> bool {
+    let begins = |at: &usize| match bytes.get(*at) {
+        Some(b'-') => bytes.get(at + 1) == Some(&b'-'),
+        Some(b'/') => bytes.get(at + 1) == Some(&b'*'),
+        _ => true,
+    };
+    let first = memchr3_iter(b'-', b'/', b'#', bytes).find(begins);
+    first.and_then(|first| bytes.get(first..)).is_some_and(names_secret)
 }
 
 /// Statements whose secrets are all in calls and literals: the first eight letters of their verbs.
