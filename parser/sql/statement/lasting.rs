@@ -5,35 +5,42 @@ use super::Effect;
 use crate::sql::cursor::Cursor;
 use crate::sql::lexer::Kind;
 
-/// How they begin.
-const VERBS: [&str; 10] =
-    ["create", "drop", "alter", "reindex", "vacuum", "commit", "rollback", "analyze", "analyse", "cluster"];
-
 /// The effect of such a statement, behind whose verb the cursor stands.
 pub(super) fn lasting(verb: &str, cursor: &Cursor<'_>) -> Option<Effect<'static>> {
-    if !cursor.dialect.is_postgres() || !VERBS.iter().any(|known| known.eq_ignore_ascii_case(verb)) {
-        return None;
-    }
-    let mut rest = cursor.clone();
-    let lasts = match verb.to_ascii_lowercase().as_str() {
-        "create" => {
-            rest.eat("unique");
-            rest.at_any(&["database", "tablespace"]) || rest.eat("index") && rest.at("concurrently")
-        }
-        "drop" => rest.at_any(&["database", "tablespace"]) || rest.eat("index") && rest.at("concurrently"),
-        "alter" if rest.eat("database") => has(&mut rest, &["set", "tablespace"]),
-        "alter" if rest.eat("table") => detaches(&mut rest),
-        "alter" => rest.at("system"),
-        "reindex" => return reindex(&mut rest),
-        "vacuum" => true,
-        "commit" | "rollback" => rest.at("prepared"),
+    let is = |word: &str| verb.eq_ignore_ascii_case(word);
+    let rest = || cursor.clone();
+    let lasts = match verb.len() {
+        _ if !cursor.dialect.is_postgres() => return None,
+        4 if is("drop") => defines(rest()),
+        5 if is("alter") => alters(rest()),
+        6 if is("create") => defines(rest()),
+        6 if is("vacuum") => true,
+        6 if is("commit") => cursor.at("prepared"),
+        7 if is("reindex") => return Some(reindex(rest())),
         // Of all tables, or of a partitioned one.
-        "analyze" | "analyse" | "cluster" => return Some(Effect::MayCommitItself),
-        _ => false,
+        7 if is("analyze") || is("analyse") || is("cluster") => return Some(Effect::MayCommitItself),
+        8 if is("rollback") => cursor.at("prepared"),
+        _ => return None,
     };
     // With a slot, or refreshed, unless its options say otherwise.
     let may = !lasts && cursor.at("subscription");
     if lasts { Some(Effect::CommitsItself) } else { may.then_some(Effect::MayCommitItself) }
+}
+
+/// CREATE or DROP of these.
+fn defines(mut cursor: Cursor<'_>) -> bool {
+    cursor.eat("unique");
+    cursor.at_any(&["database", "tablespace"]) || cursor.eat_words(&["index", "concurrently"])
+}
+
+fn alters(mut cursor: Cursor<'_>) -> bool {
+    if cursor.eat("database") {
+        has(&mut cursor, &["set", "tablespace"])
+    } else if cursor.eat("table") {
+        detaches(&mut cursor)
+    } else {
+        cursor.at("system")
+    }
 }
 
 /// Whether these words stand anywhere in what is left.
@@ -54,9 +61,9 @@ fn detaches(cursor: &mut Cursor<'_>) -> bool {
 }
 
 /// Of a whole schema or database, or concurrently; of a table only if it is partitioned.
-fn reindex(cursor: &mut Cursor<'_>) -> Option<Effect<'static>> {
+fn reindex(mut cursor: Cursor<'_>) -> Effect<'static> {
     let all = has(&mut cursor.clone(), &["concurrently"]);
     cursor.skip_parentheses();
     let lasts = all || cursor.at_any(&["schema", "database", "system"]);
-    Some(if lasts { Effect::CommitsItself } else { Effect::MayCommitItself })
+    if lasts { Effect::CommitsItself } else { Effect::MayCommitItself }
 }
