@@ -9,6 +9,7 @@ use libtest_mimic::Failed;
 
 use crate::{
     Named, Rig,
+    drain::with_a_statement_under_way,
     gate::Gate,
     has, is_error, only, refuses, statement,
     support::{
@@ -151,13 +152,7 @@ fn stale_key(rig: &Rig) -> Result<(), Failed> {
 
 /// What still runs then can be ended, and nothing else.
 fn going_down(rig: &Rig) -> Result<(), Failed> {
-    let mut proxy = Panoptes::start(rig.server().port, "");
-    let mut client = Raw::connect(proxy.port)?;
-    let gate = Gate::closed(rig.server());
-    client.stream().write_all(&query(&gate.statement()))?;
-    gate.wait_until_reached();
-    proxy.signal("TERM");
-    proxy.wait_for_log("going down");
+    let (mut proxy, mut client, gate) = with_a_statement_under_way(rig)?;
     refuses(proxy.port);
     cancel(&proxy, &client.key)?;
     assert!(is_error(&client.exchange()?.errors[0], "ERROR", "57014"));

@@ -48,14 +48,20 @@ fn tells_idle_clients(rig: &Rig, signal: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-fn running_statement_ends(rig: &Rig) -> Result<(), Failed> {
-    let mut proxy = Panoptes::start(rig.server().port, "");
-    let mut client = Raw::connect(proxy.port)?;
+/// A proxy that goes down while a client's statement runs, up to the gate.
+pub(crate) fn with_a_statement_under_way(rig: &Rig) -> Result<(Panoptes, Raw, Gate<'_>), Failed> {
+    let proxy = Panoptes::start(rig.server().port, "");
+    let client = Raw::connect(proxy.port)?;
     let gate = Gate::closed(rig.server());
     client.stream().write_all(&query(&gate.statement()))?;
     gate.wait_until_reached();
     proxy.signal("TERM");
     proxy.wait_for_log(GOING_DOWN);
+    Ok((proxy, client, gate))
+}
+
+fn running_statement_ends(rig: &Rig) -> Result<(), Failed> {
+    let (mut proxy, mut client, gate) = with_a_statement_under_way(rig)?;
     let text = gate.statement();
     gate.open();
     let seen = client.exchange()?;
