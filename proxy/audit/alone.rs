@@ -5,10 +5,7 @@
 
 use panoptes_parser::sql::Effect;
 
-use super::{
-    statement::{Statement, What},
-    text::Text,
-};
+use super::{statement::Statement, text::Text};
 
 /// Classes of errors that come before anything is done: invalid_transaction_state, syntax_error_or_access_rule_violation.
 const NOT_RUN: [&str; 2] = ["25", "42"];
@@ -20,7 +17,7 @@ pub(super) fn may_have_committed(statement: &Statement) -> bool {
     let may = |text: &Text| {
         matches!(text.effect, Effect::CommitsItself | Effect::MayCommitItself | Effect::DiscardAll)
     };
-    statement.commits || run && text(statement).is_some_and(may)
+    statement.commits || run && statement.text().is_some_and(|text| may(text))
 }
 
 /// Whether it may have undone something and be done all the same. What a procedure does nobody here sees; the body of a DO is
@@ -30,19 +27,7 @@ pub(super) fn may_have_rolled_back(statement: &Statement) -> bool {
     const TELLING: [&str; 6] = ["rollback", "call", "execute", "language", r"\\", "uescape"];
     let undoes = |text: &Text| {
         let is_whole = text.verb() == "DO" && text.cut.is_none() && text.secrets().is_none();
-        !is_whole || TELLING.iter().any(|word| says(text, word))
+        !is_whole || TELLING.iter().any(|word| text.says(word))
     };
-    statement.commits && text(statement).is_none_or(undoes)
-}
-
-fn text(statement: &Statement) -> Option<&Text> {
-    match &statement.what {
-        What::Sql(text) if !statement.split_uncertain => Some(text),
-        _ => None,
-    }
-}
-
-/// Whether a word is anywhere in a text, also in a literal or a comment of it.
-fn says(text: &Text, word: &str) -> bool {
-    text.raw.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+    statement.commits && statement.text().is_none_or(|text| undoes(text))
 }

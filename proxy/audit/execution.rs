@@ -67,11 +67,7 @@ impl Session {
     }
 
     pub(super) fn hold(&mut self, mut statement: Statement, answer: &Answer<&[u8]>, tools: &mut Tools) {
-        if let What::Sql(text) = &statement.what
-            && text.effect != Effect::None
-            && !statement.split_uncertain
-        {
-            let text = Rc::clone(text);
+        if let Some(text) = statement.text().filter(|text| text.effect != Effect::None).map(Rc::clone) {
             self.resolve(&text, &mut statement);
             if let Effect::Kill { session } = text.effect {
                 statement.aside().kill = Some(self.kill(session, tools));

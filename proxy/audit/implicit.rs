@@ -19,9 +19,8 @@ const QUIET: [&str; 10] =
 impl Statement {
     /// What it does to its session's transaction: an EXECUTE does what it runs does.
     pub(super) fn effect(&self) -> Effect<'static> {
-        let What::Sql(text) = &self.what else { return Effect::None };
+        let Some(text) = self.text() else { return Effect::None };
         let text = match text.effect {
-            _ if self.split_uncertain => return Effect::None,
             Effect::Execute(_) | Effect::ExecuteImmediate { .. } => runs(self, text).unwrap_or(text),
             _ => text,
         };

@@ -2,7 +2,7 @@
 
 use panoptes_parser::sql::{Category, Effect};
 
-use super::statement::{Statement, What};
+use super::statement::Statement;
 
 /// Whether it cannot last unless what comes behind it commits it, as a Sync does: it only reads and writes.
 pub(super) fn awaits_commit(lost: &Statement) -> bool {
@@ -11,7 +11,7 @@ pub(super) fn awaits_commit(lost: &Statement) -> bool {
 
 /// Whether it leaves what came before it as it is, or undoes it.
 pub(super) fn is_harmless(lost: &Statement) -> bool {
-    let What::Sql(text) = &lost.what else { return false };
+    let Some(text) = lost.text() else { return false };
     let commits = matches!(text.effect, Effect::Commit { .. } | Effect::PrepareTransaction);
     !commits
         && !lost.commits
@@ -19,8 +19,5 @@ pub(super) fn is_harmless(lost: &Statement) -> bool {
 }
 
 fn category(lost: &Statement) -> Option<Category> {
-    match &lost.what {
-        What::Sql(text) if !lost.split_uncertain => Some(text.form.operation.category),
-        _ => None,
-    }
+    lost.text().map(|text| text.form.operation.category)
 }

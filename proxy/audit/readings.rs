@@ -6,10 +6,7 @@ use panoptes_parser::{
     text::Encoding,
 };
 
-use super::{
-    session::Session,
-    statement::{Statement, What},
-};
+use super::{session::Session, statement::Statement};
 
 /// What the server said of it.
 #[derive(Debug, Default)]
@@ -24,13 +21,13 @@ pub(crate) struct Readings {
 impl Statement {
     /// Whether what it changes of it is followed: a SET, which calls no function, and what changes nothing.
     pub(super) fn is_followed_in_reading(&self) -> bool {
-        let What::Sql(text) = &self.what else { return false };
+        let Some(text) = self.text() else { return false };
         let followed = matches!(
             text.effect,
             Effect::Begin
                 | Effect::Read(Reading::Encoding(_) | Reading::Conforming(Some(_)) | Reading::First)
         );
-        followed && text.verb() != "SELECT" && !self.split_uncertain
+        followed && text.verb() != "SELECT"
     }
 }
 

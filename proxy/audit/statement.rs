@@ -65,6 +65,14 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// Its text, where that is of it alone.
+    pub(crate) fn text(&self) -> Option<&Rc<Text>> {
+        match &self.what {
+            What::Sql(text) if !self.split_uncertain => Some(text),
+            _ => None,
+        }
+    }
+
     /// One that is to run: without an id, or any outcome.
     pub(crate) fn intended(what: What, unix_micros: i64, no_parameters: &Rc<[u8]>) -> Self {
         Self {

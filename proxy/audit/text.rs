@@ -93,22 +93,19 @@ impl Text {
         let mut class = own.clone();
         let runs = &other.form.class;
         // CREATE TABLE … AS EXECUTE has one of its own.
-        let others = || runs.tables.iter().filter(|one| !own.tables.contains(one));
-        let whole = others().map(|one| one.table.len()).sum::<usize>() <= most;
-        if whole {
-            class.tables.extend(others().cloned());
-        } else {
+        let mut others: Vec<_> = runs.tables.iter().filter(|one| !own.tables.contains(one)).collect();
+        let whole = others.iter().map(|one| one.table.len()).sum::<usize>() <= most;
+        if !whole {
             // Nobody hides a write behind tables that are read.
-            let written = others().filter(|one| one.mode != Mode::Read);
-            let read = others().filter(|one| one.mode == Mode::Read);
-            let mut room = most;
-            let mut fits = |one: &&Access| {
-                let left = room.checked_sub(one.table.len());
-                room = left.unwrap_or_default();
-                left.is_some()
-            };
-            class.tables.extend(written.chain(read).take_while(|one| fits(one)).cloned());
+            others.sort_by_key(|one| one.mode == Mode::Read);
         }
+        let mut room = most;
+        let fits = |one: &&Access| {
+            let left = room.checked_sub(one.table.len());
+            room = left.unwrap_or_default();
+            left.is_some()
+        };
+        class.tables.extend(others.into_iter().take_while(fits).cloned());
         class.main_table = class.main_table.or_else(|| runs.main_table.clone());
         (class, whole)
     }
@@ -216,10 +213,12 @@ impl Text {
 
     /// Whether it may prepare statements, or forget them, out of sight: in a block that says so.
     pub(crate) fn prepares_unseen(&self) -> bool {
-        let says = |word: &str| {
-            self.raw.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
-        };
-        self.form.operation.commits && (says("prepare") || says("deallocate") || says("discard"))
+        self.form.operation.commits && ["prepare", "deallocate", "discard"].iter().any(|word| self.says(word))
+    }
+
+    /// Whether a word is anywhere in it, also in a literal or a comment.
+    pub(super) fn says(&self, word: &str) -> bool {
+        self.raw.windows(word.len()).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
     }
 
     /// The name of the prepared statement that it runs.
