@@ -20,12 +20,13 @@ use std::{
 use panoptes_sinks::Vital;
 use tokio::sync::Notify;
 
-/// How often is looked for what a worker still holds.
-const INTERVAL: Duration = Duration::from_millis(40);
+/// How often is looked for what a worker still holds. What it held at two looks it is called for: half the age at which it
+/// hands over by itself, so that nothing is held for longer.
+const INTERVAL: Duration = Duration::from_millis(50);
 /// After so many looks at nothing the thread sleeps.
-const QUIET_LOOKS: u32 = 12;
+const QUIET_LOOKS: u32 = 10;
 /// Every so many looks, or after as long a sleep, workers with alarms are called.
-const ALARM_LOOKS: u32 = 25;
+const ALARM_LOOKS: u32 = 20;
 /// The same while the proxy goes down.
 const HURRIED_LOOKS: u32 = 2;
 
