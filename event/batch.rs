@@ -5,11 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::{
-    VERSION,
-    event::{Gap, Kind},
-    json::Object,
-};
+use crate::{VERSION, event::Kind, json::Object, notice::Gap};
 
 /// SHA-256 of an event's JSON.
 pub type Hash = [u8; 32];

@@ -1,6 +1,7 @@
 //! The audit event: what one record says, and how it is written down.
 //!
-//! * [`event`]: [`Event`] and its parts, as a reader sees them: typed, decoded from JSON.
+//! * [`event`]: [`Event`], as a reader sees it: typed, decoded from JSON. Its parts: [`statement`], [`session`], and
+//!   [`notice`], of what is no statement.
 //! * [`time`]: the forms in which an event tells its time.
 //! * [`json`]: strings and objects of JSON, written in place; whatever could deceive a reader's terminal is escaped.
 //! * [`table`]: the same as a row of a table; its columns, and the DDL for each database.
@@ -12,11 +13,17 @@
 pub mod batch;
 pub mod event;
 pub mod json;
+pub mod notice;
+pub mod session;
+pub mod statement;
 pub mod table;
 pub mod time;
 
 pub use batch::Batch;
 pub use event::*;
+pub use notice::*;
+pub use session::*;
+pub use statement::*;
 pub use uuid::Uuid;
 
 /// The version of the JSON form.
