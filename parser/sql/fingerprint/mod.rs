@@ -11,20 +11,24 @@
 //! keeps fingerprints over years compares them across versions.
 
 mod fold;
+mod mysql;
 mod parameter;
 mod space;
 #[cfg(test)]
 mod tests;
+mod value;
+mod write;
 
 use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Dialect;
-use super::keyword::{keyword, mysql_keyword};
+use super::keyword::keyword;
 use super::lexer::{Kind, Lexer, Token};
 use fold::{Fold, Levels};
-use parameter::{Dropped, is_part};
+use parameter::Dropped;
+use value::{ends_value, precedes_value};
 
 /// Hash of a normalized text: XXH3, 64 bits, seed 0. Shown as 16 hex digits. Stable across versions and machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -190,51 +194,6 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         }
     }
 
-    /// Where MySQL has a keyword, it becomes upper case, but for the names behind a dot or an `@`; `\N` is another spelling of NULL.
-    #[inline(never)]
-    fn mysql_name(&mut self, token: Token, spelling: &[u8]) {
-        let word =
-            mysql_keyword(spelling).filter(|_| !matches!(self.last, Last::Dot | Last::At | Last::Account));
-        match word {
-            _ if spelling == b"\\N" && self.wants_value("NULL") => self.literal(token),
-            _ if spelling == b"\\N" => self.write_as(token, "NULL", Last::Operand),
-            Some(word) if spelling != word.as_bytes() => self.write_as(token, word, Last::Term),
-            Some(_) => self.write(token, Last::Term),
-            _ if spelling.iter().any(u8::is_ascii_uppercase) && self.is_caseless(token, spelling) => {
-                self.write_lower(token, Last::Operand);
-            }
-            // A word of INSERT, if no column.
-            _ if self.last != Last::Dot && spelling.eq_ignore_ascii_case(b"value") => {
-                self.write(token, Last::Term);
-            }
-            _ => self.write(token, Last::Operand),
-        }
-    }
-
-    /// Is it the name of a function that is called, of a type or a unit, which mean the same in any case? Names of tables may not:
-    /// none of them stands behind these.
-    fn is_caseless(&self, token: Token, spelling: &[u8]) -> bool {
-        let rest = self.text.as_bytes().get(token.end..).unwrap_or_default();
-        let next = Lexer::new(rest, self.dialect).token();
-        let behind = |kind: Kind| next.is_some_and(|next| next.kind == kind);
-        let from = || next.and_then(|next| rest.get(next.start..next.end));
-        let called = behind(Kind::Open)
-            && match self.last {
-                Last::Open | Last::Comma | Last::Other => true,
-                Last::Keyword(word) => precedes_value(word),
-                _ => false,
-            };
-        let typed = match self.last {
-            Last::Operand | Last::Close | Last::String => true,
-            // `EXTRACT(YEAR FROM …)`; else a table may be called so.
-            Last::Open => from().is_some_and(|word| word.eq_ignore_ascii_case(b"from")),
-            Last::Keyword(word) => matches!(word, "AS" | "EXTRACT"),
-            _ => false,
-        };
-        // `DATE '2020-01-01'`
-        called || (typed || behind(Kind::String)) && is_type(spelling)
-    }
-
     /// Where NULL, TRUE and FALSE are values, unlike in `IS NULL`, `IS NOT TRUE`, `NOT NULL`, `SET NULL`, `ABSENT ON NULL`.
     fn wants_value(&mut self, value: &str) -> bool {
         match self.last {
@@ -262,38 +221,6 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
 
     fn after_operand(&self) -> bool {
         matches!(self.last, Last::Operand | Last::String | Last::Close | Last::Term)
-    }
-
-    /// Was the last token MySQL's `word`, and no name behind a dot?
-    fn after(&self, word: &[u8]) -> bool {
-        let before = self.text.as_bytes().get(..self.end).unwrap_or_default();
-        let (before, last) = before.split_at(before.len().saturating_sub(word.len()));
-        !POSTGRES
-            && self.last == Last::Term
-            && last.eq_ignore_ascii_case(word)
-            && !before.last().is_some_and(|byte| is_part(*byte))
-    }
-
-    fn mysql_operator(&mut self, token: Token) {
-        let at = matches!(self.text.as_bytes().get(token.start..token.end), Some(b"@" | b"@@"));
-        self.write(
-            token,
-            match self.last {
-                _ if !at => Last::Other,
-                Last::Operand | Last::String => Last::Account,
-                _ => Last::At,
-            },
-        );
-    }
-
-    /// MySQL's `@'a b'` is the name of a variable; the host of an account, `'ann'@'localhost'`, is a literal. Of a text that the
-    /// server refuses, as `@ 'a b'`, no literal shows either.
-    #[inline(never)]
-    fn variable(&mut self, token: Token) {
-        match token.start == self.end {
-            true => self.write(token, Last::Operand),
-            false => self.literal(token),
-        }
     }
 
     /// It was no sign of a number.
@@ -326,120 +253,4 @@ impl<'t, 'o, const POSTGRES: bool> Form<'t, 'o, POSTGRES> {
         self.space(token, false);
         (self.run.1, self.end, self.last) = (token.end, token.end, Last::Comma);
     }
-
-    /// Writes a token as it is in the text.
-    #[inline(always)] // once per token
-    fn write(&mut self, token: Token, last: Last) {
-        self.gap(token, last);
-        (self.run.1, self.end, self.last) = (token.end, token.end, last);
-    }
-
-    #[inline(never)]
-    fn write_lower(&mut self, token: Token, last: Last) {
-        self.gap(token, last);
-        self.flush();
-        let spelling = self.text.get(token.start..token.end).unwrap_or_default();
-        self.out.extend(spelling.chars().map(|letter| letter.to_ascii_lowercase()));
-        (self.run, self.end, self.last) = ((token.end, token.end), token.end, last);
-    }
-
-    fn write_as(&mut self, token: Token, spelling: &str, last: Last) {
-        self.gap(token, last);
-        self.flush();
-        self.out.push_str(spelling);
-        (self.run, self.end, self.last) = ((token.end, token.end), token.end, last);
-    }
-
-    /// Writes what stands before a token: one space or none. `last` is what the token will have been.
-    #[inline(always)] // once per token
-    fn gap(&mut self, token: Token, last: Last) {
-        self.space(token, self.is_spaced(token));
-        if self.levels.folds {
-            self.begin(token, last);
-        }
-    }
-
-    /// Where the text has the same before a token, it is copied with it.
-    #[inline(always)] // once per token
-    fn space(&mut self, token: Token, space: bool) {
-        let same = match token.start - self.end {
-            0 => !space,
-            1 => space && self.text.as_bytes().get(self.end) == Some(&b' '),
-            _ => false,
-        };
-        if same && self.run.1 == self.end {
-            self.run.1 = token.start;
-            return;
-        }
-        self.flush();
-        if space {
-            self.out.push(' ');
-        }
-        self.run = (token.start, token.start);
-    }
-
-    /// Copies what is due.
-    #[inline(never)]
-    fn flush(&mut self) {
-        let (start, end) = self.run;
-        if start < end {
-            self.out.push_str(self.text.get(start..end).unwrap_or_default());
-        }
-        self.run.0 = end;
-    }
-}
-
-/// Keywords that are values, or end one.
-fn ends_value(word: &str) -> bool {
-    matches!(word, "END" | "NULL" | "TRUE" | "FALSE" | "LOCALTIME" | "LOCALTIMESTAMP" | "SESSION_USER")
-        || word.starts_with("CURRENT_")
-}
-
-/// Keywords that a value follows.
-fn precedes_value(word: &str) -> bool {
-    matches!(
-        word,
-        "SELECT"
-            | "THEN"
-            | "ELSE"
-            | "DEFAULT"
-            | "WHERE"
-            | "AND"
-            | "OR"
-            | "WHEN"
-            | "HAVING"
-            | "BETWEEN"
-            | "SYMMETRIC"
-            | "RETURN"
-            | "RETURNING"
-            | "LIMIT"
-            | "OFFSET"
-            | "BY"
-            | "DISTINCT"
-            | "ALL"
-            | "FROM"
-            | "TO"
-            | "LIKE"
-            | "ILIKE"
-            | "RLIKE"
-            | "REGEXP"
-            | "DIV"
-            | "XOR"
-            | "CASE"
-            | "IF"
-            | "WHILE"
-            | "INTERVAL"
-            | "USING"
-    )
-}
-
-/// Types of MySQL that are no keywords, and units of time: <https://dev.mysql.com/doc/refman/8.4/en/data-types.html>.
-fn is_type(word: &[u8]) -> bool {
-    #[rustfmt::skip]
-    const TYPES: [&str; 32] = [
-        "bit", "bool", "boolean", "date", "datetime", "day", "enum", "fixed", "geometry", "hour", "inet4", "inet6", "json",
-        "linestring", "microsecond", "minute", "month", "national", "nchar", "nvarchar", "point", "polygon", "quarter", "second",
-        "serial", "signed", "text", "time", "timestamp", "uuid", "week", "year",
-    ];
-    word.len() < 12 && TYPES.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
