@@ -12,7 +12,8 @@ use super::super::lexer::{Kind, Lexer};
 use super::super::split::split;
 use super::about::{About, is_any};
 use super::hidden::Hidden;
-use super::inside::{MAX_NESTING, is_statement};
+use super::inside::MAX_NESTING;
+use super::said::is_statement;
 use super::variable::Role;
 use super::walk::Walk;
 

@@ -2,7 +2,7 @@
 
 use super::connection::{self, Form};
 use super::hidden::Hidden;
-use super::inside;
+use super::said;
 use crate::sql::Dialect;
 
 /// What stands for what is hidden.
@@ -34,7 +34,7 @@ pub fn redact_message(message: &str, shown: &str, secrets: &[&str], dialect: Dia
     }
     for (open, close) in MARKS {
         if let Some((first, last)) = quotation(&out, open, close)
-            && let Some(told) = out.get(first..last).and_then(|quoted| inside::told(quoted, dialect))
+            && let Some(told) = out.get(first..last).and_then(|quoted| said::told(quoted, dialect))
         {
             out.replace_range(first..last, &told);
         }

@@ -8,9 +8,9 @@
 //! | file | what |
 //! |---|---|
 //! | `scan` | one cheap look: may there be a secret? |
-//! | `walk`, `word`, `unquoted`, `about`, `object`, `bracket`, `frame`, `verdict` | which literals are secret, by the words and brackets around them |
+//! | `walk`, `word`, `unquoted`, `declared`, `about`, `object`, `bracket`, `frame`, `verdict` | which literals are secret, by the words and brackets around them |
 //! | `call`, `name` | functions that take secrets; names that announce them |
-//! | `inside`, `connection`, `program`, `prose` | what a literal says, and passwords within it |
+//! | `inside`, `said`, `connection`, `program`, `prose` | what a literal says, and passwords within it |
 //! | `dynamic`, `variable` | statements put together from pieces; variables and columns that hold a secret |
 //! | `parameter` | bound values: of placeholders at secret places, arguments of EXECUTE |
 //! | `hidden`, `uncertain` | what is shown instead |
@@ -20,6 +20,7 @@ mod about;
 mod bracket;
 mod call;
 mod connection;
+mod declared;
 mod dynamic;
 mod frame;
 mod hidden;
@@ -30,6 +31,7 @@ mod object;
 mod parameter;
 mod program;
 mod prose;
+mod said;
 mod scan;
 #[cfg(test)]
 mod tests;

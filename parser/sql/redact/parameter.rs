@@ -3,7 +3,7 @@
 use super::super::Dialect;
 use super::super::lexer::{Kind, Lexer};
 use super::hidden::{Hidden, LITERAL};
-use super::{Redacted, inside, name};
+use super::{Redacted, name, said};
 
 /// A parameter whose value is not to be shown as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +29,13 @@ pub enum SecretPart {
 
 /// Hides the secrets of a value that is a connection string, an address or a statement; `None` where there are none.
 pub fn redact_value(value: &str, dialect: Dialect) -> Option<String> {
-    inside::value(value, dialect)
+    said::value(value, dialect)
 }
 
 /// Hides what a text says of secrets itself, as in a literal of any statement: the password of an address, `password=…`, a
 /// statement about a user. `None` where there is none, which costs little to see.
 pub fn redact_text(text: &str, dialect: Dialect) -> Option<String> {
-    inside::told(text, dialect)
+    said::told(text, dialect)
 }
 
 /// Whether [`redact_text`] may find anything in a value of these bytes, in whatever encoding: a name has letters (but for the

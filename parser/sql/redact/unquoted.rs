@@ -4,8 +4,8 @@ use super::super::lexer::{Kind, Token};
 use super::about::{About, is_clause};
 use super::connection;
 use super::hidden::LITERAL;
-use super::inside::is_statement;
 use super::prose;
+use super::said::is_statement;
 use super::variable::Role;
 use super::walk::{Next, Walk};
 
