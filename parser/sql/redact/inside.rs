@@ -9,7 +9,7 @@ use super::hidden::{INSIDE, LITERAL};
 use super::name;
 use super::program;
 use super::prose;
-use super::said::{Ending, is_statement, read};
+use super::said::{Ending, is_statement, read, spelled, told};
 use super::scan::may_tell_secret;
 use super::variable::{Names, PARAMETER, Role};
 use super::walk::{Next, Walk};
@@ -47,6 +47,7 @@ impl Walk<'_, '_> {
         let first = self.run_literal(token.start);
         match self.verdict() {
             Verdict::Goes(_) if first => self.first_literal(token),
+            Verdict::Goes(_) if self.is_talk_of_role(token) => {}
             Verdict::Goes(rule) => {
                 self.note_setting(token);
                 self.hidden.hide(range, LITERAL, rule);
@@ -94,6 +95,19 @@ impl Walk<'_, '_> {
     fn is_telling(&self, token: Token) -> bool {
         let remark = self.about == About::Role && is_any(self.last_word(), &["comment"]);
         (remark || self.about == About::Remark) && prose::tells_secret(&self.value(token).text)
+    }
+
+    /// Data that only speaks of roles: `create user 'Bob' in the admin panel`, `fix: create user page throws '… is not a function'`.
+    fn is_talk_of_role(&self, token: Token) -> bool {
+        let speaks = self.nesting > 0 && !self.code && self.about == About::Role && !self.identified;
+        if !speaks || self.inherited() != Verdict::Stays {
+            return false;
+        }
+        let value = self.value(token).text;
+        let goes_on = self.cursor.kind() == Some(Kind::Word);
+        let name = is_any(self.last_word(), &["role", "user"]) && goes_on && !prose::is_random(&value);
+        let sentence = value.split_ascii_whitespace().count() > 2;
+        name || sentence && !is_statement(self.cursor.text, self.cursor.dialect)
     }
 
     /// Where a secret goes, `current_setting('app.k')` and MySQL's `@'k'` say where it comes from.
@@ -161,6 +175,9 @@ impl Walk<'_, '_> {
         let foreign = body && (self.foreign || self.is_foreign());
         if form == Form::Any && !may_tell_secret(&value.text, dialect) {
             return;
+        }
+        if spelled(&value.text, dialect).is_some_and(|text| told(&text, dialect).is_some()) {
+            return self.hidden.hide(token.start..token.end, LITERAL, "nested");
         }
         let dollars = spelling.starts_with('$');
         let readable = value.text.contains('=') || value.text.contains("://");

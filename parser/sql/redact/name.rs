@@ -57,10 +57,11 @@ const QUERY: [&str; 4] = ["key", "sig", "signature", "x_amz_signature"];
 
 /// The last word of names that tell something of a secret, not the secret.
 #[rustfmt::skip]
-const FACTS: [&str; 37] = [
-    "age", "algorithm", "arn", "at", "attempts", "count", "days", "enabled", "endpoint", "expired", "expires", "expiry", "file",
-    "in", "interval", "kind", "length", "lifetime", "limit", "max", "min", "name", "path", "policy", "provider",
-    "required", "scope", "size", "state", "status", "timeout", "ttl", "type", "uri", "url", "valid", "version",
+const FACTS: [&str; 42] = [
+    "age", "algorithm", "arn", "at", "attempts", "count", "created", "days", "enabled", "endpoint", "exp", "expired", "expires",
+    "expiry", "file", "in", "index", "interval", "issued", "kind", "length", "lifetime", "limit", "max", "min", "name", "path",
+    "policy", "provider", "required", "scope", "size", "state", "status", "timeout", "ttl", "type", "updated", "uri", "url",
+    "valid", "version",
 ];
 
 /// What a key is for that is kept secret, as names of variables say it.
@@ -133,6 +134,21 @@ fn is_key(name: &str) -> bool {
     use_of.is_empty() || KEYS.iter().any(|known| words.iter().any(|word| word.eq_ignore_ascii_case(known)))
 }
 
+/// Is it of a key that may as well be no more than an id: `accountKey`, `dataKey`?
+pub(super) fn is_ambiguous_key(name: &str) -> bool {
+    let use_of = name.get(..name.len().saturating_sub(3)).filter(|_| ends(name, "key")).unwrap_or_default();
+    let words = last_words(use_of.trim_end_matches(['_', '-']));
+    let ambiguous =
+        |word: &str| ["account", "data", "license"].iter().any(|use_of| word.eq_ignore_ascii_case(use_of));
+    !is_secret(name) && words.into_iter().any(ambiguous)
+}
+
+/// Is it one of which people tell each other the digits?
+pub(super) fn is_spoken_password(name: &str) -> bool {
+    ["passcode", "passkey", "pw"].iter().any(|known| same(name.as_bytes(), known.as_bytes()))
+        || ["_passcode", "_passkey", "_pw"].iter().any(|end| ends(name, end))
+}
+
 /// The last word of a name: behind the last `_`, `-` or `.`, and from the last capital on that begins one.
 fn last_words(name: &str) -> [&str; 2] {
     let word = name.rsplit(['_', '-', '.']).next().unwrap_or(name);
@@ -198,7 +214,8 @@ pub(super) fn contains(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-fn ends(name: &str, word: &str) -> bool {
+/// Does a name end so, in any case?
+pub(super) fn ends(name: &str, word: &str) -> bool {
     let start = name.len().saturating_sub(word.len());
     name.as_bytes().get(start..).is_some_and(|end| same(end, word.as_bytes()))
 }

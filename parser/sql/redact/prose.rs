@@ -30,10 +30,10 @@ pub(super) fn is_random(word: &str) -> bool {
 /// are made of, which nobody has for a password, and which another one follows.
 pub(super) fn begins_sentence(text: &str) -> bool {
     #[rustfmt::skip]
-    const WORDS: [&str; 54] = [
-        "a", "all", "an", "and", "any", "are", "at", "be", "can", "cannot", "could", "did", "do", "does", "for", "forgot", "forgotten",
-        "from", "has", "have", "he", "how", "i", "if", "in", "is", "it", "must", "my", "no", "not", "of", "on", "or", "please", "should",
-        "that", "the", "their", "this", "to", "use", "was", "we", "what", "when", "where", "which", "who", "why", "will", "you", "your", "with",
+    const WORDS: [&str; 58] = [
+        "a", "all", "an", "and", "any", "are", "at", "be", "can", "can't", "cannot", "could", "did", "do", "does", "doesn't", "for", "forgot", "forgotten",
+        "from", "has", "have", "he", "how", "i", "if", "in", "is", "it", "must", "my", "needs", "no", "not", "of", "on", "or", "please", "should",
+        "that", "the", "their", "this", "to", "too", "use", "was", "we", "what", "when", "where", "which", "who", "why", "will", "you", "your", "with",
     ];
     let mut words = text.split_ascii_whitespace();
     let first = words.next().unwrap_or_default();

@@ -5,7 +5,7 @@ use super::super::lexer::{Kind, Lexer};
 use super::about::is_any;
 use super::connection::{self, Form};
 use super::hidden::{Hidden, INSIDE};
-use super::scan::may_tell_secret;
+use super::scan::{SHORTEST_HEX, may_tell_secret};
 use super::variable::Names;
 use super::walk::Walk;
 
@@ -38,6 +38,22 @@ pub(super) fn told(text: &str, dialect: Dialect) -> Option<String> {
     if !may_tell_secret(text, dialect) {
         return None;
     }
+    match spelled(text, dialect) {
+        Some(text) => shown(&text, dialect),
+        None => shown(text, dialect),
+    }
+}
+
+/// The text that the bytes of PostgreSQL's `\x…` are.
+pub(super) fn spelled(text: &str, dialect: Dialect) -> Option<String> {
+    let digits =
+        text.strip_prefix("\\x").filter(|digits| dialect.is_postgres() && digits.len() >= SHORTEST_HEX)?;
+    let byte = |place: usize| u8::from_str_radix(digits.get(place..place + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    String::from_utf8(bytes?).ok()
+}
+
+fn shown(text: &str, dialect: Dialect) -> Option<String> {
     let mut ending = read(text, dialect, 1, false, Form::Any);
     if ending.hidden.uncertain {
         return Some(INSIDE.to_owned());

@@ -61,6 +61,7 @@ impl<'a> Walk<'a, '_> {
             None
         } else {
             About::begun_by(self.last_word(), word, &self.cursor, self.about)
+                .or_else(|| (is("set") && self.sets_password()).then_some(About::SetPassword))
         };
         if let Some(about) = begun {
             self.began |= about.is_secret() || about == About::Other;
@@ -85,6 +86,18 @@ impl<'a> Walk<'a, '_> {
             () if is("program") && literal && copies() => Next::Program,
             () => self.named(token, word),
         };
+    }
+
+    /// Data that reads like MySQL's `SET PASSWORD FOR account = '…'`, of which the cursor stands behind the first word.
+    fn sets_password(&self) -> bool {
+        /// `PASSWORD FOR 'a' @ 'h' = PASSWORD ( '…'`
+        const MOST: usize = 9;
+        let data = self.nesting > 0 && !self.code && self.about == About::Rows;
+        let mut cursor = self.cursor.clone();
+        let begins = data && cursor.eat("password") && cursor.eat("for");
+        let mut tokens = std::iter::from_fn(|| cursor.take()).take(MOST);
+        let gives = |token: Token| matches!(self.cursor.spelling(token), "=" | "to" | "TO" | ":=");
+        begins && tokens.any(gives) && tokens.any(|token| token.kind == Kind::String)
     }
 
     /// Notes a name where a secret would go: elsewhere something says what it holds.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::prose;
+use super::member::listed;
 use super::pair::is_name;
 use super::{ceil, hide_value, skip, value_end, words};
 
@@ -26,7 +27,7 @@ pub(super) fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool 
         // What else is in this name ends with it.
         end = name;
         let from = skip(text, name, |byte| byte.is_ascii_whitespace());
-        if let Some(told) = told(text, at + 5..name, from) {
+        if let Some(told) = told(text, at + 5..name, from).or_else(|| listed(text, at..name)) {
             end = told.end;
             hide(told);
         } else if from > name && text.as_bytes().get(from) == Some(&b'"') {
@@ -46,6 +47,17 @@ pub(super) fn labelled(text: &str, hide: &mut impl FnMut(Range<usize>)) -> bool 
         }
     }
     open
+}
+
+/// `pwd 4X9t2Qe7`
+pub(super) fn abbreviated(text: &str, hide: &mut impl FnMut(Range<usize>)) {
+    for at in words(text, b"pwd ") {
+        let begins = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+        let alone = begins.is_none_or(|before| !before.is_ascii_alphanumeric());
+        if let Some(word) = random_word(text, at + 4).filter(|_| alone) {
+            hide(word);
+        }
+    }
 }
 
 /// RFC 6750's `Bearer …`, wherever it stands, and a text that is RFC 7617's `Basic …`.
@@ -72,15 +84,27 @@ fn told(text: &str, tail: Range<usize>, from: usize) -> Option<Range<usize>> {
     if !(apart && matches!(text.get(tail)?, "d" | "ord" | "ORD" | "D")) {
         return None;
     }
-    let ends = |byte: u8| byte.is_ascii_whitespace() || b"'\"`,;".contains(&byte);
-    let word = |from: usize| {
-        let near = text.as_bytes().iter().skip(from).take(MAX_WORD);
-        from..from + near.take_while(|byte| !ends(**byte)).count()
+    let word = word(text, from);
+    let next = match text.get(word.clone())? {
+        "is" | "was" | "to" | "IS" => skip(text, word.end, |byte| byte.is_ascii_whitespace()),
+        _ => word.start,
     };
-    let mut range = word(from);
-    if matches!(text.get(range.clone())?, "is" | "was" | "to" | "IS") {
-        range = word(skip(text, range.end, |byte| byte.is_ascii_whitespace()));
-    }
-    let random = prose::is_random(text.get(range.start..ceil(text, range.end))?);
-    random.then(|| range.start..skip(text, range.end, |byte| !ends(byte)))
+    random_word(text, next)
+}
+
+/// The word at `from`, if nobody can read it.
+fn random_word(text: &str, from: usize) -> Option<Range<usize>> {
+    let word = word(text, from);
+    let random = prose::is_random(text.get(word.start..ceil(text, word.end))?);
+    random.then(|| word.start..skip(text, word.end, |byte| !ends_word(byte)))
+}
+
+/// The word at `from`, or its beginning.
+fn word(text: &str, from: usize) -> Range<usize> {
+    let near = text.as_bytes().iter().skip(from).take(MAX_WORD);
+    from..from + near.take_while(|byte| !ends_word(**byte)).count()
+}
+
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"'\"`,;".contains(&byte)
 }

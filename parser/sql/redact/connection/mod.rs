@@ -4,7 +4,9 @@
 //! `scheme://user:password@host/?password=…`.
 
 mod address;
+mod harmless;
 mod label;
+mod member;
 mod pair;
 #[cfg(test)]
 mod tests;
@@ -12,7 +14,8 @@ mod tests;
 use std::ops::Range;
 
 use address::{slashed, uri};
-use label::{authorized, labelled};
+use label::{abbreviated, authorized, labelled};
+use member::serialized;
 use pair::assigned;
 
 /// What a text is known to be.
@@ -32,8 +35,10 @@ pub(super) enum Form {
 pub(super) fn secrets(text: &str, form: Form, mut hide: impl FnMut(Range<usize>)) -> bool {
     let assigned = assigned(text, form, &mut hide);
     let labelled = labelled(text, &mut hide) | authorized(text, &mut hide);
-    if form == Form::Connection {
-        slashed(text, &mut hide);
+    abbreviated(text, &mut hide);
+    match form {
+        Form::Connection => slashed(text, &mut hide),
+        _ => serialized(text, &mut hide),
     }
     // Each literal of a routine is read by itself.
     form != Form::Code && uri(text, form, &mut hide) || assigned || labelled

@@ -1,59 +1,67 @@
-//! `name=value`, `name: value`, `{"name": "value"}`, `?name=value`: what is called as a secret is one, unless it is a word of a
-//! sentence.
+//! `name=value`, `name: value`, `{"name": "value"}`, `?name=value`: what is called as a secret is one, unless it is harmless (see there).
 
 use std::{borrow::Cow, ops::Range};
 
-use memchr::memchr2_iter;
+use memchr::memchr3_iter;
 
 use super::super::{name, prose};
 use super::address::slashes;
+use super::harmless::is_placeholder;
 use super::{Form, hide_value, skip, value_end};
 
 /// A name, and the sign that gives it a value.
-struct Pair<'t> {
-    text: &'t str,
-    name: Cow<'t, str>,
+pub(super) struct Pair<'t> {
+    pub(super) text: &'t str,
+    pub(super) name: Cow<'t, str>,
     /// It has quotes, as in JSON.
-    quoted: bool,
+    pub(super) quoted: bool,
     /// What stands before it.
-    separator: Option<u8>,
-    /// The place of the `=` or the `:`.
-    sign: usize,
+    pub(super) separator: Option<u8>,
+    /// The place of the `=` or the `:`, or of the `%3D` that stands for one in an address.
+    pub(super) sign: usize,
 }
 
-/// `password=…`, `sslpassword = …`, `PGPASSWORD=…`, `password: …`, `{"apiKey": "…"}`, `?token=…`.
+/// `password=…`, `sslpassword = …`, `PGPASSWORD=…`, `password: …`, `{"apiKey": "…"}`, `?token=…`, `password%3D…`.
 pub(super) fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize>)) -> bool {
     let (mut end, mut open) = (0, false);
-    for sign in memchr2_iter(b'=', b':', text.as_bytes()) {
+    for sign in memchr3_iter(b'=', b':', b'%', text.as_bytes()) {
         if sign < end || !is_assignment(text, sign) {
             continue;
         }
         let pair = Pair::before(text, sign);
         let Some(value) = pair.value(form) else { continue };
         end = value.end;
-        open |= hide_value(text, value, hide);
+        let brought = form == Form::Any && text.get(value.clone()).is_some_and(is_placeholder);
+        open |= brought || hide_value(text, value, hide);
     }
     open
 }
 
 impl<'t> Pair<'t> {
-    fn before(text: &'t str, sign: usize) -> Self {
+    pub(super) fn before(text: &'t str, sign: usize) -> Self {
         let before = text.get(..sign).unwrap_or_default().trim_ascii_end();
         // A member's name in JSON, which may be in a string of its own.
         let name = before.trim_end_matches(['"', '\'', '\\', '(', ')', '[', ']', ':']);
         let quoted = name.len() < before.len();
-        let start = name.len() - name.bytes().rev().take_while(|byte| is_name(*byte)).count();
+        let length = |takes: fn(u8) -> bool| name.bytes().rev().take_while(|byte| takes(*byte)).count();
+        let plain = length(is_name);
+        let escaped = quoted && name.as_bytes().iter().rev().nth(plain) == Some(&b'\\');
+        let start = name.len() - if escaped { length(is_escaped_name) } else { plain };
         let name = name.get(start..).unwrap_or_default();
         let separator = before.get(..start).unwrap_or_default().trim_ascii_end().bytes().next_back();
-        // An address may spell its names with escapes.
-        let name = if name.contains('%') { Cow::Owned(unescaped(name)) } else { Cow::Borrowed(name) };
+        let name = match () {
+            () if escaped => Cow::Owned(json_unescaped(name)),
+            // An address may spell its names with escapes.
+            () if name.contains('%') => Cow::Owned(unescaped(name)),
+            () => Cow::Borrowed(name),
+        };
         Self { text, name, quoted, separator, sign }
     }
 
     /// Where the value is, if it is a secret; empty where another text brings it.
     fn value(&self, form: Form) -> Option<Range<usize>> {
         let query = self.is_query() && name::is_secret_query(&self.name);
-        if !query && !name::is_secret_pair(&self.name) {
+        if !query && !name::is_secret_pair(&self.name) && !self.is_value_of_secret() {
             return None;
         }
         let text = self.text;
@@ -64,25 +72,48 @@ impl<'t> Pair<'t> {
             return None;
         }
         let from = if form == Form::Code { string } else { from + self.scheme(from) };
-        let end = match text.as_bytes().get(from) {
+        let end = self.end(from);
+        let value = text.get(from..end)?;
+        if matches!(value, "\"\"" | "''") {
+            // Where nothing follows, another text may.
+            let more = text.get(end..).is_some_and(|rest| !rest.trim_ascii().is_empty());
+            return (!more).then_some(text.len()..text.len());
+        }
+        let stays = query && !prose::is_random(value) || form == Form::Any && self.is_harmless(from, value);
+        (!stays).then_some(from..end)
+    }
+
+    /// Where the value ends that begins at `from`.
+    fn end(&self, from: usize) -> usize {
+        let text = self.text;
+        match text.as_bytes().get(from) {
+            _ if self.is_escaped() => {
+                let end = skip(text, from, |byte| !byte.is_ascii_whitespace() && !b"&\"'<>".contains(&byte));
+                text.get(from..end).and_then(|value| value.find("%26")).map_or(end, |more| from + more)
+            }
             Some(b'"' | b'\'' | b'{' | b'[' | b'\\') | None => value_end(text, from, self.separator),
             _ if self.quoted => {
                 skip(text, from, |byte| !byte.is_ascii_whitespace() && !b",}]".contains(&byte))
             }
             _ => value_end(text, from, self.separator),
-        };
-        let value = text.get(from..end)?;
-        let stays = query && !prose::is_random(value) || form == Form::Any && self.is_harmless(from, value);
-        (!stays).then_some(from..end)
+        }
+    }
+
+    /// Is the sign the `%3D` of an address?
+    fn is_escaped(&self) -> bool {
+        self.text.as_bytes().get(self.sign) == Some(&b'%')
     }
 
     /// Where the value begins, or the scheme of its header.
-    fn from(&self) -> usize {
+    pub(super) fn from(&self) -> usize {
+        if self.is_escaped() {
+            return self.sign + 3;
+        }
         skip(self.text, self.sign + 1, |byte| byte.is_ascii_whitespace() || byte == b'>')
     }
 
     /// Bytes of the scheme and its space in `Authorization: Basic …`.
-    fn scheme(&self, from: usize) -> usize {
+    pub(super) fn scheme(&self, from: usize) -> usize {
         let header = !self.quoted && name::is_authorization(&self.name);
         let rest = self.text.get(from..).filter(|_| header).unwrap_or_default();
         let scheme = ["basic ", "bearer ", "digest ", "token "]
@@ -91,38 +122,12 @@ impl<'t> Pair<'t> {
         scheme.map_or(0, |scheme| scheme.len())
     }
 
-    fn is_query(&self) -> bool {
+    pub(super) fn is_query(&self) -> bool {
         matches!(self.separator, Some(b'?' | b'&'))
-    }
-
-    /// Is the value a word of a sentence, or one that nobody would call a secret?
-    fn is_harmless(&self, from: usize, value: &str) -> bool {
-        let spaced = from > self.sign + 1;
-        let sentence =
-            spaced && !self.quoted && prose::begins_sentence(self.text.get(from..).unwrap_or_default());
-        // The end of an element, what somebody else has hidden, MySQL's `(using password: YES)`.
-        let hidden = value.starts_with("</")
-            || !value.is_empty() && value.bytes().all(|byte| byte == b'*')
-            || matches!(value, "YES" | "NO");
-        sentence || hidden || !name::is_password(&self.name) && self.is_remark(value)
-    }
-
-    /// A count, a placeholder, or what follows a word that people use in talk: `token: expired`.
-    fn is_remark(&self, value: &str) -> bool {
-        let bare = value.trim_end_matches([',', ';', ')', '.']);
-        let count = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let placeholder = value.starts_with(['$', '?']) && value.len() < 4;
-        let talk = !self.quoted
-            && self.text.as_bytes().get(self.sign) == Some(&b':')
-            && name::is_common_word(&self.name)
-            && self.scheme(self.from()) == 0
-            && !value.starts_with(['"', '\''])
-            && !prose::is_random(value);
-        count || placeholder || talk || matches!(bare, "true" | "false" | "null" | "None" | "NULL")
     }
 }
 
-/// Does the `=` or `:` at `sign` assign, and is not a part of `==`, `::`, `://`?
+/// Does the sign assign, and is not a part of `==`, `::`, `://`, or of another escape?
 fn is_assignment(text: &str, sign: usize) -> bool {
     let byte = |at: usize| text.as_bytes().get(at);
     let after = byte(sign + 1);
@@ -132,6 +137,7 @@ fn is_assignment(text: &str, sign: usize) -> bool {
                 && slashes(text, sign).is_none()
                 && sign.checked_sub(1).and_then(byte) != Some(&b':')
         }
+        Some(b'%') => after == Some(&b'3') && matches!(byte(sign + 2), Some(b'D' | b'd')),
         _ => after != Some(&b'='),
     }
 }
@@ -140,15 +146,36 @@ pub(super) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'%')
 }
 
-/// `%70assword` as the server reads it.
+/// Of a name in JSON that spells some of its letters `\u0070`.
+fn is_escaped_name(byte: u8) -> bool {
+    is_name(byte) || byte == b'\\'
+}
+
+/// `%70assword` as the server reads it; of `user%3Du%26password` the last name.
 fn unescaped(name: &str) -> String {
     let mut pieces = name.split('%');
     let mut out = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let code = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let byte = code.filter(u8::is_ascii);
-        out.extend(byte.map(char::from));
-        out.push_str(byte.and_then(|_| piece.get(2..)).unwrap_or(piece));
+        spell(&mut out, piece, 2);
     }
-    out
+    let last = out.rsplit(['&', '?', '=', '/', ';']).next().unwrap_or_default();
+    last.to_owned()
+}
+
+/// `\u0070assword` as a reader of JSON does; in a string of its own the backslash is doubled.
+fn json_unescaped(name: &str) -> String {
+    let mut pieces = name.split("\\u");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        spell(&mut out, piece, 4);
+    }
+    out.replace('\\', "")
+}
+
+/// Adds a piece that begins with so many digits of a letter, if they are those of one.
+fn spell(out: &mut String, piece: &str, digits: usize) {
+    let code = piece.get(..digits).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let byte = code.filter(u8::is_ascii);
+    out.extend(byte.map(char::from));
+    out.push_str(byte.and_then(|_| piece.get(digits..)).unwrap_or(piece));
 }

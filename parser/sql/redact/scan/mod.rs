@@ -124,7 +124,9 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
         let quote = |at: &usize| !bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
         let first = memchr2_iter(b'\'', b'$', bytes).find(|at| bytes.get(*at) == Some(&b'\'') || quote(at));
         let behind = first.and_then(|first| bytes.get(first..));
-        return behind.is_some_and(|behind| is_identified(behind) || names_secret(behind));
+        return behind.is_some_and(|behind| {
+            is_identified(behind) || names_secret(behind) || pair::runs_program(behind)
+        });
     }
     let mut quotes = memchr2_iter(b'\'', b'"', bytes).peekable();
     let behind = quotes.peek().and_then(|first| bytes.get(*first..)).unwrap_or_default();
@@ -132,6 +134,7 @@ fn in_quotes(bytes: &[u8], dialect: Dialect) -> bool {
         || !behind.is_empty()
             && (is_identified(behind)
                 || names_secret(behind)
+                || pair::runs_program(behind)
                 || is_identified_by(bytes)
                 || !selects(bytes) && writes_catalog(bytes, dialect)
                 || memchr_iter(b'@', bytes).any(|at| is_variable(bytes.get(at + 1..).unwrap_or_default()))

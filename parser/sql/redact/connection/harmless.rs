@@ -1,0 +1,182 @@
+//! Values beside the name of a secret that are none: words of a sentence, switches, placeholders, code.
+
+use super::super::{name, prose};
+use super::pair::Pair;
+use super::skip;
+
+/// From so many digits on a number beside the name of a secret is not taken for a count.
+const LONG_NUMBER: usize = 6;
+
+/// So long is no word that people give to things.
+const LONG_WORD: usize = 16;
+
+/// Bytes of a call's arguments that are looked at.
+const MAX_ARGUMENTS: usize = 64;
+
+impl Pair<'_> {
+    /// Is the value, which begins at `from`, a word of a sentence, or one that nobody would call a secret?
+    pub(super) fn is_harmless(&self, from: usize, value: &str) -> bool {
+        let spaced = from > self.sign + 1;
+        let rest = self.text.get(from..).unwrap_or_default();
+        let sentence = spaced && !self.quoted && prose::begins_sentence(rest);
+        // The end of an element, what somebody else has hidden, MySQL's `(using password: YES)`.
+        let hidden = value.starts_with("</")
+            || !value.is_empty() && value.bytes().all(|byte| byte == b'*')
+            || matches!(value, "YES" | "NO");
+        sentence
+            || hidden
+            || is_nothing(value)
+            || is_link(value) && (spaced || self.quoted)
+            || self.is_label(value)
+            || self.is_type(value)
+            || spaced && !self.quoted && self.is_code(rest)
+            || self.is_in_path()
+            || self.is_list_of_words(value)
+            || self.is_query() && is_path(value)
+            || !name::is_password(&self.name) && self.is_remark(value)
+    }
+
+    /// A count, a short name, or what follows a word that people use in talk: `token: expired`.
+    fn is_remark(&self, value: &str) -> bool {
+        let bare = bare(value);
+        let number = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let talk = !number
+            && !self.quoted
+            && self.sign_is(b':')
+            && name::is_common_word(&self.name)
+            && self.scheme(self.from()) == 0
+            && !value.starts_with(['"', '\''])
+            && !prose::is_random(value);
+        let plain = value.trim_matches(['"', '\'']);
+        let short = name::is_ambiguous_key(&self.name) && !prose::is_random(plain) && plain.len() < LONG_WORD;
+        number && self.counts(bare) || talk || short
+    }
+
+    /// May a number be how many there are, or which one, and no PIN?
+    fn counts(&self, number: &str) -> bool {
+        let name = &self.name;
+        let ends = |end: &str| name.len() > end.len() && name::ends(name, end);
+        let many = ends("s") && !ends("pass") && !name.eq_ignore_ascii_case("pass");
+        many || ends("id") || number.len() < LONG_NUMBER && !name::is_spoken_password(name)
+    }
+
+    fn sign_is(&self, sign: u8) -> bool {
+        self.text.as_bytes().get(self.sign) == Some(&sign)
+    }
+
+    /// `{"password": "Password"}` of a form.
+    fn is_label(&self, value: &str) -> bool {
+        let label = value.trim_matches(['"', '\'']);
+        self.quoted
+            && label.starts_with(|first: char| first.is_ascii_uppercase())
+            && label.eq_ignore_ascii_case(&self.name)
+    }
+
+    /// `password: string` of an interface, a schema, an example.
+    fn is_type(&self, value: &str) -> bool {
+        #[rustfmt::skip]
+        const TYPES: [&str; 14] = [
+            "any", "bool", "boolean", "bytes", "char", "int", "integer", "number", "object", "str", "string", "text", "unknown",
+            "varchar",
+        ];
+        let value = value.trim_matches(['"', '\'']);
+        let (word, rest) =
+            value.split_at_checked(skip(value, 0, |b| b.is_ascii_alphabetic())).unwrap_or_default();
+        self.sign_is(b':')
+            && TYPES.iter().any(|known| word.eq_ignore_ascii_case(known))
+            && (rest.is_empty() || rest.starts_with(['(', '[', '?', '|', ',', ';', '}', ')']))
+    }
+
+    /// `token = lexer.next();`, `password = os.environ["…"]`, `token = request.token`: code that brings the value from elsewhere.
+    fn is_code(&self, rest: &str) -> bool {
+        const ENVIRONMENTS: [&str; 3] = ["os.environ", "process.env.", "ENV["];
+        let end = skip(rest, 0, |byte| byte.is_ascii_alphanumeric() || b"_.:$->".contains(&byte));
+        let (path, behind) = rest.split_at_checked(end).unwrap_or_default();
+        let last = path.rsplit(['.', ':', '>']).next().unwrap_or_default();
+        let member = last.len() < path.len() && last.eq_ignore_ascii_case(&self.name);
+        let named = path.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | '$'));
+        ENVIRONMENTS.iter().any(|known| rest.starts_with(known)) || named && (member || is_call(behind))
+    }
+
+    /// A part of an address's path: `https://example.com/wiki/Password:Help`.
+    fn is_in_path(&self) -> bool {
+        let before = self.text.get(..self.sign).unwrap_or_default();
+        let word = before.rsplit(|char: char| char.is_whitespace()).next().unwrap_or_default();
+        self.separator == Some(b'/') && self.sign_is(b':') && word.contains("://")
+    }
+
+    /// Words that a text was cut into, or what a form says of a field: `{"password": ["is too short"]}`.
+    fn is_list_of_words(&self, value: &str) -> bool {
+        let Some(list) = value.strip_prefix('[') else { return false };
+        if name::is_password(&self.name) {
+            let mut texts = list.split('"').skip(1).step_by(2).peekable();
+            return texts.peek().is_some() && texts.all(prose::begins_sentence);
+        }
+        let mut words = list.split(|char: char| !char.is_alphanumeric());
+        self.name.eq_ignore_ascii_case("tokens")
+            && words.all(|word| word.len() < LONG_WORD && !prose::is_random(word))
+    }
+}
+
+/// What another text or a program puts in: `?`, `$1`, `${DB_PASSWORD}`, `{{ password }}`, `$PASSWORD`, `:password`.
+pub(super) fn is_placeholder(value: &str) -> bool {
+    let value = bare(value.trim_matches(['"', '\'']));
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
+    let digits = |word: &str| !word.is_empty() && word.len() < 4 && word.bytes().all(|b| b.is_ascii_digit());
+    let variable = |word: &str| is_word(word) && name::is_secret_variable(word);
+    match value.as_bytes() {
+        b"?" => true,
+        [b'$', b'{', ..] => value.get(2..).is_some_and(|word| is_word(word.trim_end_matches('}'))),
+        [b'{', b'{', ..] => true,
+        [b'$', ..] => value.get(1..).is_some_and(|word| digits(word) || variable(word)),
+        [b':' | b'@', ..] => value.get(1..).is_some_and(variable),
+        _ => false,
+    }
+}
+
+/// Without what may stand behind it in a sentence, a list or code.
+fn bare(value: &str) -> &str {
+    value.trim_end_matches([',', ';', ')', '.'])
+}
+
+/// No value, or a switch.
+fn is_nothing(value: &str) -> bool {
+    matches!(
+        value.trim_end_matches([',', ';', ')', '.', '}', ']']),
+        "true"
+            | "false"
+            | "null"
+            | "None"
+            | "NULL"
+            | "True"
+            | "False"
+            | "TRUE"
+            | "FALSE"
+            | "nil"
+            | "undefined"
+    )
+}
+
+/// An address, of which only a password within it is secret; none that has a token in it.
+fn is_link(value: &str) -> bool {
+    let address = value.trim_start_matches(['"', '\'']);
+    let is_token = |word: &str| prose::is_random(word) || word.len() >= LONG_WORD;
+    ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme))
+        && !address.split(|char: char| !char.is_alphanumeric()).any(is_token)
+}
+
+/// Of a file: `photos/2024/cat.jpg`.
+fn is_path(value: &str) -> bool {
+    let end = value.rsplit('.').next().unwrap_or_default();
+    value.contains('/') && (2..5).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// The brackets of a call without a literal.
+fn is_call(behind: &str) -> bool {
+    let Some(arguments) = behind.strip_prefix('(') else { return false };
+    let arguments = arguments.split(')').next().unwrap_or_default();
+    behind.len() > arguments.len() + 1
+        && arguments.len() <= MAX_ARGUMENTS
+        && arguments.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_., &".contains(&byte))
+}
