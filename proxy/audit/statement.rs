@@ -5,7 +5,7 @@ use std::rc::Rc;
 use panoptes_event::{Outcome, Uuid, Verdict};
 use panoptes_parser::{
     postgres::tag_rows,
-    sql::Dialect,
+    sql::{self, Dialect},
     wire::{Answer, Failure, TransactionStatus},
 };
 
@@ -112,8 +112,15 @@ impl Statement {
         let Some(error) = &self.end.error else { return };
         let text = if let What::Sql(text) = &self.what { Some(text) } else { None };
         let secrets = [text.and_then(|text| text.secrets()), self.secrets.as_ref()];
-        let shown = text.and_then(|text| str::from_utf8(&text.raw).ok()).unwrap_or_default();
-        if let Some(error) = error.without(secrets, shown, dialect) {
+        let unseen = error.is_of_syntax() && text.is_none_or(|text| text.runs_unseen());
+        let shown = if unseen || secrets.iter().any(Option::is_some) {
+            text.and_then(|text| text.shown()).unwrap_or_default()
+        } else {
+            String::new()
+        };
+        let told = if unseen { error.without_quotation(&shown) } else { None };
+        let error = told.as_ref().unwrap_or(error);
+        if let Some(error) = error.without(secrets, &shown, dialect).or(told) {
             self.end.error = Some(error);
         }
     }
@@ -189,6 +196,20 @@ impl Error {
         Rc::new(Self { code: failure.code, sql_state, message: text(failure.message) })
     }
 
+    /// Whether the server could not read a text, and says from where on: ER_PARSE_ERROR, ER_SYNTAX_ERROR, `syntax_error`.
+    fn is_of_syntax(&self) -> bool {
+        matches!(self.code, 1064 | 1149) || self.code == 0 && self.sql_state == "42601"
+    }
+
+    /// The same without what it quotes of another text than that; `None` where it quotes none.
+    fn without_quotation(&self, shown: &str) -> Option<Rc<Self>> {
+        sql::redact_quotation(&self.message, shown).map(|message| self.saying(message))
+    }
+
+    fn saying(&self, message: String) -> Rc<Self> {
+        Rc::new(Self { code: self.code, sql_state: self.sql_state.clone(), message })
+    }
+
     /// The same without secrets; `None` where it has none. `shown` is the text as the event has it.
     pub(crate) fn without(
         &self,
@@ -196,8 +217,7 @@ impl Error {
         shown: &str,
         dialect: Dialect,
     ) -> Option<Rc<Self>> {
-        let message = Secrets::hide(secrets, &self.message, shown, dialect)?;
-        Some(Rc::new(Self { code: self.code, sql_state: self.sql_state.clone(), message }))
+        Secrets::hide(secrets, &self.message, shown, dialect).map(|message| self.saying(message))
     }
 
     /// `query_canceled` is said of a user's request and of a timeout alike, of a COPY that the client gave up, and by any

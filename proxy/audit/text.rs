@@ -173,14 +173,23 @@ impl Text {
         if secret.is_some_and(<[_]>::is_empty) {
             return None;
         }
-        // What is encoded is all that is left of the text.
-        let text: Option<String> =
-            self.raw.get(RAW.len()..).and_then(|text| serde_json::from_slice(text).ok());
-        let text = text?;
+        let text = self.shown()?;
         let redacted = sql::redact_arguments(&text, dialect, secret)?;
         let raw = raw(&redacted.text);
         let redaction = Redaction::of(redacted, &text).and(self.redaction.as_deref());
         Some(Self { raw, redaction: Some(Rc::new(redaction)), ..self.with(self.form.class.clone()) })
+    }
+
+    /// The text as the event shows it: what is encoded is all that is left of it.
+    pub(crate) fn shown(&self) -> Option<String> {
+        self.raw.get(RAW.len()..).and_then(|text| serde_json::from_slice(text).ok())
+    }
+
+    /// Whether it may run a text that it does not show. In PostgreSQL any function may.
+    pub(crate) fn runs_unseen(&self) -> bool {
+        self.dialect.is_postgres()
+            || self.cut.is_some()
+            || ["call", "execute", "prepare"].iter().any(|word| self.says(word))
     }
 
     /// Whether it could be read to its end, and so tells which of its parameters are secret.

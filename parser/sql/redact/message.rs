@@ -1,16 +1,10 @@
 //! Error messages quote the statement: `syntax error at or near "…"`, `… near '…' at line 1`.
 
 use super::connection::{self, Form};
-use super::hidden::Hidden;
+use super::hidden::{Hidden, INSIDE as HIDDEN};
+use super::quotation::{MARKS, is_of, quotation};
 use super::said;
 use crate::sql::Dialect;
-
-/// What stands for what is hidden.
-const HIDDEN: &str = "[REDACTED]";
-
-/// Quotation marks of the servers' languages: opening and closing.
-const MARKS: [(char, char); 8] =
-    [('"', '"'), ('\'', '\''), ('`', '`'), ('«', '»'), ('»', '«'), ('“', '”'), ('„', '“'), ('‹', '›')];
 
 /// Shortest run of a secret's characters that is looked for in a message; less of it says nothing.
 const SHORTEST: usize = 4;
@@ -57,25 +51,13 @@ fn hide_secrets(out: &mut String, shown: &str, secrets: &[&str]) {
     }
 }
 
-/// From behind the first mark to the last one; a quotation that was cut has no end.
-fn quotation(message: &str, open: char, close: char) -> Option<(usize, usize)> {
-    let first = message.find(open).map(|at| at + open.len_utf8())?;
-    Some((first, message.rfind(close).filter(|last| *last >= first).unwrap_or(message.len())))
-}
-
 fn hide_quotation(message: &mut String, open: char, close: char, shown: &str, secrets: &[&str]) {
     let Some((first, last)) = quotation(message, open, close) else { return };
     let quoted = message.get(first..last).unwrap_or_default();
     let is_secret = || secrets.iter().any(|secret| bare(secret) == bare(quoted));
-    let repeats = shown.contains(quoted) || words(quoted).all(|word| words(shown).any(|other| other == word));
-    if !quoted.is_empty() && quoted != HIDDEN && (!repeats || is_secret()) {
+    if !quoted.is_empty() && quoted != HIDDEN && (!is_of(quoted, shown) || is_secret()) {
         message.replace_range(first..last, HIDDEN);
     }
-}
-
-/// Runs of letters and digits.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|char: char| !char.is_alphanumeric() && char != '_').filter(|word| !word.is_empty())
 }
 
 /// A word and the space behind it, or what stands for the word.

@@ -14,7 +14,7 @@
 //! | `dynamic`, `variable` | statements put together from pieces; variables and columns that hold a secret |
 //! | `parameter` | bound values: of placeholders at secret places, arguments of EXECUTE |
 //! | `hidden`, `uncertain` | what is shown instead |
-//! | `message` | error messages that quote the statement back |
+//! | `message`, `quotation` | error messages that quote the statement back, or another one |
 
 mod about;
 mod bracket;
@@ -31,6 +31,7 @@ mod object;
 mod parameter;
 mod program;
 mod prose;
+mod quotation;
 mod said;
 mod scan;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use message::redact_message;
 pub use parameter::{
     SecretParameter, SecretPart, is_secret_setting, may_tell, redact_arguments, redact_text, redact_value,
 };
+pub use quotation::redact_quotation;
 
 /// A statement less its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -107,6 +107,29 @@ fn a_password_is_nowhere_in_an_event() {
 }
 
 #[test]
+fn of_a_text_that_was_not_sent_an_error_quotes_nothing() {
+    let mut stage = Stage::new();
+    stage.query("select f(1)", failed("42601", r#"syntax error at or near "canary""#)).idle();
+    assert_eq!(stage.last().sql.unwrap().error_message.unwrap(), r#"syntax error at or near "[REDACTED]""#);
+    stage.query("selec f(\n1)", failed("42601", r#"syntax error at or near "selec""#)).idle();
+    assert_eq!(stage.last().sql.unwrap().error_message.unwrap(), r#"syntax error at or near "selec""#);
+}
+
+#[test]
+fn bytes_that_are_text_are_looked_through() {
+    let mut stage = Stage::new();
+    stage.parse("", "insert into t values ($1::bytea)", done(""));
+    let value = b"\\x7b2270617373776f7264223a2263616e617279227d";
+    let mut body = vec![0, 0, 0, 1];
+    body.extend(i32::try_from(value.len()).unwrap().to_be_bytes());
+    body.extend(value);
+    stage.settled(Ask::Bind { portal: b"", statement: b"", parameters: &body, length: 0 }, done(""));
+    stage.execute(done("INSERT 0 1")).idle();
+    let parameters = stage.last().sql.unwrap().parameters.unwrap();
+    assert_eq!(parameters, [r#"{"password":"[REDACTED]"}"#]);
+}
+
+#[test]
 fn bound_secrets_are_hidden_and_the_rest_stays() {
     let mut stage = Stage::new();
     let bind = |stage: &mut Stage, values: &[Option<&str>]| {

@@ -1,6 +1,6 @@
 //! Texts: of several statements and answers, and how they are read.
 
-use panoptes_parser::wire::{Ask, TransactionStatus};
+use panoptes_parser::wire::{Answer, Ask, Failure, TransactionStatus};
 
 use super::{super::Stage, affected, refused, returned, stage};
 
@@ -226,4 +226,23 @@ fn a_text_that_was_cut_has_the_rows_of_all_its_statements() {
     );
     let sql = stage.last().sql.unwrap();
     assert_eq!((sql.truncated.unwrap()["raw"].as_u64(), sql.bytes_returned), (Some(70_000), Some(15)));
+}
+
+#[test]
+fn of_a_text_that_was_not_sent_an_error_quotes_nothing() {
+    let mut stage = stage();
+    let unread = |message: &'static str| {
+        let (sql_state, message) = (&b"42000"[..], message.as_bytes());
+        Answer::Failed(Failure { sql_state, message, position: 0, code: 1064, fatal: false })
+    };
+    for (text, message, expected) in [
+        ("prepare s from @s", "near 'bi 'canary'' at line 1", "near '[REDACTED]' at line 1"),
+        ("call p(5)", "near ''canary'' at line 1", "near '[REDACTED]' at line 1"),
+        ("execute immediate 'selec 5, 6'", "near 'selec 5, 6' at line 1", "near 'selec 5, 6' at line 1"),
+        // What follows it is another statement's.
+        ("selec 5", "near 'selec 5; select 6' at line 1", "near 'selec 5; select 6' at line 1"),
+    ] {
+        stage.query(text, unread(message)).idle();
+        assert_eq!(stage.last().sql.unwrap().error_message.unwrap(), expected, "{text}");
+    }
 }
