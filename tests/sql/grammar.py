@@ -79,7 +79,8 @@ OF_NODES = {
     "AlterDatabaseSetStmt": "DATABASE", "AlterDatabaseRefreshCollStmt": "DATABASE", "DropdbStmt": "DATABASE",
     "AlterCollationStmt": "COLLATION", "AlterTSDictionaryStmt": "TEXT SEARCH DICTIONARY",
     "AlterTSConfigurationStmt": "TEXT SEARCH CONFIGURATION", "AlterDefaultPrivilegesStmt": "DEFAULT PRIVILEGES",
-    "AlterSystemStmt": "SYSTEM", "GrantRoleStmt": "ROLE", "AlterTableMoveAllStmt": None,
+    "AlterSystemStmt": "SYSTEM", "GrantRoleStmt": "ROLE", "AlterTableMoveAllStmt": None, "DropOwnedStmt": "OWNED",
+    "ReassignOwnedStmt": "OWNED",
 }  # fmt: skip
 ROLES = ("CreateRoleStmt", "AlterRoleStmt", "AlterRoleSetStmt", "DropRoleStmt")
 

@@ -50,6 +50,10 @@ pub(super) fn read(verb: &str, tables: &mut Tables<'_>) -> Target {
             tables.cursor.eat("concurrently");
             tables.table(Mode::Write, true);
         }
+        "REASSIGN" => {
+            target.object = object(&mut tables.cursor);
+            name(tables, &mut target);
+        }
         "REINDEX" => reindex(tables, &mut target),
         "VACUUM" | "ANALYZE" | "CLUSTER" => maintain(verb, tables),
         "COPY" => copy(tables),

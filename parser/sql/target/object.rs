@@ -4,7 +4,7 @@ use super::super::cursor::Cursor;
 
 /// Objects by their words; the longer ones first. The second column says whether their names are tables.
 #[rustfmt::skip]
-pub(super) static OBJECTS: [(&[&str], &str, bool); 49] = [
+pub(super) static OBJECTS: [(&[&str], &str, bool); 50] = [
     (&["materialized", "view"], "MATERIALIZED VIEW", true), (&["foreign", "table"], "FOREIGN TABLE", true),
     (&["foreign", "data", "wrapper"], "FOREIGN DATA WRAPPER", false), (&["event", "trigger"], "EVENT TRIGGER", false),
     (&["foreign", "schema"], "FOREIGN SCHEMA", false), (&["foreign", "server"], "SERVER", false),
@@ -26,6 +26,8 @@ pub(super) static OBJECTS: [(&[&str], &str, bool); 49] = [
     (&["subscription"], "SUBSCRIPTION", false), (&["collation"], "COLLATION", false), (&["conversion"], "CONVERSION", false),
     (&["cast"], "CAST", false), (&["operator"], "OPERATOR", false), (&["statistics"], "STATISTICS", false),
     (&["event"], "EVENT", false), (&["system"], "SYSTEM", false), (&["transform"], "TRANSFORM", false),
+    // Whatever a role owns: the server's own word for it.
+    (&["owned", "by"], "OWNED", false),
 ];
 
 /// Words between the verb and the object.
