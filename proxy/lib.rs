@@ -67,7 +67,7 @@ pub use panoptes_parser::sql::{Dialect, Server};
 use admin::Health;
 use audit::Auditor;
 use cancel::Keys;
-use capture::{BATCH_BYTES, Queue};
+use capture::Queue;
 use listener::Listener;
 use lobby::Lobby;
 use metrics::Metrics;
@@ -183,7 +183,7 @@ fn start_auditors(
     metrics: &Arc<Metrics>,
 ) -> Result<(Vec<Queue>, Vec<JoinHandle<()>>), Error> {
     let threads = config.audit.threads.max(1);
-    let queued = (config.audit.queue.as_usize() / BATCH_BYTES / threads).max(1);
+    let queued = config.audit.queue.as_usize() / threads;
     let mut queues = Vec::new();
     let mut handles = Vec::new();
     for place in 0..threads {

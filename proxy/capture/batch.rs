@@ -2,7 +2,8 @@
 
 use std::sync::{
     Arc,
-    mpsc::{Receiver, SyncSender, sync_channel},
+    atomic::{AtomicUsize, Ordering},
+    mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
 };
 
 use panoptes_parser::wire::{Nanos, Observation};
@@ -57,6 +58,8 @@ pub(crate) struct Batch {
     pub(crate) landing: Option<Landing>,
     /// The way back: empty batches, and a word that there is room.
     pub(super) home: Home,
+    /// What it takes of the queue, once it is in there.
+    pub(super) load: Option<Load>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,16 +71,49 @@ pub(super) struct Home {
 /// The way to an auditor, which several workers may share.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
-    pub(super) batches: SyncSender<Batch>,
+    batches: SyncSender<Batch>,
     /// Told to all of them when there is room: what fills the queue may be another's.
     pub(super) room: Arc<Notify>,
+    loaded: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// Bytes of a queue that are taken, and free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Load {
+    bytes: usize,
+    loaded: Arc<AtomicUsize>,
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.loaded.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Queue {
-    /// A queue of so many batches.
-    pub(crate) fn new(length: usize) -> (Self, Receiver<Batch>) {
-        let (batches, auditor) = sync_channel(length);
-        (Self { batches, room: Arc::default() }, auditor)
+    /// A queue of so many bytes, or of one batch.
+    pub(crate) fn new(bytes: usize) -> (Self, Receiver<Batch>) {
+        let (batches, auditor) = sync_channel((bytes / BATCH_BYTES).max(1));
+        (Self { batches, room: Arc::default(), loaded: Arc::default(), most: bytes }, auditor)
+    }
+
+    /// Hands over a batch; gives it back where there is no room for it.
+    pub(super) fn try_send(&self, mut batch: Batch) -> Option<Batch> {
+        let Some(load) = self.load(batch.size()) else { return Some(batch) };
+        batch.load = Some(load);
+        match self.batches.try_send(batch) {
+            Err(TrySendError::Full(batch)) => Some(Batch { load: None, ..batch }),
+            // Without an auditor the process ends.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => None,
+        }
+    }
+
+    /// Into an empty queue goes what is larger than all of it.
+    fn load(&self, bytes: usize) -> Option<Load> {
+        let more = |loaded: usize| Some(loaded + bytes).filter(|all| loaded == 0 || *all <= self.most);
+        let taken = self.loaded.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.ok().map(|_| Load { bytes, loaded: Arc::clone(&self.loaded) })
     }
 }
 
@@ -88,8 +124,14 @@ impl Batch {
         self.bytes.get(start..start + span.length as usize).unwrap_or_default()
     }
 
+    /// What it takes in memory.
+    fn size(&self) -> usize {
+        self.records.len() * size_of::<Record>() + self.bytes.len()
+    }
+
     /// Gives the batch back to its worker.
     pub(crate) fn recycle(mut self) {
+        self.load = None;
         self.records.clear();
         self.bytes.clear();
         self.bytes.shrink_to(2 * BATCH_BYTES);

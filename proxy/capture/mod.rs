@@ -14,7 +14,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        mpsc::{Receiver, TrySendError, sync_channel},
+        mpsc::{Receiver, sync_channel},
     },
     task::{Context, Waker},
 };
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// A batch is handed over at this size, in bytes of records and text.
-pub(crate) const BATCH_BYTES: usize = 256 << 10;
+const BATCH_BYTES: usize = 256 << 10;
 /// Or at this age in nanoseconds, as soon as the worker does something; one that has nothing to do is called. Each
 /// hand-over wakes threads whose code and data have gone cold: with 150 connections/s, 40 ms would cost a connection 25 µs
 /// more. It is as long as an `async` journal waits for its sync, so a crash takes no more for it than that already may.
@@ -146,16 +146,17 @@ impl Capture {
             anchor: Anchor::now(),
             landing: self.wanted.take().then(|| self.landed.landing(self.number.get())),
             home: self.home.clone(),
+            load: None,
         };
-        match self.queue.batches.try_send(batch) {
-            Ok(()) => {
+        match self.queue.try_send(batch) {
+            None => {
                 self.full.set(false);
                 self.since.set(None);
                 self.number.set(self.number.get() + 1);
                 self.beat.hand_over();
                 self.queued.inc();
             }
-            Err(TrySendError::Full(batch)) => {
+            Some(batch) => {
                 self.full.set(true);
                 self.wanted.set(batch.landing.is_some());
                 self.records.replace(batch.records);
@@ -163,8 +164,6 @@ impl Capture {
                 // From now on the task waits for room.
                 self.beat.call.notify_one();
             }
-            // The auditor is gone: the process ends.
-            Err(TrySendError::Disconnected(_)) => self.full.set(false),
         }
         !self.full.get()
     }
@@ -323,6 +322,21 @@ mod tests {
         let batch = auditor.try_recv().unwrap();
         assert_eq!((text(&batch, 0), text(&batch, 1)), (&b"two"[..], &b"three"[..]));
         assert!(capture.poll_room(&mut 0, &Context::from_waker(Waker::noop())));
+    }
+
+    #[test]
+    fn the_queue_holds_so_many_bytes() {
+        let (queue, auditor) = Queue::new(3 * BATCH_BYTES);
+        let capture = capture(queue, OnFull::Block);
+        let mut recorder = Recorder::new(7, capture.clone());
+        recorder.observe(statement(&[b'x'; 4 * BATCH_BYTES]));
+        // It was handed over at once, as there was nothing else.
+        recorder.observe(statement(b"one"));
+        assert!(!capture.flush());
+        auditor.try_recv().unwrap().recycle();
+        assert!(capture.flush());
+        recorder.observe(statement(b"two"));
+        assert!(capture.flush(), "they are small");
     }
 
     #[tokio::test]
