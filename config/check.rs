@@ -177,6 +177,7 @@ fn check_amounts(config: &Config, reader: &mut Reader) {
         ("limits.max_connections", limits.max_connections),
         ("limits.max_pending_logins", limits.max_pending_logins),
         ("limits.max_sql_bytes", limits.max_sql_bytes.as_usize()),
+        ("limits.max_script_bytes", limits.max_script_bytes.as_usize()),
         ("limits.max_parameter_bytes", limits.max_parameter_bytes.as_usize()),
         ("limits.max_pending_statements", limits.max_pending_statements),
         ("limits.max_pending_bytes", limits.max_pending_bytes.as_usize()),

@@ -33,6 +33,9 @@ pub struct Limits {
     pub max_pending_logins: usize,
     /// How much of a statement's text an event keeps; the database gets all of it. Default 64 KiB.
     pub max_sql_bytes: ByteSize,
+    /// How much is kept of a text of several statements, until each has its event; of a longer one a single event keeps the
+    /// head. Default 4 MiB.
+    pub max_script_bytes: ByteSize,
     /// How much an event keeps of all parameters of one execution. Default 64 KiB.
     pub max_parameter_bytes: ByteSize,
     /// Statements of one session asked and not yet answered. Default 65,536.
@@ -75,6 +78,7 @@ impl Default for Limits {
             max_connections: 10_000,
             max_pending_logins: 1_000,
             max_sql_bytes: ByteSize::kib(64),
+            max_script_bytes: ByteSize::mib(4),
             max_parameter_bytes: ByteSize::kib(64),
             max_pending_statements: 65_536,
             max_pending_bytes: ByteSize::mib(16),

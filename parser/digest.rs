@@ -1,8 +1,13 @@
-//! The SHA-256 of a text that is too long to be kept, taken as its pieces pass.
+//! The SHA-256 of a text that is too long to be told, most often taken as its pieces pass.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::wire::Digest;
+
+/// Of all of it.
+pub fn sha256(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
 
 /// Of the text in a message's body: what follows a number of strings, up to its NUL or the end of the body.
 #[derive(Debug, Default)]

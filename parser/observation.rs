@@ -86,7 +86,7 @@ pub enum Observation<B> {
         /// Bytes that the client sent.
         sent: u64,
     },
-    /// The text of the question that is told next is longer than what is told of it.
+    /// The text of the question that is told next is longer than what is told of a statement.
     Hashed {
         /// Of the whole text, as it was sent: a [`Digest`](crate::wire::Digest).
         sha256: B,

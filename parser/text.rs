@@ -96,6 +96,19 @@ impl Encoding {
             Form::Table(table) => table.decode_without_bom_handling_and_without_replacement(bytes),
         }
     }
+
+    /// The bytes of a text, or None where some of it has none. Of several spellings of a character it is one.
+    pub fn encode<'a>(&self, text: &'a str) -> Option<Cow<'a, [u8]>> {
+        match self.form {
+            Form::Utf8 | Form::Unknown => Some(Cow::Borrowed(text.as_bytes())),
+            Form::Latin1 => mem::is_str_latin1(text).then(|| mem::encode_latin1_lossy(text)),
+            Form::Uncertain => text.is_ascii().then_some(Cow::Borrowed(text.as_bytes())),
+            Form::Table(table) => {
+                let (bytes, _, unmapped) = table.encode(text);
+                (!unmapped).then_some(bytes)
+            }
+        }
+    }
 }
 
 /// Letters of an encoding's name that are looked at; the server knows none this long.

@@ -7,6 +7,7 @@
 //! Observations come in the order in which the *server* settled things, so a reader may apply them one by one:
 //! a statement prepared by one is there for the next.
 
+pub use crate::digest::sha256;
 pub use crate::observation::{
     Answer, Ask, Failure, Observation, Observer, Settled, Target, TransactionStatus,
 };
@@ -161,6 +162,8 @@ pub enum Farewell<'a> {
 pub struct Limits {
     /// Of the text of a statement: what is longer is cut.
     pub sql: usize,
+    /// Of a text that may be of several statements: no longer, it is told whole, to be cut into these.
+    pub script: usize,
     /// Of all parameters of one execution: what is longer is cut.
     pub parameters: usize,
     /// Number of questions without an answer.
@@ -173,7 +176,47 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (sql, parameters, pending, pending_bytes) = (64 << 10, 64 << 10, 65_536, 16 << 20);
-        Self { sql, parameters, pending, pending_bytes, tell_asked: false }
+        let (sql, script, parameters) = (64 << 10, 4 << 20, 64 << 10);
+        Self { sql, script, parameters, pending: 65_536, pending_bytes: 16 << 20, tell_asked: false }
+    }
+}
+
+impl Limits {
+    /// How much is to be kept of a text of this length that may be of several statements.
+    pub(crate) fn kept(&self, length: u64) -> usize {
+        if length <= self.script as u64 { self.script.max(self.sql) } else { self.sql }
+    }
+
+    /// How much is to be told of a text, of which this was kept: all of it, if it is `whole`.
+    pub(crate) fn told<'a>(&self, text: &'a [u8], whole: bool) -> &'a [u8] {
+        match text.split_at_checked(self.sql) {
+            Some((head, [_, ..])) if !(whole && self.is_script(text)) => head,
+            _ => text,
+        }
+    }
+
+    /// Whether a `;` stands in a text other than at its end. In no encoding that clients may speak is it part of a character.
+    fn is_script(&self, text: &[u8]) -> bool {
+        let trimmed = text.trim_ascii_end();
+        let inner = trimmed.strip_suffix(b";").unwrap_or(trimmed);
+        text.len() <= self.script && memchr::memchr(b';', inner).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_several_statements_is_told_whole() {
+        let limits = Limits { sql: 5, script: 12, ..Limits::default() };
+        for (text, told) in
+            [("do 1", 4), ("select 1", 5), ("select 1; \n", 5), ("do 1; do 2;", 11), ("select ';'", 10)]
+        {
+            assert_eq!(limits.told(text.as_bytes(), true).len(), told, "{text}");
+        }
+        assert_eq!(limits.told(b"do 1; do 2; do 3", false), b"do 1;", "there is more of it");
+        assert_eq!([12, 13].map(|length| limits.kept(length)), [12, 5]);
+        assert_eq!(Limits { script: 1, ..limits }.kept(1), 5);
     }
 }

@@ -23,8 +23,9 @@ use crate::audit::{text::Text, texts::Texts};
 /// Longest input line, and longest text.
 const MAX_LINE_BYTES: usize = 16 << 20;
 const MAX_TEXT_BYTES: usize = 256 << 20;
-/// Longest text whose statements are looked at for secrets that they give each other: the audit takes no longer one as a whole.
-const MAX_SHARED_TEXT: usize = 1 << 20;
+/// Longest text whose statements are looked at for secrets that they give each other: the audit takes no longer one as a whole
+/// (`limits.max_script_bytes`).
+const MAX_SHARED_TEXT: usize = 4 << 20;
 /// U+FEFF, which editors of some systems put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// What is remembered of texts seen before.
@@ -260,7 +261,7 @@ impl<W: Write> Answers<W> {
             let line = line(place.start);
             let Some(statement) = text.get(place) else { continue };
             let read = match &names {
-                Some(names) => self.texts.read_among(statement, names, self.dialect),
+                Some(names) => self.texts.read_among(statement, None, names, self.dialect),
                 None => self.texts.read(statement, None, self.dialect),
             };
             self.encoded.clear();

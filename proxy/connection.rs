@@ -95,6 +95,7 @@ impl<W: Wire> Connection<W> {
     fn new<S>(worker: Rc<Worker>, opened: Opened, wire: fn(Limits, S) -> W, secret: S) -> Self {
         let limits = Limits {
             sql: worker.limits.max_sql_bytes.as_usize(),
+            script: worker.limits.max_script_bytes.as_usize(),
             parameters: worker.limits.max_parameter_bytes.as_usize(),
             pending: worker.limits.max_pending_statements,
             pending_bytes: worker.limits.max_pending_bytes.as_usize(),

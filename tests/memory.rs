@@ -43,6 +43,7 @@ fn main() {
         trial("all_the_parameters_there_can_be", all_the_parameters_there_can_be),
         trial("hundred_thousand_pipelined_executes", hundred_thousand_pipelined_executes),
         trial("a_pipeline_of_large_parameters", a_pipeline_of_large_parameters),
+        trial("each_statement_of_a_mebibyte", each_statement_of_a_mebibyte),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(server);
@@ -142,6 +143,46 @@ fn a_pipeline_of_large_parameters(server: &Postgres) -> Result<(), Failed> {
     })?;
     let cut = events.iter().filter(|e| e["sql"]["truncated"]["parameters"].is_u64()).count();
     assert!((1..EXECUTES).contains(&cut), "{cut} of {EXECUTES} were cut");
+    Ok(())
+}
+
+/// As migrations and dumps are sent: bodies of routines in it, and `;` where they end nothing. Then one of which a statement in
+/// the middle fails.
+fn each_statement_of_a_mebibyte(server: &Postgres) -> Result<(), Failed> {
+    const ROWS: usize = 5_000;
+    const MORE: usize = 1_500;
+    let filling = "a;b -- c $$ /* d */ ".repeat(10);
+    let insert = |n: usize| format!("insert into script values ({n}, '{filling}')");
+    let mut statements = vec![
+        "create table script (n int primary key, t text)".to_owned(),
+        "create function f() returns int language plpgsql as $f$\nbegin\n  perform 1; return 2;\nend $f$"
+            .to_owned(),
+        "create function g() returns int begin atomic select 1; select 2; end".to_owned(),
+        "-- a remark; with a semicolon\ndo $$ begin perform f(); perform g(); end $$".to_owned(),
+    ];
+    statements.extend((0..ROWS).map(insert));
+    let text = statements.join(";\n") + ";\n";
+    assert!(text.len() > 1 << 20);
+    let more: Vec<_> = (0..MORE).map(|n| insert(if n == MORE / 2 { 0 } else { ROWS + n })).collect();
+    let events = within_bounds(server, statements.len() + more.len(), |mut session| {
+        session.stream().write_all(&query(&text))?;
+        expect_done(&session.exchange()?, 0, (ROWS + 4) as u64)?;
+        let failed = session.query(&more.join(";"))?;
+        assert_eq!((failed.completed, failed.errors.len()), ((MORE / 2) as u64, 1));
+        Ok(())
+    })?;
+    let raws = events.iter().filter_map(|e| e["sql"]["raw"].as_str());
+    assert!(statements.iter().chain(&more).eq(raws), "each, in its order");
+    let (done, undone) = events.split_at(statements.len());
+    let ends = |events: &[Value]| {
+        ["ok", "error", "skipped"]
+            .map(|outcome| events.iter().filter(|e| e["sql"]["outcome"] == outcome).count())
+    };
+    assert_eq!(ends(done), [ROWS + 4, 0, 0]);
+    assert_eq!(ends(undone), [MORE / 2, 1, MORE - MORE / 2 - 1]);
+    let lasts = |e: &&Value| e["transaction"]["verdict"] == "committed";
+    assert!(done.last().is_some_and(|e| lasts(&e)) && undone.iter().filter(lasts).count() == 0);
+    assert_eq!(server.sql("script", "select count(*) from script").trim(), ROWS.to_string());
     Ok(())
 }
 

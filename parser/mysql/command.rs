@@ -1,7 +1,7 @@
 //! What the client asks: the command in the first byte of a packet, and the bodies of those that matter.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html>
 
-use super::{packet::Keep, values};
+use super::{capability::Capabilities, packet::Keep, values};
 use crate::{
     reader::Reader,
     wire::{Ask, Limits, Target},
@@ -118,20 +118,13 @@ impl Kind {
         matches!(self, Self::Other(Some(0x20 | 0x21)))
     }
 
-    /// How much of its packet is kept.
-    pub(super) fn keep(self, with_attributes: bool, limits: &Limits) -> Keep {
-        let attributes = if with_attributes { limits.parameters } else { 0 };
+    /// How much of its packet is kept, of so many bytes in all, or more.
+    pub(super) fn keep(self, length: u64, agreed: Capabilities, limits: &Limits) -> Keep {
         match self {
-            Self::Query => {
-                let bytes = 1_usize.saturating_add(attributes).saturating_add(limits.sql);
-                Keep {
-                    bytes,
-                    text: Some(if with_attributes { behind_attributes } else { behind_command }),
-                    rewrite: None,
-                }
-            }
+            Self::Query => keep_query(length, agreed, limits),
             Self::Prepare => {
-                Keep { bytes: limits.sql.saturating_add(1), text: Some(behind_command), rewrite: None }
+                let head = limits.sql.saturating_add(1);
+                Keep { text: Some(behind_command), head, ..Keep::bytes(head) }
             }
             Self::Execute | Self::BulkExecute => {
                 Keep::bytes(limits.parameters.saturating_add(NUMBER_BYTES + TYPES_BYTES))
@@ -178,6 +171,22 @@ impl Kind {
             Self::Other(Some(code)) => Some(other(code, body)),
         };
         ask.unwrap_or(Ask::Malformed)
+    }
+}
+
+/// With its attributes, and all of a text that may be of several statements.
+fn keep_query(length: u64, agreed: Capabilities, limits: &Limits) -> Keep {
+    let with_attributes = agreed.has(Capabilities::QUERY_ATTRIBUTES);
+    let ahead = if with_attributes { limits.parameters.saturating_add(1) } else { 1 };
+    let text = if agreed.has(Capabilities::MULTI_STATEMENTS) {
+        limits.kept(length.saturating_sub(ahead as u64))
+    } else {
+        limits.sql
+    };
+    Keep {
+        text: Some(if with_attributes { behind_attributes } else { behind_command }),
+        head: ahead.saturating_add(limits.sql),
+        ..Keep::bytes(ahead.saturating_add(text))
     }
 }
 

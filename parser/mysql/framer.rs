@@ -186,9 +186,8 @@ fn whole(
     let (before, start) = (*place, *place + HEADER);
     *place = start + usize::from(head.first.is_some());
     let mut keep = rule(head)?;
-    if let (Some(text), Some(kept)) = (keep.text, payload.get(..keep.bytes))
-        && kept.len() < payload.len()
-        && text(kept).is_none()
+    if let (Some(text), Some(head)) = (keep.text, keep.long(payload))
+        && text(head).is_none()
     {
         // Its text is looked for as the rest passes.
         *place = before;
@@ -231,7 +230,7 @@ mod tests {
     fn three_bytes(head: Head) -> Rule {
         match head.first {
             Some(b'!') => Err("refused"),
-            Some(3) => Ok(Keep { bytes: 3, text: Some(|_| Some(1)), rewrite: None }),
+            Some(3) => Ok(Keep { bytes: 3, text: Some(|_| Some(1)), head: 3, rewrite: None }),
             _ => Ok(Keep::bytes(3)),
         }
     }

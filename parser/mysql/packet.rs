@@ -7,7 +7,7 @@ use super::{
     values::{self, Skip},
 };
 use crate::{
-    digest::TextDigest,
+    digest::{TextDigest, sha256},
     wire::{Digest, Nanos},
 };
 
@@ -33,7 +33,7 @@ pub(super) struct Packet<'a> {
     pub(super) length: u64,
     /// Size on the wire.
     pub(super) size: u64,
-    /// Of its text, where it is one that was not kept whole.
+    /// Of its text, where it is a long one.
     pub(super) digest: Option<Digest>,
     /// When its first byte was seen.
     pub(super) begun: Nanos,
@@ -61,8 +61,10 @@ pub(super) type FindText = fn(&[u8]) -> Option<usize>;
 pub(super) struct Keep {
     /// Bytes of its payload.
     pub(super) bytes: usize,
-    /// Where its text begins, in what is kept of it; if it is not kept whole, it has a digest.
+    /// Where its text begins, in the head of it.
     pub(super) text: Option<FindText>,
+    /// Bytes of that head, at most `bytes`: the text of a longer payload has a digest.
+    pub(super) head: usize,
     /// What is changed as it passes.
     pub(super) rewrite: Option<Rewrite>,
 }
@@ -71,6 +73,11 @@ impl Keep {
     /// Of a packet that is no text and is not changed.
     pub(super) fn bytes(bytes: usize) -> Self {
         Self { bytes, ..Self::default() }
+    }
+
+    /// The head of a payload that is longer.
+    pub(super) fn long<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
+        payload.get(..self.head).filter(|head| head.len() < payload.len())
     }
 }
 
@@ -87,12 +94,8 @@ impl<'a> Packet<'a> {
     pub(super) fn whole(head: Head, keep: Keep, payload: &'a [u8], begun: Nanos) -> Self {
         let Head { number, first, length } = head;
         let body = payload.get(..keep.bytes).unwrap_or(payload);
-        let text = keep.text.filter(|_| body.len() < payload.len());
-        let digest = text.and_then(|text| payload.get(text(body)?..)).map(|text| {
-            let mut digest = TextDigest::rest();
-            digest.add(text);
-            digest.finish()
-        });
+        let text = keep.text.zip(keep.long(payload));
+        let digest = text.and_then(|(text, head)| payload.get(text(head)?..)).map(sha256);
         Self {
             first: number,
             last: number,
@@ -128,12 +131,12 @@ pub(super) struct Parts {
 
 #[derive(Debug, Default)]
 enum Digesting {
-    /// What is kept is all.
+    /// There is no more than the head, so far.
     #[default]
     Not,
-    /// The text goes on behind what is kept.
+    /// The text goes on behind the head.
     Text(Box<TextDigest>),
-    /// It begins behind what is kept.
+    /// It begins behind that.
     Ahead(Box<Skip>),
     /// Nobody knows where it begins.
     Lost,
@@ -166,17 +169,16 @@ impl Parts {
         self.goes_on = head.length == LONGEST;
     }
 
-    /// Keeps what there is room for; a text that goes on behind that goes into its digest.
-    /// So does its head, where all there is room for are attributes: these are forgotten then.
+    /// Keeps what there is room for; a text that goes on behind the head goes into its digest.
+    /// So does its beginning, where all there is room for are attributes: these are forgotten then.
     pub(super) fn keep_some(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
         self.seen += piece.len() as u64;
         self.keep_piece(piece, kept);
     }
 
     fn keep_piece(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
-        let room = self.keep.bytes - kept.len();
-        let (here, beyond) = piece.split_at_checked(room).unwrap_or((piece, &[]));
-        kept.extend_from_slice(here);
+        let head = if self.keep.text.is_some() { self.keep.head } else { self.keep.bytes };
+        let beyond = fill(kept, head, piece);
         let (Some(text), [_, ..]) = (self.keep.text, beyond) else { return };
         if matches!(self.digest, Digesting::Not) {
             self.digest = text(kept).and_then(|start| kept.get(start..)).map_or_else(
@@ -193,7 +195,10 @@ impl Parts {
             );
         }
         match &mut self.digest {
-            Digesting::Text(digest) => digest.add(beyond),
+            Digesting::Text(digest) => {
+                digest.add(beyond);
+                fill(kept, self.keep.bytes, beyond);
+            }
             Digesting::Ahead(skip) => {
                 if let Some(text) = skip.pass(beyond) {
                     self.digest = Digesting::Not;
@@ -214,4 +219,12 @@ impl Parts {
         let digest = if let Digesting::Text(digest) = digest { Some(digest.finish()) } else { None };
         Packet { first, last, head, body: kept, length, size, digest, begun }
     }
+}
+
+/// Adds what there is room for, up to so many bytes in all; gives what there is none for.
+fn fill<'a>(kept: &mut Vec<u8>, most: usize, piece: &'a [u8]) -> &'a [u8] {
+    let room = most.saturating_sub(kept.len());
+    let (here, beyond) = piece.split_at_checked(room).unwrap_or((piece, &[]));
+    kept.extend_from_slice(here);
+    beyond
 }

@@ -195,7 +195,7 @@ impl State {
             Phase::Greeted => {
                 let mariadb = !self.offered.has(Capabilities::MYSQL);
                 let rewrite = Some(Rewrite::Response(rewrite::Response::to(mariadb)));
-                Ok(Keep { bytes: usize::MAX, text: None, rewrite })
+                Ok(Keep { rewrite, ..Keep::bytes(usize::MAX) })
             }
             // Commands may be sent along with a login: they begin their own sequence.
             _ => match self.part(head.number) {
@@ -213,7 +213,7 @@ impl State {
         if kind.is_opaque() && self.offered.has(Capabilities::MYSQL) {
             return Err("a command whose stream cannot be followed");
         }
-        Ok(kind.keep(self.pipeline.with_attributes(), &self.limits))
+        Ok(kind.keep(head.length, self.pipeline.agreed(), &self.limits))
     }
 
     /// What a packet of the client is, by its sequence number.

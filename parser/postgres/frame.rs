@@ -24,7 +24,7 @@ pub(super) struct Frame<'a> {
     pub(super) body: &'a [u8],
     /// Length of the whole body.
     pub(super) length: u64,
-    /// Of its text, where it is one that was not kept whole.
+    /// Of its text, where it is a long one.
     pub(super) digest: Option<&'a Digest>,
     /// When its first byte was seen.
     pub(super) begun: Nanos,
@@ -45,19 +45,14 @@ pub(super) type Rule = Result<Keep, &'static str>;
 pub(super) struct Keep {
     /// Bytes of its body.
     pub(super) bytes: usize,
-    /// The body holds a text, behind so many strings: where it is not kept whole, its digest is.
-    pub(super) text_behind: Option<u8>,
+    /// The digest is taken of the text in it, behind so many strings.
+    pub(super) digest_behind: Option<u8>,
 }
 
 impl Keep {
     /// Of a body that is no text.
     pub(super) fn bytes(bytes: usize) -> Self {
-        Self { bytes, text_behind: None }
-    }
-
-    /// The strings ahead of the text, if the digest is needed.
-    fn digested(self, length: u64) -> Option<u8> {
-        self.text_behind.filter(|_| length > self.bytes as u64)
+        Self { bytes, digest_behind: None }
     }
 }
 
@@ -101,7 +96,7 @@ impl Framer {
         *place = chunk.len() - rest.len();
         frame.map(|whole| match whole {
             Advance::Whole(frame) => Some(frame),
-            Advance::Cut(frame) => Some(Frame { digest: Some(&self.digest), ..frame }),
+            Advance::Digested(frame) => Some(Frame { digest: Some(&self.digest), ..frame }),
             Advance::Kept => Some(self.give()),
             Advance::More => None,
         })
@@ -146,11 +141,11 @@ impl Framer {
             {
                 *rest = behind;
                 let frame = Frame { kind, body: head(body, keep.bytes), length, digest: None, begun: at };
-                return Ok(match keep.digested(length) {
+                return Ok(match keep.digest_behind {
                     None => Advance::Whole(frame),
                     Some(strings) => {
                         self.digest = TextDigest::of(strings, body);
-                        Advance::Cut(frame)
+                        Advance::Digested(frame)
                     }
                 });
             }
@@ -191,7 +186,7 @@ impl Framer {
         self.length = length;
         self.missing = length;
         self.to_keep = keep.bytes;
-        self.hashing = keep.digested(length).map(|strings| Box::new(TextDigest::behind(strings)));
+        self.hashing = keep.digest_behind.map(|strings| Box::new(TextDigest::behind(strings)));
     }
 
     fn take_body<'c>(&mut self, rest: &mut &'c [u8]) -> Advance<'c> {
@@ -229,8 +224,8 @@ impl Framer {
 enum Advance<'c> {
     /// To a frame that lies whole in it.
     Whole(Frame<'c>),
-    /// To one whose text is not kept whole.
-    Cut(Frame<'c>),
+    /// To one whose text has a digest.
+    Digested(Frame<'c>),
     /// To the end of a frame that was cut, and kept.
     Kept,
     /// Not to the end of a frame.
@@ -273,8 +268,8 @@ mod tests {
         (seen, None)
     }
 
-    fn two_bytes(kind: u8, _: u64) -> Rule {
-        Ok(Keep { bytes: 2, text_behind: (kind == b'Q').then_some(0) })
+    fn two_bytes(kind: u8, length: u64) -> Rule {
+        Ok(Keep { bytes: 2, digest_behind: (kind == b'Q' && length > 2).then_some(0) })
     }
 
     #[test]

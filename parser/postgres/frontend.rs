@@ -77,7 +77,9 @@ impl Kind {
 pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits) -> Rule {
     let (most, keep) = match kind {
         b'p' if authenticating => (AUTH, MECHANISM_BYTES),
-        b'Q' | b'P' => (LARGE, limits.sql),
+        // Its NUL is no part of the text.
+        b'Q' => (LARGE, limits.kept(length.saturating_sub(1)).saturating_add(1)),
+        b'P' => (LARGE, limits.sql),
         b'B' => (LARGE, limits.parameters),
         b'F' => (LARGE, 4),
         b'd' => (LARGE, 0),
@@ -90,7 +92,19 @@ pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits)
         b'P' => Kind::Parse.text_behind(),
         _ => None,
     };
-    if length <= most { Ok(Keep { bytes: keep, text_behind }) } else { Err("invalid message length") }
+    let digest_behind = text_behind.filter(|_| length > limits.sql as u64);
+    if length <= most { Ok(Keep { bytes: keep, digest_behind }) } else { Err("invalid message length") }
+}
+
+/// As much of a message as is told.
+pub(super) fn told<'a>(kind: Kind, body: &'a [u8], length: u64, limits: &Limits) -> &'a [u8] {
+    if kind != Kind::Query {
+        return body;
+    }
+    let whole = length == body.len() as u64;
+    let text = body.strip_suffix(b"\0").filter(|_| whole).unwrap_or(body);
+    let told = limits.told(text, whole);
+    if told.len() < text.len() { told } else { body }
 }
 
 /// What a message asks; `length` is that of its whole body.

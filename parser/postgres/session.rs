@@ -190,6 +190,7 @@ impl Postgres {
 
     fn asked(&mut self, frame: Frame<'_>, out: &mut impl Observer) {
         if let Some(kind) = Kind::of(frame.kind, frame.length) {
+            let frame = Frame { body: frontend::told(kind, frame.body, frame.length, &self.limits), ..frame };
             if self.limits.tell_asked {
                 pipeline::tell_asked(kind, &frame, out);
             }

@@ -38,7 +38,8 @@ pub use classify::{Access, Class, Mode, Parsed, classify};
 pub use fingerprint::{Fingerprint, fingerprint, normalize};
 pub use redact::{
     Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, may_tell, redact, redact_among,
-    redact_arguments, redact_head, redact_message, redact_quotation, redact_text, redact_value,
+    redact_arguments, redact_head, redact_head_among, redact_message, redact_quotation, redact_text,
+    redact_value,
 };
 pub use split::{Statements, semicolons, split};
 pub use statement::{Effect, Reading, effect, prepared};

@@ -19,6 +19,7 @@ enum Step {
 
 const PROTOCOL_41: u32 = 0x0000_8200;
 const DEPRECATE_EOF: u32 = 1 << 24;
+const MULTI_STATEMENTS: u32 = 1 << 16;
 const QUERY_ATTRIBUTES: u32 = 1 << 27;
 const OK: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
 
@@ -323,6 +324,43 @@ fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
             wire.server(&mut answer(b'O'), 0, &mut note).unwrap();
             let expected = if capabilities > 0 { 5 } else { 4 };
             assert_eq!(told, vec![true; expected], "cut at {cut}");
+        }
+    }
+}
+
+/// So that it can be told what its statements are; where it cannot be of several, it is a long statement.
+#[test]
+fn a_text_of_several_statements_is_told_whole_wherever_it_is_cut() {
+    let (script, attributes) =
+        ("do 1; do 2; insert into t values (';')", b"\x01\x01\0\x01\xfd\0\x05trace\x02t1");
+    let limits = Limits { sql: 10, script: script.len(), parameters: 40, ..Limits::default() };
+    let longer = format!("{script} ");
+    let single = "insert into t values ('a'), ('b')";
+    for (text, capabilities, most) in [
+        (script, MULTI_STATEMENTS, script.len()),
+        (script, MULTI_STATEMENTS | QUERY_ATTRIBUTES, script.len()),
+        (script, QUERY_ATTRIBUTES, 10),
+        (&longer, MULTI_STATEMENTS, 10),
+        (&longer, MULTI_STATEMENTS | QUERY_ATTRIBUTES, 10),
+        (single, MULTI_STATEMENTS, 10),
+    ] {
+        let ahead = if capabilities & QUERY_ATTRIBUTES > 0 { &attributes[..] } else { b"" };
+        let query = packet(0, &[&[3][..], ahead, text.as_bytes()].concat());
+        for cut in 0..=query.len() {
+            let (mut wire, mut told) = (session(limits, capabilities), Vec::new());
+            let mut note = |observation: Observation<&[u8]>| match observation {
+                Observation::Hashed { sha256 } => assert_eq!(sha256, Sha256::digest(text).as_slice()),
+                Observation::Settled(Settled { ask: Ask::Query { text: Some(head), length }, .. }) => {
+                    assert_eq!(length, text.len() as u64);
+                    told.push(head.to_vec());
+                }
+                _ => {}
+            };
+            let (a, b) = query.split_at(cut);
+            wire.client(&mut a.to_vec(), 0, &mut note).unwrap();
+            wire.client(&mut b.to_vec(), 0, &mut note).unwrap();
+            wire.server(&mut answer(b'O'), 0, &mut note).unwrap();
+            assert_eq!(told, [&text.as_bytes()[..most]], "{text} cut at {cut}");
         }
     }
 }

@@ -358,6 +358,35 @@ fn a_text_beyond_its_limit_is_told_with_its_digest_wherever_it_is_cut() {
     }
 }
 
+/// So that it can be told what its statements are; where it cannot be of several, it is a long statement.
+#[test]
+fn a_text_of_several_statements_is_told_whole_wherever_it_is_cut() {
+    let script = "select 1; select ';'; select 3;";
+    let limits = Limits { sql: 10, script: script.len(), ..Limits::default() };
+    let longer = format!("{script} ");
+    for (text, most) in
+        [(script, script.len()), (&longer, 10), ("select 1 from a_table;\n", 10), ("select 1; ", 10)]
+    {
+        let question = frame(b'Q', format!("{text}\0").as_bytes());
+        for cut in 0..=question.len() {
+            let (mut wire, mut told) = (logged_in(limits), Vec::new());
+            let mut note = |observation: Observation<&[u8]>| match observation {
+                Observation::Hashed { sha256 } => assert_eq!(sha256, Sha256::digest(text).as_slice()),
+                Observation::Settled(Settled { ask: Ask::Query { text: Some(head), length }, .. }) => {
+                    assert_eq!(length, text.len() as u64);
+                    told.push(head.to_vec());
+                }
+                _ => {}
+            };
+            let (a, b) = question.split_at(cut);
+            wire.client(&mut a.to_vec(), 0, &mut note).unwrap();
+            wire.client(&mut b.to_vec(), 0, &mut note).unwrap();
+            wire.server(&mut frame(b'C', b"SELECT 1\0"), 0, &mut note).unwrap();
+            assert_eq!(told, [&text.as_bytes()[..most]], "{text} cut at {cut}");
+        }
+    }
+}
+
 /// What runs is told once all of it is here, and not before: its last byte is still to be passed on.
 #[test]
 fn a_question_is_told_ahead_when_its_last_byte_is_here() {

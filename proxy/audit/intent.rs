@@ -18,7 +18,6 @@ use super::{
     Tools,
     names::{NameLimits, Names, Portal, Prepared, numbered},
     operation::Operated,
-    query::Query,
     run::Run,
     session::Session,
     statement::{Statement, What},
@@ -278,11 +277,7 @@ impl Session {
 
     /// The statements of a text, and whether one stands for all of it.
     fn intended_query(&mut self, text: &[u8], length: u64, tools: &mut Tools) -> (Vec<What>, bool) {
-        let cut = self.cut(length, text);
-        let mut query = Query::new(self.encoding.decode(text), cut, self.dialect, self.several);
-        if self.doubts(&query, text) {
-            query.doubt();
-        }
+        let (mut query, _) = self.asked_query(text, length);
         if self.replication
             && let Some(command) = query.replication_command()
         {

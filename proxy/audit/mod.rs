@@ -158,6 +158,7 @@ impl Auditor {
             count: config.limits.max_prepared_statements,
             bytes: config.limits.max_prepared_bytes.as_usize(),
             ahead: config.limits.max_parameter_bytes.as_usize(),
+            text: config.limits.max_sql_bytes.as_usize(),
         };
         let cache_bytes = config.audit.statement_cache.as_usize() / config.audit.threads.max(1);
         Self {

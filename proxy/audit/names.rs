@@ -87,6 +87,8 @@ pub(crate) struct NameLimits {
     pub(crate) bytes: usize,
     /// Bytes of parameters that are told of a run, and of those that are sent ahead of it (MySQL).
     pub(crate) ahead: usize,
+    /// Bytes of a statement's text that are told.
+    pub(crate) text: usize,
 }
 
 impl Names {
@@ -232,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_portal_without_room_takes_its_namesake_along() {
-        let mut names = Names::new(NameLimits { count: 9, bytes: 1 << 10, ahead: 1 << 10 });
+        let mut names = Names::new(NameLimits { count: 9, bytes: 1 << 10, ahead: 1 << 10, text: 64 << 10 });
         let portal = |length| Portal {
             prepared: prepared(b"s"),
             parameters: vec![b'1'; length].into(),
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_and_no_more() {
-        let mut names = Names::new(NameLimits { count: 2, bytes: 1 << 10, ahead: 1 << 10 });
+        let mut names = Names::new(NameLimits { count: 2, bytes: 1 << 10, ahead: 1 << 10, text: 64 << 10 });
         assert!(names.prepare(prepared(b"a")) && names.prepare(prepared(b"b")));
         assert!(!names.prepare(prepared(b"c")) && names.statement(b"c").is_none());
         assert!(names.prepare(prepared(b"")), "the unnamed one always has room");
@@ -263,7 +265,7 @@ mod tests {
         names.deallocate(b"c");
         names.deallocate(b"b");
         assert_eq!(names.bytes, 0, "what was described is forgotten whole");
-        let mut names = Names::new(NameLimits { count: 9, bytes: 100, ahead: 1 << 10 });
+        let mut names = Names::new(NameLimits { count: 9, bytes: 100, ahead: 1 << 10, text: 64 << 10 });
         assert!(names.prepare(prepared(b"a")) && !names.prepare(prepared(b"b")));
     }
 }

@@ -7,7 +7,7 @@ use panoptes_parser::{
     text::Encoding,
 };
 
-use super::session::Session;
+use super::{query::Query, session::Session};
 
 /// Statements that leave the session's sql_mode and character set alone. What a routine sets ends with it.
 const NEUTRAL: [&str; 22] = [
@@ -65,8 +65,9 @@ fn keeps(statement: &str, dialect: Dialect, encoding: Encoding) -> bool {
 }
 
 impl Session {
-    /// Whether the statements of this text, cut into `pieces`, may be others to the server.
-    pub(super) fn may_be_cut_otherwise(&self, text: &str, pieces: &[&str]) -> bool {
+    /// Whether the statements of this text may be others to the server.
+    pub(super) fn may_be_cut_otherwise(&self, query: &Query) -> bool {
+        let text = query.text();
         let escapes = text.contains('\\');
         if self.dialect.is_postgres() {
             // What ran ahead of it in the pipeline, or the functions that it called, may have changed a setting.
@@ -84,8 +85,8 @@ impl Session {
         if doubted && escapes && text.contains(';') {
             return true;
         }
-        let Some((_, before)) = pieces.split_last() else { return false };
-        (escapes || !text.is_ascii())
-            && before.iter().any(|piece| may_change(piece, self.dialect, self.encoding))
+        let mut before = query.statements();
+        before.next_back();
+        (escapes || !text.is_ascii()) && before.any(|piece| may_change(piece, self.dialect, self.encoding))
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Session {
     /// A routine prepared statements that nobody here saw: any name may be another's now.
     pub(super) prepares_unseen: bool,
     pub(super) query: Option<Query>,
-    /// Of the text that is told next, where it was cut.
+    /// Of the text that is told next, where it is a long one.
     hashed: Option<Digest>,
     /// What is told of the statement that is settled next, beside it.
     pub(super) beside: Option<Box<Aside>>,
@@ -232,8 +232,13 @@ impl Session {
 
     /// Whether `text` is only the head of one of this length.
     pub(super) fn cut(&mut self, length: u64, text: &[u8]) -> Option<Cut> {
-        let sha256 = self.hashed.take();
+        let sha256 = self.take_digest();
         (length > text.len() as u64).then_some(Cut { length, sha256 })
+    }
+
+    /// Of the text that is told now, where it is a long one.
+    pub(super) fn take_digest(&mut self) -> Option<Digest> {
+        self.hashed.take()
     }
 
     /// A command without SQL.

@@ -37,8 +37,15 @@ impl Texts {
     }
 
     /// Understands one statement of several, which give each other secrets by these names.
-    pub(crate) fn read_among(&mut self, text: &str, names: &SecretNames, dialect: Dialect) -> Rc<Text> {
-        self.read_redacted(text, sql::redact_among(text, dialect, names), None, dialect, true)
+    pub(crate) fn read_among(
+        &mut self,
+        text: &str,
+        cut: Option<Cut>,
+        names: &SecretNames,
+        dialect: Dialect,
+    ) -> Rc<Text> {
+        let redact = if cut.is_some() { sql::redact_head_among } else { sql::redact_among };
+        self.read_redacted(text, redact(text, dialect, names), cut, dialect, true)
     }
 
     /// A prepared statement prepares no other: the server refuses that, and here it would recurse.

@@ -16,7 +16,7 @@ pub(crate) const ON_EACH: &[Named] =
     &[("a_million_rows", a_million_rows), ("all_the_parameters_there_can_be", all_the_parameters)];
 
 /// How much the resident memory may grow.
-const GROWTH: u64 = 64 << 20;
+pub(crate) const GROWTH: u64 = 64 << 20;
 
 fn row_of_a_gibibyte(rig: &Rig) -> Result<(), Failed> {
     rig.server().sql("set global max_allowed_packet = 1073741824");
@@ -87,7 +87,7 @@ fn within_bounds(rig: &Rig, work: impl FnOnce(&mut Raw)) -> Value {
 }
 
 /// A figure of `/proc/PID/status`, in bytes.
-fn resident(proxy: &Panoptes, figure: &str) -> u64 {
+pub(crate) fn resident(proxy: &Panoptes, figure: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).expect("it runs");
     let line = status.lines().find(|line| line.starts_with(figure)).expect("the figure");
     1024 * line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number")

@@ -6,13 +6,18 @@ use serde_json::Value;
 
 use crate::{
     Named, Rig,
+    memory::{GROWTH, resident},
+    operations::of_kind,
     raw::Raw,
     support::panoptes::Panoptes,
-    verdicts::{ended, run},
+    verdicts::{ended, run, verdict},
 };
 
-pub(crate) const TESTS: &[Named] =
-    &[("what_runs_is_told_or_doubted", hidden), ("a_reset_goes_back_to_its_character_set", reset)];
+pub(crate) const TESTS: &[Named] = &[
+    ("what_runs_is_told_or_doubted", hidden),
+    ("a_reset_goes_back_to_its_character_set", reset),
+    ("each_statement_of_a_mebibyte_is_told", script),
+];
 
 /// A text may be one to us and another to the server, by what was said before it, in the same text or by another.
 const HIDING: [(&[&str], &[u8]); 12] = [
@@ -61,6 +66,51 @@ fn hidden(rig: &Rig) -> Result<(), Failed> {
     }
     println!("hidden: {} of {} statements ran", ran.iter().filter(|ran| **ran).count(), HIDING.len());
     assert!(ran.iter().any(|ran| *ran) && ran.iter().any(|ran| !*ran), "both happen");
+    Ok(())
+}
+
+/// As migrations and dumps are sent: bodies of routines in it, and `;` where they end nothing.
+fn script(rig: &Rig) -> Result<(), Failed> {
+    const ROWS: usize = 5_000;
+    const MORE: usize = 1_000;
+    let filling = r"a;b -- c'' \\ /* d */ ".repeat(8);
+    let insert = |n: usize| format!("insert into work.script values ({n}, '{filling}')");
+    let mut statements = vec![
+        "create table work.script (n int primary key, t text)".to_owned(),
+        "create procedure work.p(k int)\nbegin\n  if k > 0 then set @a = 1; end if;\n  case k when 1 then do 2; else do 3; end case;\nend"
+            .to_owned(),
+        "-- a remark; with a semicolon\ncall work.p(0)".to_owned(),
+    ];
+    statements.extend((0..ROWS).map(insert));
+    let text = statements.join(";\n") + ";\n";
+    assert!(text.len() > 1 << 20);
+    // The one in the middle fails, and those behind it never run.
+    let more: Vec<_> = (0..MORE).map(|n| insert(if n == MORE / 2 { 0 } else { ROWS + n })).collect();
+    let proxy = Panoptes::start_mysql(rig.server().port, "");
+    let mut client = Raw::connect(proxy.port);
+    client.allow_several();
+    let before = resident(&proxy, "VmRSS");
+    assert_eq!(client.query_bytes(text.as_bytes()).error, None);
+    let failed = client.query_bytes(more.join(";").as_bytes());
+    assert_eq!(failed.error.map(|(code, _)| code), Some(1062));
+    drop(client);
+    // Its login and its logout.
+    proxy.wait_for_lines(statements.len() + more.len() + 2);
+    let events = proxy.events();
+    let growth = resident(&proxy, "VmHWM").saturating_sub(before);
+    let told: Vec<_> = of_kind(&events, "statement").filter(|e| e["sql"]["raw"].is_string()).collect();
+    let raws: Vec<_> = told.iter().filter_map(|e| e["sql"]["raw"].as_str()).collect();
+    assert!(statements.iter().chain(&more).eq(raws), "each, in its order; {} events", told.len());
+    let ends = |outcome: &str| told.iter().filter(|e| e["sql"]["outcome"] == outcome).count();
+    assert_eq!((ends("error"), ends("skipped")), (1, MORE - MORE / 2 - 1));
+    let lasting = |e: &&&Value| {
+        e["operation"]["type"] == "INSERT" && e["sql"]["rowCount"] == 1 && verdict(&events, e) == "committed"
+    };
+    let rows = rig.server().sql("select count(*) from work.script");
+    assert_eq!(rows.trim(), told.iter().filter(lasting).count().to_string());
+    println!("script: {} events, {growth} bytes more at the peak", told.len());
+    assert!(growth < GROWTH, "grew by {growth} bytes");
+    rig.server().sql("drop table work.script; drop procedure work.p");
     Ok(())
 }
 

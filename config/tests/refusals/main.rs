@@ -225,6 +225,7 @@ fn amounts_have_bounds() {
         ("limits", "max_connections"),
         ("limits", "max_pending_logins"),
         ("limits", "max_sql_bytes"),
+        ("limits", "max_script_bytes"),
         ("limits", "max_parameter_bytes"),
         ("limits", "max_pending_statements"),
         ("limits", "max_pending_bytes"),

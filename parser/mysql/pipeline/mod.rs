@@ -3,7 +3,7 @@
 mod settle;
 
 use crate::{
-    digest::TextDigest,
+    digest::sha256,
     inflight::Inflight,
     wire::{Answer, Ask, Digest, Limits, Nanos, Observation, Observer, TransactionStatus},
 };
@@ -136,11 +136,13 @@ impl Pipeline {
         }
         let with_attributes = kind == Kind::Query && self.with_attributes();
         let (ahead, text) = if with_attributes { values::split_query(behind) } else { (&b""[..], behind) };
-        let room = ahead.len().saturating_add(limits.sql);
-        match behind.split_at_checked(room) {
-            Some((body, [_, ..])) => (body, packet.digest.or_else(|| Some(digest(text)))),
-            _ => (behind, packet.digest),
-        }
+        // What is prepared is one statement.
+        let several = kind == Kind::Query && self.agreed.has(Capabilities::MULTI_STATEMENTS);
+        let whole = several && packet.length == packet.body.len() as u64;
+        let told = limits.told(text, whole);
+        let body = behind.get(..ahead.len() + told.len()).unwrap_or(behind);
+        let digest = packet.digest.or_else(|| (text.len() > limits.sql).then(|| sha256(text)));
+        (body, digest)
     }
 
     /// What the client sends while the server wants a file.
@@ -192,7 +194,7 @@ impl Pipeline {
         }
         let (bytes, tracked) = self.stage.keep(kind.shape(), head, self.agreed);
         let rewrite = (tracked && self.agreed.has(Capabilities::SESSION_TRACK)).then(tracked_rewrite);
-        Ok(Keep { bytes, text: None, rewrite })
+        Ok(Keep { rewrite, ..Keep::bytes(bytes) })
     }
 
     /// Takes the server's next packet.
@@ -296,17 +298,11 @@ impl Pipeline {
 pub(super) fn message(tracked: bool) -> Keep {
     /// How much of it is read.
     const MAX_MESSAGE_BYTES: usize = 16 << 10;
-    Keep { bytes: MAX_MESSAGE_BYTES, text: None, rewrite: tracked.then(tracked_rewrite) }
+    Keep { rewrite: tracked.then(tracked_rewrite), ..Keep::bytes(MAX_MESSAGE_BYTES) }
 }
 
 fn tracked_rewrite() -> Rewrite {
     Rewrite::Tracked(Tracked::default())
-}
-
-fn digest(text: &[u8]) -> Digest {
-    let mut digest = TextDigest::rest();
-    digest.add(text);
-    digest.finish()
 }
 
 fn transaction(status: Status) -> TransactionStatus {

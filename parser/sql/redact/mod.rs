@@ -117,6 +117,11 @@ pub fn redact_head(text: &str, dialect: Dialect) -> Option<Redacted<'_>> {
     redact_part(text, dialect, true, None)
 }
 
+/// The same for a statement among others of which only the beginning is known.
+pub fn redact_head_among<'a>(text: &'a str, dialect: Dialect, names: &SecretNames) -> Option<Redacted<'a>> {
+    redact_part(text, dialect, true, Some(names))
+}
+
 fn redact_part<'a>(
     text: &'a str,
     dialect: Dialect,

@@ -22,11 +22,6 @@ const EMPTY_QUERY: u16 = 1065;
 const PARSE_ERROR: u16 = 1064;
 
 impl Session {
-    /// Whether it is uncertain where the server finds the statements of a text.
-    pub(in crate::audit) fn doubts(&self, query: &Query, bytes: &[u8]) -> bool {
-        !self.encoding.is_certain(bytes) || self.may_be_cut_otherwise(&query.text, &query.statements())
-    }
-
     /// One answer to a text, or to the rest of it.
     pub(in crate::audit) fn query(
         &mut self,
@@ -40,16 +35,12 @@ impl Session {
             if !unheard {
                 self.names.deallocate(b"");
             }
-            let cut = self.cut(length, bytes);
-            let mut query = Query::new(self.encoding.decode(bytes), cut, self.dialect, self.several);
+            let (mut query, doubted) = self.asked_query(bytes, length);
             if let Some(beside) = &mut self.beside {
                 query.request = std::mem::take(&mut beside.request);
                 query.left_out = beside.left_out;
             }
-            if self.doubts(&query, bytes) {
-                query.doubt();
-                self.quotes_unknown = true;
-            }
+            self.quotes_unknown |= doubted;
             self.transactions.begin_text();
             self.query = Some(query);
         }
@@ -103,7 +94,8 @@ impl Session {
             || !query.is_single()
                 && !self.dialect.is_postgres()
                 && contradicts_answer(&settled.answer, &text);
-        if command.is_none() && split && other {
+        // Of one that was cut its head does not tell all.
+        if command.is_none() && split && text.cut.is_none() && other {
             query.doubt();
             text = query.whole(&mut tools.texts);
         }

@@ -1,6 +1,7 @@
 //! The text of a simple Query, and its statements, each of which has an answer.
 
 mod answers;
+mod long;
 
 use std::{borrow::Cow, ops::Range, rc::Rc};
 
@@ -8,13 +9,17 @@ use panoptes_parser::sql::{Dialect, SecretNames, redact, semicolons, split};
 
 use super::{
     secret::Secrets,
+    session::Session,
     statement::Statement,
     text::{Cut, Text},
     texts::Texts,
 };
+use long::Long;
 
 /// A text with more statements than this is told as one.
-const MAX_STATEMENTS: usize = 10_000;
+const MAX_STATEMENTS: usize = 20_000;
+/// So much of what follows a statement its error may quote, and more.
+const QUOTED: usize = 1 << 10;
 
 const REPLICATION_COMMANDS: [&str; 9] = [
     "IDENTIFY_SYSTEM",
@@ -32,8 +37,8 @@ const REPLICATION_COMMANDS: [&str; 9] = [
 #[derive(Debug)]
 pub(crate) struct Query {
     text: String,
-    /// Where it was cut.
-    cut: Option<Cut>,
+    /// Where it is longer than what is told of a statement.
+    long: Option<Long>,
     dialect: Dialect,
     /// Where its statements are; nothing where they cannot be told apart.
     pieces: Option<Vec<Range<usize>>>,
@@ -54,13 +59,14 @@ pub(crate) struct Query {
 
 impl Query {
     /// A text, or the head of one that was cut.
-    pub(crate) fn new(text: Cow<'_, str>, cut: Option<Cut>, dialect: Dialect, several: bool) -> Self {
-        let pieces = if cut.is_some() { None } else { pieces(&text, dialect, several) };
+    pub(crate) fn new(text: Cow<'_, str>, long: Option<Long>, dialect: Dialect, several: bool) -> Self {
+        let is_head = long.as_ref().is_some_and(Long::is_head);
+        let pieces = if is_head { None } else { pieces(&text, dialect, several) };
         let several = pieces.as_ref().is_some_and(|pieces| pieces.len() > 1);
         let names = if several { SecretNames::of(&text, dialect) } else { None };
         Self {
             text: text.into_owned(),
-            cut,
+            long,
             dialect,
             pieces,
             answered: 0,
@@ -107,7 +113,9 @@ impl Query {
     /// The whole text, read once. What each EXECUTE in it runs is not looked for: all their arguments go.
     pub(crate) fn whole(&mut self, texts: &mut Texts) -> Rc<Text> {
         let read = || {
-            let text = texts.read(self.text.trim(), self.cut, self.dialect);
+            let text = self.text.trim();
+            let (text, cut) = self.long.as_ref().map_or((text, None), |long| long.whole(text));
+            let text = texts.read(text, cut, self.dialect);
             let resolved = !self.doubted && single(&self.text).is_some();
             let hidden = if resolved { None } else { text.without_arguments(None, self.dialect) };
             hidden.map_or(text, Rc::new)
@@ -117,9 +125,22 @@ impl Query {
 
     /// What is hidden of several statements, and what is shown of them: which of them an error quotes is not certain.
     fn secrets(&self) -> Option<(Secrets, Cow<'_, str>)> {
-        let redacted = redact(&self.text, self.dialect).filter(|_| !self.is_single())?;
-        let hidden = redacted.hidden.iter().filter_map(|range| self.text.get(range.clone()));
-        Some((hidden.collect(), redacted.text))
+        let text = if self.is_single() { return None } else { self.quotable() };
+        let redacted = redact(text, self.dialect)?;
+        let hidden = redacted.hidden.iter().filter_map(|range| text.get(range.clone()));
+        // A message is compared with all of it. What is not shown is hidden.
+        let shown = if self.long.is_some() { Cow::Borrowed("") } else { redacted.text };
+        Some((hidden.collect(), shown))
+    }
+
+    /// What an error may quote: of a long text, the statement that was answered last and the beginning of what follows.
+    fn quotable(&self) -> &str {
+        let (Some(_), Some(pieces)) = (&self.long, &self.pieces) else { return &self.text };
+        let mut behind = pieces.iter().skip(self.answered.saturating_sub(1));
+        let Some(last) = behind.next() else { return &self.text };
+        let end =
+            behind.find(|piece| piece.end >= last.end + QUOTED).map_or(self.text.len(), |piece| piece.end);
+        self.text.get(last.start..end).unwrap_or(&self.text)
     }
 
     /// The statements that no answer will come for.
@@ -164,10 +185,14 @@ impl Query {
         self.pieces.is_some()
     }
 
+    /// All of it that is here.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Its statements, as far as they can be told apart.
-    fn statements(&self) -> Vec<&str> {
-        let pieces = self.pieces.iter().flatten();
-        pieces.filter_map(|piece| self.text.get(piece.clone())).collect()
+    pub(super) fn statements(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.pieces.iter().flatten().filter_map(|piece| self.text.get(piece.clone()))
     }
 
     /// Whether no statement was found in it.
@@ -208,10 +233,27 @@ impl Query {
 
     fn read(&self, range: Range<usize>, texts: &mut Texts) -> Rc<Text> {
         let text = self.text.get(range).unwrap_or_default();
+        let (text, cut) =
+            self.long.as_ref().map_or((text, None), |long| long.statement(text, self.is_single()));
         match &self.names {
-            Some(names) => texts.read_among(text, names, self.dialect),
-            None => texts.read(text, None, self.dialect),
+            Some(names) => texts.read_among(text, cut, names, self.dialect),
+            None => texts.read(text, cut, self.dialect),
         }
+    }
+}
+
+impl Session {
+    /// The text that is told now, `length` bytes in all; and whether it is uncertain where the server finds its statements.
+    pub(super) fn asked_query(&mut self, bytes: &[u8], length: u64) -> (Query, bool) {
+        let whole = Cut { length, sha256: self.take_digest() };
+        let text = self.encoding.decode(bytes);
+        let long = Long::of(whole, bytes, &text, self.encoding, self.limits.text);
+        let mut query = Query::new(text, long, self.dialect, self.several);
+        let doubted = !self.encoding.is_certain(bytes) || self.may_be_cut_otherwise(&query);
+        if doubted {
+            query.doubt();
+        }
+        (query, doubted)
     }
 }
 

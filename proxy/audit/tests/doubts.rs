@@ -212,7 +212,8 @@ fn a_session_is_blind_so_many_times_and_no_more() {
 
 #[test]
 fn a_statement_that_is_not_remembered_leaves_its_text() {
-    let mut stage = Stage::with_limits(NameLimits { count: 1, bytes: 1 << 20, ahead: 1 << 10 });
+    let mut stage =
+        Stage::with_limits(NameLimits { count: 1, bytes: 1 << 20, ahead: 1 << 10, text: 64 << 10 });
     for name in ["a", "b", "c"] {
         stage.parse(name, "delete from t where password = 'x'", done("")).idle();
     }

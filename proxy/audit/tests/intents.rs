@@ -16,7 +16,7 @@ use super::{NameLimits, Stage, done, failed, short};
 /// When everything is asked, as [`Stage::settled`] has it.
 const ASKED: u64 = 1_000;
 
-const LIMITS: NameLimits = NameLimits { count: 10_000, bytes: 16 << 20, ahead: 1 << 10 };
+const LIMITS: NameLimits = NameLimits { count: 10_000, bytes: 16 << 20, ahead: 1 << 10, text: 64 << 10 };
 
 fn strict() -> Stage {
     Stage::in_mode(Protocol::Postgres, Mode::Strict, LIMITS)
@@ -346,6 +346,7 @@ fn mysql_answer(kind: u8) -> Vec<u8> {
 
 const WIRE: Limits = Limits {
     sql: 64 << 10,
+    script: 4 << 20,
     parameters: 64 << 10,
     pending: 65_536,
     pending_bytes: 16 << 20,

@@ -45,12 +45,12 @@ impl Observer for Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self::with_limits(NameLimits { count: 10_000, bytes: 16 << 20, ahead: 1 << 10 })
+        Self::with_limits(NameLimits { count: 10_000, bytes: 16 << 20, ahead: 1 << 10, text: 64 << 10 })
     }
 
     /// A session of this protocol.
     fn of(protocol: Protocol) -> Self {
-        Self::with(protocol, NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10 })
+        Self::with(protocol, NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10, text: 64 << 10 })
     }
 
     fn with_limits(limits: NameLimits) -> Self {

@@ -199,7 +199,7 @@ proptest! {
     ) {
         let count = if few { 1 } else { 100 };
         let protocol = if mysql { Protocol::Mysql } else { Protocol::Postgres };
-        let mut stage = Stage::with(protocol, NameLimits { count, bytes: 4 << 10, ahead: 1 << 10 });
+        let mut stage = Stage::with(protocol, NameLimits { count, bytes: 4 << 10, ahead: 1 << 10, text: 64 << 10 });
         for (place, owned) in observations.iter().enumerate() {
             lend(owned, |observation| stage.observe(observation));
             if spills.contains(&place) {

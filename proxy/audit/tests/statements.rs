@@ -129,7 +129,8 @@ fn a_query_forgets_the_unnamed_statement_unless_it_is_passed_over() {
 
 #[test]
 fn what_is_passed_over_is_bounded_and_never_mistaken() {
-    let mut stage = Stage::with_limits(NameLimits { count: 2, bytes: 1 << 20, ahead: 1 << 10 });
+    let mut stage =
+        Stage::with_limits(NameLimits { count: 2, bytes: 1 << 20, ahead: 1 << 10, text: 64 << 10 });
     stage.parse("c", "select 'old'", done("")).idle();
     stage.parse("a", "selct", failed("42601", "syntax error"));
     for name in ["a", "b", "c"] {

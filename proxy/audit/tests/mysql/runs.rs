@@ -32,7 +32,7 @@ fn rows_that_are_fetched_later_are_the_runs() {
 #[test]
 fn runs_with_rows_to_come_take_no_more_than_their_limit() {
     const RUNS: u8 = 40;
-    let limits = NameLimits { count: 100, bytes: 1 << 20, ahead: 64 << 10 };
+    let limits = NameLimits { count: 100, bytes: 1 << 20, ahead: 64 << 10, text: 64 << 10 };
     let mut stage = Stage::with(Protocol::Mysql, limits);
     // As JSON it is eight times as long.
     let value = [&[1, 1, 0, 0, 0, 0, 1, 252, 0, 0xfd, 0x10, 0x27, 0][..], &[1; 10_000]].concat();

@@ -1,8 +1,12 @@
 //! Texts: of several statements and answers, and how they are read.
 
-use panoptes_parser::wire::{Answer, Ask, Failure, TransactionStatus};
+use panoptes_config::Protocol;
+use panoptes_parser::wire::{Answer, Ask, Failure, TransactionStatus, sha256};
 
-use super::{super::Stage, affected, refused, returned, stage};
+use super::{
+    super::{NameLimits, Stage},
+    affected, refused, returned, stage,
+};
 
 #[test]
 fn a_procedure_is_one_statement_of_several_results() {
@@ -210,6 +214,78 @@ fn a_character_that_the_server_reads_otherwise_leaves_a_doubt() {
     assert!(told.lines().count() == 2 && told.contains("split uncertain"), "{told}");
     stage.bytes(b"select '\xb3\x5c'", returned(1)).idle();
     assert_eq!(stage.last().sql.unwrap().split, None);
+}
+
+/// Each is told by its head where it is long itself, with the size and the digest of what was sent.
+#[test]
+fn statements_of_a_long_text_are_told_one_by_one() {
+    let limits = NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10, text: 40 };
+    let long = format!("insert into t values ('{};')", "ä".repeat(30));
+    let text = format!("create procedure p() begin select 1; select 2; end; {long}; delete from t; select 4");
+    let mut stage = Stage::with(Protocol::Mysql, limits);
+    stage.several().query(&text, affected(0)).turned(TransactionStatus::Idle);
+    stage.next(affected(1)).turned(TransactionStatus::Idle).next(refused(1146, "42S02")).idle();
+    let told = stage.told();
+    let lines: Vec<_> = told.lines().collect();
+    assert!(lines.len() == 4 && !told.contains("uncertain"), "{told}");
+    assert!(lines[0].starts_with("1 CREATE \"create procedure p() begin select 1; sel\" "), "{told}");
+    assert!(lines[2].starts_with("3 DELETE(write t) \"delete from t\" error"), "{told}");
+    assert_eq!(lines[3], "4 SELECT \"select 4\" skipped | idle");
+    let sql = stage.events()[1].sql.clone().unwrap();
+    let raw = sql.raw.unwrap();
+    assert!(long.starts_with(&raw) && raw.len() == 39, "{raw}");
+    let hex: String = sha256(long.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        (sql.truncated.unwrap()["raw"].as_u64(), sql.raw_sha256),
+        (Some(long.len() as u64), Some(hex))
+    );
+}
+
+/// One that stands alone, with a `;` in it that ends nothing.
+#[test]
+fn a_long_statement_is_told_by_its_head() {
+    let limits = NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10, text: 40 };
+    let mut stage = Stage::with(Protocol::Mysql, limits);
+    let text = format!("insert into t values ('{};');", "a".repeat(60));
+    stage.several().query(&text, affected(1)).idle();
+    let told = stage.told();
+    assert!(told.lines().count() == 1 && told.contains("rows 1 ok | idle committed"), "{told}");
+    let sql = stage.last().sql.unwrap();
+    let length = sql.truncated.unwrap()["raw"].as_u64();
+    assert_eq!((sql.raw.as_deref(), length), (text.get(..40), Some(text.len() as u64)));
+}
+
+#[test]
+fn a_long_text_that_is_not_cut_has_its_head() {
+    let limits = NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10, text: 40 };
+    let mut stage = Stage::with(Protocol::Mysql, limits);
+    let text = "set sql_mode = @m; select 'a\\'; delete from t; -- ', 'more of it than is told'";
+    stage.several().query(text, affected(0)).turned(TransactionStatus::Idle);
+    stage.next(returned(1)).turned(TransactionStatus::Idle).next(affected(1)).idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(
+        (sql.raw.as_deref(), sql.split.as_deref(), sql.truncated.unwrap()["raw"].as_u64()),
+        (text.get(..40), Some("uncertain"), Some(text.len() as u64))
+    );
+}
+
+/// The server quotes what follows, too.
+#[test]
+fn the_error_of_a_long_text_tells_no_secret() {
+    let limits = NameLimits { count: 9, bytes: 1 << 20, ahead: 1 << 10, text: 40 };
+    let mut stage = Stage::with(Protocol::Mysql, limits);
+    let text = "do 1; do 2; selct; set password = 's3cr3tK3Y'; do 3; do 4; do 5";
+    let message = &b"... near 'selct; set password = 's3cr3tK3Y'; do 3' at line 1"[..];
+    stage.several().query(text, affected(0)).turned(TransactionStatus::Idle).next(affected(0));
+    stage.turned(TransactionStatus::Idle).next(Answer::Failed(Failure {
+        sql_state: b"42000",
+        message,
+        position: 0,
+        code: 1064,
+        fatal: false,
+    }));
+    let told = stage.idle().told();
+    assert!(told.lines().count() == 7 && !told.contains("s3cr3tK3Y"), "{told}");
 }
 
 /// Its statements are not known, but all of their answers are.
