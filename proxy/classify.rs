@@ -257,8 +257,9 @@ impl<W: Write> Answers<W> {
         let (count, certain) = counted(text, self.dialect);
         let several = count > 1 && text.len() <= MAX_SHARED_TEXT;
         let names = if several { SecretNames::of(text, self.dialect) } else { None };
-        for place in sql::split(text.as_bytes(), self.dialect) {
-            let line = line(place.start);
+        let mut statements = sql::split(text.as_bytes(), self.dialect).with_comments();
+        while let Some(place) = statements.next() {
+            let line = line(statements.begin());
             let Some(statement) = text.get(place) else { continue };
             let read = match &names {
                 Some(names) => self.texts.read_among(statement, None, names, self.dialect),

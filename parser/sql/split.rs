@@ -20,6 +20,8 @@ pub struct Statements<'a> {
     dialect: Dialect,
     /// One past the `;` before the next piece.
     from: usize,
+    /// Where the first token of the last piece is.
+    begin: usize,
     with_comments: bool,
     certain: bool,
 }
@@ -31,6 +33,7 @@ pub fn split(text: &[u8], dialect: Dialect) -> Statements<'_> {
         lexer: Lexer::new(text, dialect),
         dialect,
         from: 0,
+        begin: 0,
         with_comments: false,
         certain: true,
     }
@@ -53,6 +56,11 @@ impl Statements<'_> {
         let all = self.text.get(from..end).unwrap_or_default();
         let start = from + all.len() - all.trim_ascii_start().len();
         start..start + all.trim_ascii().len()
+    }
+
+    /// Where the last statement itself begins, behind the comments before it.
+    pub fn begin(&self) -> usize {
+        self.begin
     }
 
     /// False where a construct did not end, so that the cuts so far may be wrong. Ask after the last one.
@@ -89,6 +97,7 @@ impl Iterator for Statements<'_> {
         }
         self.certain &= nesting.outside() && nesting.certain();
         let mut piece = piece?;
+        self.begin = piece.start;
         if inside {
             piece.end = piece.end.max(self.lexer.version_comment_end());
         }
