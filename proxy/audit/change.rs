@@ -85,9 +85,8 @@ impl Session {
         };
         if quotes.is_some() || *unknown {
             self.quotes_unknown = *unknown;
-            // The status tells, unless a function that is called behind it has changed that in its turn.
-            self.trusts_status = *unknown;
-            self.escapes_unknown = *unknown && text.form.normalized.contains(&b'(');
+            // What is a backslash the status tells: whatever functions it calls, they have run before it is set.
+            (self.trusts_status, self.escapes_unknown) = (*unknown, false);
         }
         if let Dialect::Mysql { ansi_quotes, no_backslash_escapes, .. } = &mut self.dialect {
             *ansi_quotes = quotes.unwrap_or(*ansi_quotes);

@@ -71,7 +71,8 @@ impl Session {
         let escapes = text.contains('\\');
         if self.dialect.is_postgres() {
             // What ran ahead of it in the pipeline, or the functions that it called, may have changed a setting.
-            return self.may_read_otherwise && (escapes || !text.is_ascii()) && text.contains(';');
+            let doubted = self.may_read_otherwise && text.contains(';');
+            return doubted && (!text.is_ascii() || escapes && !self.is_cut_alike(query));
         }
         if !self.several {
             return false;
@@ -82,11 +83,30 @@ impl Session {
             return true;
         }
         let doubted = self.escapes_unknown || self.quotes_unknown && text.contains('"');
-        if doubted && escapes && text.contains(';') {
+        if doubted && escapes && text.contains(';') && !self.is_cut_alike(query) {
             return true;
         }
         let mut before = query.statements();
         before.next_back();
         (escapes || !text.is_ascii()) && before.any(|piece| may_change(piece, self.dialect, self.encoding))
+    }
+
+    /// Whether the statements of a text are the same in each way in which the server may read its quotation marks and backslashes.
+    fn is_cut_alike(&self, query: &Query) -> bool {
+        let both = |known: bool, unknown: bool| [known, !known].into_iter().take(1 + usize::from(unknown));
+        match self.dialect {
+            Dialect::Postgres { standard_conforming_strings: known } => {
+                both(known, true).all(|standard_conforming_strings| {
+                    query.is_cut_alike(Dialect::Postgres { standard_conforming_strings })
+                })
+            }
+            Dialect::Mysql { ansi_quotes, no_backslash_escapes, server } => {
+                both(ansi_quotes, self.quotes_unknown).all(|ansi_quotes| {
+                    both(no_backslash_escapes, self.escapes_unknown).all(|no_backslash_escapes| {
+                        query.is_cut_alike(Dialect::Mysql { ansi_quotes, no_backslash_escapes, server })
+                    })
+                })
+            }
+        }
     }
 }

@@ -147,21 +147,27 @@ fn mode(cursor: &mut Cursor<'_>, wanted: Wanted) -> Option<bool> {
     }
 }
 
-/// Whether the expression that comes next says all of what [`mode`] looks for: a literal, or modes that are added to what was.
+/// Whether the expression that comes next says all of what [`mode`] looks for: a literal, modes that are added to what was, or
+/// others that are taken from it.
 fn is_told(mut cursor: Cursor<'_>) -> bool {
-    const BUILDING: [&str; 5] = ["sql_mode", "session", "local", "concat", "list_add"];
-    let (mut tokens, mut told, mut builds) = (0_usize, true, false);
+    const BUILDING: [&str; 7] = ["sql_mode", "session", "local", "concat", "list_add", "select", "replace"];
+    let (mut tokens, mut told, mut builds, mut replaces) = (0_usize, true, 0, false);
     to_comma(&mut cursor, |cursor, token| {
         let spelling = cursor.spelling(token);
+        let is = |word: &str| spelling.eq_ignore_ascii_case(word);
         tokens += 1;
-        builds |= spelling.eq_ignore_ascii_case("sql_mode");
+        builds += u32::from(is("sql_mode"));
+        replaces |= is("replace");
+        // What is replaced stands behind what it is replaced in.
+        let takes = |modes: &str| {
+            builds == 1 && !ANSI_QUOTES.is_among(modes) && !NO_BACKSLASH_ESCAPES.is_among(modes)
+        };
         told &= match token.kind {
-            Kind::String => value(spelling, cursor.dialect).is_some_and(|modes| are_modes(&modes)),
-            Kind::Number => spelling.parse::<u64>().is_ok(),
-            Kind::Word => {
-                is_mode(spelling) || BUILDING.iter().any(|word| spelling.eq_ignore_ascii_case(word))
-            }
-            Kind::Operator => spelling != "@",
+            Kind::String => value(spelling, cursor.dialect)
+                .is_some_and(|modes| are_modes(&modes) && (!replaces || takes(&modes))),
+            Kind::Number => spelling.parse::<u64>().is_ok() && !replaces,
+            Kind::Word => is_mode(spelling) && !replaces || BUILDING.iter().any(|word| is(word)),
+            Kind::Operator => spelling == "@@",
             Kind::Open | Kind::Close | Kind::Comma | Kind::Dot => true,
             Kind::Semicolon => {
                 tokens -= 1;
@@ -170,7 +176,7 @@ fn is_told(mut cursor: Cursor<'_>) -> bool {
             _ => false,
         };
     });
-    told && (builds || tokens == 1)
+    told && (builds == 1 || builds > 1 && !replaces || tokens == 1)
 }
 
 fn are_modes(modes: &str) -> bool {
@@ -279,6 +285,12 @@ mod tests {
             ("SET sql_mode = CONCAT(@@sql_mode, @m)", true),
             ("SET sql_mode = REPLACE(@@sql_mode, 'STRICT_ALL_TABLES', 'ANSI_QUOTES')", true),
             ("SET sql_mode = (SELECT m FROM modes)", true),
+            ("SET sql_mode = REPLACE(@@sql_mode, 'ANSI', '')", true),
+            ("SET sql_mode = REPLACE(@@sql_mode, @@sql_mode, 'STRICT_ALL_TABLES')", true),
+            ("SET sql_mode = REPLACE('STRICT_ALL_TABLES', 'NO_ZERO_DATE', @@sql_mode)", true),
+            ("SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')", true),
+            ("SET sql_mode = @@sql_mode = 'STRICT_ALL_TABLES'", true),
+            ("SET sql_mode = (SELECT REPLACE(CONCAT(@@sql_mode, ',ANSI'), 'STRICT_ALL_TABLES', ''))", true),
         ] {
             let effect = effect(text, Dialect::MYSQL);
             assert!(
@@ -292,6 +304,9 @@ mod tests {
             "SET @sql_mode = 'ANSI_QUOTES'",
             "SET autocommit = 0",
             "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+            "SET sql_mode=(SELECT REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY',''))",
+            "SET SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_DATE,', ''), 'NO_ZERO_IN_DATE', 'STRICT_ALL_TABLES')",
+            "SET sql_mode = (SELECT CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'))",
             "SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR DO 1",
             "SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR SET sql_mode = ''",
             "SET STATEMENT a = 1",

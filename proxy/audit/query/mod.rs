@@ -195,6 +195,11 @@ impl Query {
         self.pieces.iter().flatten().filter_map(|piece| self.text.get(piece.clone()))
     }
 
+    /// Whether its statements would be the same if it were read in another way.
+    pub(super) fn is_cut_alike(&self, dialect: Dialect) -> bool {
+        self.pieces.is_some() && self.pieces == pieces(&self.text, dialect, true)
+    }
+
     /// Whether no statement was found in it.
     fn is_empty(&self) -> bool {
         self.pieces.as_ref().is_some_and(Vec::is_empty)

@@ -98,6 +98,18 @@ fn an_execution_with_a_tag_of_another_statement_is_what_the_server_says() {
     assert_eq!(operation.parsed.as_deref(), Some("none"));
 }
 
+/// Of which a function that was called ahead of it in the pipeline may have changed how it is read.
+#[test]
+fn a_text_that_is_cut_alike_however_it_is_read_is_no_doubt() {
+    for (text, uncertain) in [("select 'a\\n;'; select 2", false), ("select 'a\\'; select 2; --'", true)] {
+        let mut stage = Stage::new();
+        stage.parse("", "select f()", done("")).bind("", "1", done("")).execute(done("SELECT 1"));
+        stage.query(text, done("SELECT 1")).next(done("SELECT 1")).idle();
+        let told = stage.told();
+        assert_eq!(told.contains("split uncertain"), uncertain, "{told}");
+    }
+}
+
 #[test]
 fn a_text_that_cannot_be_decoded_is_not_split() {
     let mut stage = Stage::new();

@@ -156,6 +156,35 @@ fn a_mode_that_no_text_tells_leaves_a_doubt() {
     }
 }
 
+#[test]
+fn a_mode_that_no_text_tells_is_no_doubt_where_it_makes_no_difference() {
+    for first in ["execute s", "set sql_mode=@m", "set sql_mode=(select trim(@@sql_mode))"] {
+        let mut stage = stage();
+        stage.several().done(first).idle();
+        for text in ["insert into t values (1, 'a\\nb;c'); do 2", "insert into t values (\"a\\nb;c\"); do 2"]
+        {
+            stage.query(text, affected(1)).turned(TransactionStatus::Idle).next(affected(0)).idle();
+        }
+        let told = stage.told();
+        assert!(told.lines().count() == 5 && !told.contains("uncertain"), "{first}: {told}");
+    }
+}
+
+/// It tells what a backslash is, behind a SET to whatever functions make of it.
+#[test]
+fn the_status_behind_a_mode_that_is_computed_is_believed() {
+    let text = "select 'a\\'; delete from t; -- '; do 3";
+    for (status, last) in [("on", "delete from t"), ("off", "do 3")] {
+        let mut stage = stage();
+        stage.several().done("set sql_mode=(select concat(@@sql_mode, lower(@m)))");
+        stage.parameter("no_backslash_escapes", status).idle();
+        stage.query(text, returned(1)).turned(TransactionStatus::Idle).next(affected(0)).idle();
+        let told = stage.told();
+        assert!(!told.contains("uncertain"), "{told}");
+        assert_eq!(stage.last().sql.unwrap().raw.as_deref(), Some(last), "{told}");
+    }
+}
+
 /// Whatever led to it.
 #[test]
 fn an_answer_to_another_statement_is_not_believed() {
