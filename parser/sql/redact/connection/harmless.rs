@@ -28,6 +28,7 @@ impl Pair<'_> {
             || is_nothing(value)
             || is_link(value) && (spaced || self.quoted)
             || self.is_label(value)
+            || self.is_own_name(value)
             || self.is_type(value)
             || spaced && !self.quoted && self.is_code(rest)
             || self.is_in_path()
@@ -72,6 +73,14 @@ impl Pair<'_> {
             && label.eq_ignore_ascii_case(&self.name)
     }
 
+    /// `refresh_token=refresh_token` of a call; but a password may be `password`.
+    fn is_own_name(&self, value: &str) -> bool {
+        !name::is_password(&self.name)
+            && !self.quoted
+            && self.name.contains('_')
+            && *self.name == *bare(value)
+    }
+
     /// `password: string` of an interface, a schema, an example.
     fn is_type(&self, value: &str) -> bool {
         #[rustfmt::skip]
@@ -95,7 +104,9 @@ impl Pair<'_> {
         let last = path.rsplit(['.', ':', '>']).next().unwrap_or_default();
         let member = last.len() < path.len() && last.eq_ignore_ascii_case(&self.name);
         let named = path.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | '$'));
-        ENVIRONMENTS.iter().any(|known| rest.starts_with(known)) || named && (member || is_call(behind))
+        let called =
+            || arguments(behind).is_some_and(|arguments| is_asked(arguments, name::is_password(&self.name)));
+        ENVIRONMENTS.iter().any(|known| rest.starts_with(known)) || named && (member || called())
     }
 
     /// A part of an address's path: `https://example.com/wiki/Password:Help`.
@@ -172,11 +183,23 @@ fn is_path(value: &str) -> bool {
     value.contains('/') && (2..5).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// The brackets of a call without a literal.
-fn is_call(behind: &str) -> bool {
-    let Some(arguments) = behind.strip_prefix('(') else { return false };
-    let arguments = arguments.split(')').next().unwrap_or_default();
-    behind.len() > arguments.len() + 1
-        && arguments.len() <= MAX_ARGUMENTS
-        && arguments.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_., &".contains(&byte))
+/// What stands in the brackets of a call, or of an element.
+fn arguments(behind: &str) -> Option<&str> {
+    let close = if behind.starts_with('[') { ']' } else { ')' };
+    let (arguments, _) = behind.strip_prefix(['(', '['])?.split_once(close)?;
+    (arguments.len() <= MAX_ARGUMENTS).then_some(arguments)
+}
+
+/// Do arguments hold no value: none, names (where no password is meant), or the name of what is asked for:
+/// `settings.get("PASSWORD")`?
+fn is_asked(arguments: &str, password: bool) -> bool {
+    let names = |byte: u8| byte.is_ascii_alphabetic() || b"_., &".contains(&byte);
+    let word = arguments.split(',').next().unwrap_or_default();
+    let key = ['"', '\''].into_iter().find_map(|quote| word.strip_prefix(quote)?.strip_suffix(quote));
+    let asked = || {
+        key.is_some_and(|key| {
+            key.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphabetic()) && name::is_secret_pair(key)
+        }) && matches!(arguments.get(word.len()..), Some("" | ", None" | ", null" | ", ''" | ", \"\""))
+    };
+    arguments.is_empty() || !password && arguments.bytes().all(names) || asked()
 }

@@ -79,17 +79,22 @@ fn is_name_char(char: char) -> bool {
 /// PHP's `serialize`, which may stand in a string of JSON.
 /// <https://www.php.net/manual/en/function.serialize.php>
 pub(super) fn serialized(text: &str, hide: &mut impl FnMut(Range<usize>)) {
-    for at in memmem::find_iter(text.as_bytes(), b";s:") {
-        let before = text.get(..at).unwrap_or_default();
-        let Some(quoted) = before.strip_suffix('"') else { continue };
+    for quote in memmem::find_iter(text.as_bytes(), b"\";") {
+        let quoted = text.get(..quote).unwrap_or_default();
         let name = quoted.trim_end_matches('\\');
         // Of a private property, behind the name of its class and a NUL.
         let start = name.trim_end_matches(is_name_char).len();
-        if name.get(start..).is_some_and(name::is_secret_pair)
-            && let Some(value) = string(text, at + 3, quoted.len() - name.len())
-        {
-            hide(value);
-        }
+        let from = quote + 4;
+        let value = match text.get(quote + 2..from) {
+            Some("s:") if name.get(start..).is_some_and(name::is_secret_pair) => {
+                string(text, from, quoted.len() - name.len())
+            }
+            Some("i:") if name.get(start..).is_some_and(name::is_password) => {
+                Some(from..skip(text, from, |byte| byte.is_ascii_digit()))
+            }
+            _ => None,
+        };
+        value.into_iter().for_each(&mut *hide);
     }
 }
 
