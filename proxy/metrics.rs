@@ -61,6 +61,7 @@ struct JournalMetrics {
     operations: IntCounterVec,
     blocked: prometheus::Counter,
     sinks: IntCounterVec,
+    panics: IntCounterVec,
     lag_events: IntGaugeVec,
     lag_seconds: GaugeVec,
 }
@@ -193,6 +194,12 @@ impl JournalMetrics {
                 "What became of events at a sink: delivered, filtered, retried, dead_lettered, missed; failures counts deliveries.",
                 &["sink", "result"],
             )?,
+            panics: counters(
+                registry,
+                "panoptes_sink_panics_total",
+                "How often a sink ended in a panic, by a defect of Panoptes, and was begun anew.",
+                &["sink"],
+            )?,
             lag_events,
             lag_seconds,
         })
@@ -235,6 +242,7 @@ impl JournalMetrics {
             for (result, count) in results {
                 raise(&self.sinks.with_label_values(&[&sink.name, result]), count);
             }
+            raise(&self.panics.with_label_values(&[&sink.name]), sink.panics);
             let lag = i64::try_from(sink.lag_events).unwrap_or(i64::MAX);
             self.lag_events.with_label_values(&[&sink.name]).set(lag);
             self.lag_seconds.with_label_values(&[&sink.name]).set(sink.lag.as_secs_f64());

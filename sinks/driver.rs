@@ -57,6 +57,11 @@ impl<S: Sink> Driver<S> {
         lost.is_none()
     }
 
+    /// How many events the destination has taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.shared.taken.get()
+    }
+
     /// Prepares the destination. Where nothing is left to deliver, nobody waits for it.
     async fn open(&mut self) {
         let Self { shared, lanes, .. } = self;

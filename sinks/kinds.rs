@@ -12,34 +12,36 @@ use crate::{
     elasticsearch::Elasticsearch,
     file::File,
     http::{Http, Splunk},
-    sink::{OptionError, Sink},
+    life::New,
+    sink::Sink,
     sinks::StartError,
     syslog::Syslog,
 };
 
 /// What is done with a sink of any kind.
 pub(crate) trait Build {
-    /// `new` makes it, as often as it is called.
-    fn build<S: Sink>(
+    /// `new` makes it of its options, as often as it is called.
+    fn build<S: Sink, O: Clone + Send + 'static>(
         &mut self,
         name: &str,
         config: &config::Sink,
-        new: impl Fn() -> Result<S, OptionError>,
+        options: &O,
+        new: New<O, S>,
     ) -> Result<(), StartError>;
 }
 
 /// Builds a sink as it is configured. A new kind of sink is a file of its own and a line here.
 pub(crate) fn build(name: &str, sink: &config::Sink, with: &mut impl Build) -> Result<(), StartError> {
     match &sink.options {
-        SinkOptions::Console(options) => with.build(name, sink, || Ok(Console::new(options))),
-        SinkOptions::File(options) => with.build(name, sink, || File::new(options)),
-        SinkOptions::Http(options) => with.build(name, sink, || Http::new(options)),
-        SinkOptions::Splunk(options) => with.build(name, sink, || Splunk::new(options)),
-        SinkOptions::Elasticsearch(options) => with.build(name, sink, || Elasticsearch::new(options)),
-        SinkOptions::Syslog(options) => with.build(name, sink, || Syslog::new(options)),
+        SinkOptions::Console(options) => with.build(name, sink, options, |options| Ok(Console::new(options))),
+        SinkOptions::File(options) => with.build(name, sink, options, File::new),
+        SinkOptions::Http(options) => with.build(name, sink, options, Http::new),
+        SinkOptions::Splunk(options) => with.build(name, sink, options, Splunk::new),
+        SinkOptions::Elasticsearch(options) => with.build(name, sink, options, Elasticsearch::new),
+        SinkOptions::Syslog(options) => with.build(name, sink, options, Syslog::new),
         SinkOptions::Database(options) => build_database(name, sink, with, options),
         #[cfg(feature = "kafka")]
-        SinkOptions::Kafka(options) => with.build(name, sink, || Kafka::new(options)),
+        SinkOptions::Kafka(options) => with.build(name, sink, options, Kafka::new),
         #[cfg(not(feature = "kafka"))]
         SinkOptions::Kafka(_) => Err(StartError::Option {
             option: format!("sinks.{name}.kind"),
@@ -55,11 +57,11 @@ fn build_database(
     options: &DatabaseOptions,
 ) -> Result<(), StartError> {
     match options.url.engine {
-        DatabaseEngine::Postgres => with.build(name, sink, || Database::<Postgres>::new(options)),
-        DatabaseEngine::Mysql => with.build(name, sink, || Database::<Mysql>::new(options)),
-        DatabaseEngine::Sqlite => with.build(name, sink, || Database::<Sqlite>::new(options)),
+        DatabaseEngine::Postgres => with.build(name, sink, options, Database::<Postgres>::new),
+        DatabaseEngine::Mysql => with.build(name, sink, options, Database::<Mysql>::new),
+        DatabaseEngine::Sqlite => with.build(name, sink, options, Database::<Sqlite>::new),
         #[cfg(feature = "sqlserver")]
-        DatabaseEngine::Sqlserver => with.build(name, sink, || Database::<Sqlserver>::new(options)),
+        DatabaseEngine::Sqlserver => with.build(name, sink, options, Database::<Sqlserver>::new),
         #[cfg(not(feature = "sqlserver"))]
         DatabaseEngine::Sqlserver => Err(StartError::Option {
             option: format!("sinks.{name}.url"),

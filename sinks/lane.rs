@@ -8,6 +8,7 @@ use panoptes_config as config;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
+    backoff::Backoff,
     dead_letters::DeadLetters,
     journal::{Follower, Progress, Span, count, lock},
     sink::{Failure, Record, Records, Sink},
@@ -195,7 +196,8 @@ impl Shared {
             .min(spans.len())
     }
 
-    fn failed(&self, reason: &str) {
+    /// It failed for now. The first time of several it is told.
+    pub(crate) fn failed(&self, reason: &str) {
         self.count(|progress| &progress.failures, 1);
         let Some(progress) = self.follower.progress() else { return };
         let before = lock(&progress.last_error).replace(reason.to_owned());
@@ -204,51 +206,19 @@ impl Shared {
         }
     }
 
+    /// It failed by a defect.
+    pub(crate) fn fell(&self) {
+        const DEFECT: &str = "the sink ended in a panic, which is a defect of Panoptes; it is begun anew";
+        self.count(|progress| &progress.panics, 1);
+        if let Some(progress) = self.follower.progress() {
+            *lock(&progress.last_error) = Some(DEFECT.to_owned());
+        }
+        tracing::error!(sink = %self.name, "{DEFECT}");
+    }
+
     fn count(&self, counter: impl Fn(&Progress) -> &AtomicU64, n: usize) {
         if let Some(progress) = self.follower.progress() {
             count(counter(progress), n as u64);
         }
-    }
-}
-
-/// The pauses between repeated deliveries: doubling, each shortened by up to a half at random, so that many senders do
-/// not come back at once.
-struct Backoff {
-    initial: Duration,
-    max: Duration,
-    next: Duration,
-}
-
-impl Backoff {
-    fn new(config: &config::Retry) -> Self {
-        Self { initial: config.initial, max: config.max, next: config.initial }
-    }
-
-    fn next(&mut self) -> Duration {
-        let pause = self.next.min(self.max);
-        self.next = pause.saturating_mul(2);
-        pause.mul_f64(0.5 + fastrand::f64() / 2.0)
-    }
-
-    fn reset(&mut self) {
-        self.next = self.initial;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_limit_and_start_over() {
-        let retry = config::Retry { initial: Duration::from_millis(100), max: Duration::from_millis(350) };
-        let mut backoff = Backoff::new(&retry);
-        for full in [100, 200, 350, 350] {
-            let full = Duration::from_millis(full);
-            let pause = backoff.next();
-            assert!(pause >= full / 2 && pause <= full, "{pause:?} of {full:?}");
-        }
-        backoff.reset();
-        assert!(backoff.next() <= Duration::from_millis(100));
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! * [`journal`]: the numbered log on disk; segments, cursors, recovery.
 //! * `sink`: [`Sink`], what a destination must do: take a batch of [`Records`] or say which [`Failure`] it is.
-//! * `driver`: follows the journal for one sink; `filter`: which events it gets; `lane`: sends again what failed;
-//!   `trial`, `witness`: which events are refused for what they are; `dead_letters`: what a destination will never take,
+//! * `driver`: follows the journal for one sink; `filter`: which events it gets; `lane`, `backoff`: sends again what failed;
+//!   `life`: begins anew what ended in a panic; `trial`, `witness`: which events are refused for what they are; `dead_letters`: what a destination will never take,
 //!   and how that is sent once more.
 //! * `format`: how an event is told: native, ECS, OCSF, CloudEvents.
 //! * `sinks`: [`Sinks`], all of them; `kinds`: the place where a new kind is registered.
@@ -20,6 +20,7 @@
 
 pub mod journal;
 
+mod backoff;
 mod console;
 mod database;
 mod dead_letters;
@@ -33,6 +34,7 @@ mod http;
 mod kafka;
 mod kinds;
 mod lane;
+mod life;
 mod pretty;
 mod sink;
 mod sinks;

@@ -19,7 +19,8 @@ use crate::{
     filter::Filter,
     journal::Journal,
     kinds::{Build, build},
-    lane::{Lane, Shared},
+    lane::Shared,
+    life::{Maker, New, live},
     sink::{OptionError, Sink},
     witness::Witnesses,
 };
@@ -115,8 +116,8 @@ impl Sinks {
         Self { running: Vec::new(), ended, end, stop: watch::Sender::new(false) }
     }
 
-    /// Starts one sink; `config` gives batches and retries.
-    pub fn add<S: Sink>(
+    /// Starts one sink; `config` gives batches and retries. Where it ends in a panic, a copy of it goes on.
+    pub fn add<S: Sink + Clone>(
         &mut self,
         name: &str,
         config: &config::Sink,
@@ -124,18 +125,21 @@ impl Sinks {
         sink: S,
     ) -> Result<(), StartError> {
         let terms = Terms { letters: journal.letters(), is_watched: false };
-        self.add_lanes(name, config, journal, vec![sink], terms)
+        self.add_made(name, config, journal, (&sink, |sink| Ok(sink.clone())), terms)
     }
 
-    /// Starts one sink that delivers over several connections at once.
-    fn add_lanes<S: Sink>(
+    /// Starts one sink, which is made of its options.
+    fn add_made<S: Sink, O: Clone + Send + 'static>(
         &mut self,
         name: &str,
         config: &config::Sink,
         journal: &Journal,
-        sinks: Vec<S>,
+        (options, new): (&O, New<O, S>),
         terms: Terms<'_>,
     ) -> Result<(), StartError> {
+        let lanes = config.options.concurrency().max(1);
+        let maker = Maker { options: options.clone(), new, lanes, retry: config.retry.clone() };
+        let lanes = maker.lanes().map_err(|error| error.of(name))?;
         journal.require(name, config.required);
         let driver = Driver {
             shared: Shared {
@@ -146,7 +150,7 @@ impl Sinks {
                 taken: Cell::default(),
             },
             filter: Filter::new(&config.filter),
-            lanes: sinks.into_iter().map(|sink| Lane::new(sink, &config.retry)).collect(),
+            lanes,
             witnesses: Witnesses::default(),
             is_watched: terms.is_watched,
         };
@@ -155,7 +159,7 @@ impl Sinks {
         let (end, stop) = (self.end.clone(), self.stop.subscribe());
         let run = move || {
             let name = driver.shared.name.clone();
-            let finished = runtime.block_on(drive(driver, stop));
+            let finished = runtime.block_on(live(driver, maker, stop));
             // Nobody listens any more where the program does not wait.
             let _ = end.send(End { name, finished });
         };
@@ -205,15 +209,14 @@ struct Starting<'s> {
 }
 
 impl Build for Starting<'_> {
-    fn build<S: Sink>(
+    fn build<S: Sink, O: Clone + Send + 'static>(
         &mut self,
         name: &str,
         config: &config::Sink,
-        new: impl Fn() -> Result<S, OptionError>,
+        options: &O,
+        new: New<O, S>,
     ) -> Result<(), StartError> {
-        let lanes = (0..config.options.concurrency().max(1)).map(|_| new()).collect::<Result<_, _>>();
-        let lanes = lanes.map_err(|error| error.of(name))?;
-        self.sinks.add_lanes(name, config, self.journal, lanes, self.terms)
+        self.sinks.add_made(name, config, self.journal, (options, new), self.terms)
     }
 }
 
@@ -221,22 +224,13 @@ impl Build for Starting<'_> {
 struct Trial;
 
 impl Build for Trial {
-    fn build<S: Sink>(
+    fn build<S: Sink, O: Clone + Send + 'static>(
         &mut self,
         name: &str,
         _: &config::Sink,
-        new: impl Fn() -> Result<S, OptionError>,
+        options: &O,
+        new: New<O, S>,
     ) -> Result<(), StartError> {
-        new().map(drop).map_err(|error| error.of(name))
+        new(options).map(drop).map_err(|error| error.of(name))
     }
-}
-
-/// Drives a sink to its end: whether it came to the journal's end.
-async fn drive<S: Sink>(mut driver: Driver<S>, mut stop: watch::Receiver<bool>) -> bool {
-    let finished = tokio::select! {
-        () = driver.run() => true,
-        // Also where nobody holds the other end any more.
-        _ = stop.wait_for(|&stop| stop) => false,
-    };
-    driver.save() && finished
 }

@@ -163,6 +163,7 @@ fn steady(events: u64, batch: &Batch) -> Result<(), Box<dyn Error>> {
 }
 
 /// A sink that costs nothing: what is measured is the way to it.
+#[derive(Clone)]
 struct Discard;
 
 impl Sink for Discard {

@@ -91,6 +91,8 @@ pub(crate) struct Progress {
     /// Events that were gone before it came to them.
     pub(crate) missed: AtomicU64,
     pub(crate) failures: AtomicU64,
+    /// How often it ended in a panic.
+    pub(crate) panics: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
 }
 
@@ -280,6 +282,7 @@ impl Progress {
             dead_lettered: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
             last_error: Mutex::new(None),
         }
     }

@@ -64,6 +64,8 @@ pub struct SinkStats {
     pub missed: u64,
     /// Deliveries that failed.
     pub failures: u64,
+    /// How often it ended in a panic, by a defect of Panoptes, and was begun anew.
+    pub panics: u64,
     /// Events that it does not have yet.
     pub lag_events: u64,
     /// Age of the oldest of them; zero where there is none.
@@ -113,6 +115,7 @@ impl Shared {
             dead_lettered: sink.dead_lettered.load(Relaxed),
             missed: sink.missed.load(Relaxed),
             failures: sink.failures.load(Relaxed),
+            panics: sink.panics.load(Relaxed),
             lag_events,
             lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
             last_error: lock(&sink.last_error).clone(),

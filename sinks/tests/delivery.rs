@@ -343,3 +343,46 @@ fn a_long_run_of_refused_events_is_come_over() {
     assert_eq!(dead(dir.path()), (0..2_000).collect::<Vec<_>>());
     assert_eq!(bodies(&judge.taken()), (2_000..2_100).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_sink_that_panics_is_begun_anew_and_nothing_of_it_is_lost_or_comes_twice() {
+    const PANICS: usize = 3;
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(&options(dir.path()), &["faulty", "other"]);
+    let (faulty, other) = (Faulty::new(44, PANICS), Probe::default());
+    let mut sinks = start(&journal, &[("other", &other)]);
+    let mut config = eager();
+    config.batch.max_events = 10;
+    sinks.add("faulty", &config, &journal, faulty.clone()).unwrap();
+    for n in 0..10 {
+        journal.append(&batch(n * 10..(n + 1) * 10, 0)).unwrap();
+    }
+    faulty.probe.wait(100);
+    let stats = journal.stats().sinks.remove(0);
+    assert_eq!((stats.panics, stats.failures), (PANICS as u64, 0));
+    finish(journal.clone(), sinks);
+    assert_eq!(journal.stats().sinks[0].last_error, None);
+    assert_eq!(bodies(&faulty.probe.received()), (0..100).collect::<Vec<_>>());
+    assert_eq!(bodies(&other.received()), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_sink_that_panics_for_ever_holds_up_neither_the_end_nor_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let journal = open(&options, &["faulty"]);
+    let faulty = Faulty::new(0, usize::MAX);
+    let mut sinks = Sinks::none();
+    sinks.add("faulty", &eager(), &journal, faulty.clone()).unwrap();
+    journal.append(&batch(0..5, 0)).unwrap();
+    wait_until(&journal, |sink| sink.panics > 3);
+    let error = journal.stats().sinks.remove(0).last_error.unwrap_or_default();
+    assert!(error.is_empty() || error.contains("a defect of Panoptes"), "{error}");
+    journal.close().unwrap();
+    assert_eq!(sinks.finish(Duration::from_millis(50)), ["faulty"]);
+    drop(journal);
+    let (journal, mended) = (open(&options, &["faulty"]), Probe::default());
+    let sinks = start(&journal, &[("faulty", &mended)]);
+    finish(journal, sinks);
+    assert_eq!((bodies(&mended.received()), bodies(&faulty.probe.received())), ((0..5).collect(), vec![]));
+}

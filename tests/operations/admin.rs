@@ -76,6 +76,7 @@ fn counters(rig: &Rig) -> Result<(), Failed> {
         ("panoptes_connections", 0.0),
         (r#"panoptes_sink_events_total{result="delivered",sink="file"}"#, events.len() as f64),
         (r#"panoptes_sink_lag_events{sink="file"}"#, 0.0),
+        (r#"panoptes_sink_panics_total{sink="file"}"#, 0.0),
         (r#"panoptes_journal_operations_total{operation="appended"}"#, events.len() as f64),
     ] {
         wait_for(&format!("{name} {figure}; it is {}", proxy.metric(name)), || {

@@ -6,7 +6,10 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -204,6 +207,29 @@ impl Sink for Judge {
         }
         court.taken.extend(events);
         Ok(())
+    }
+}
+
+/// A destination in memory with a defect: it panics over a body, so many times.
+#[derive(Clone)]
+pub struct Faulty {
+    pub probe: Probe,
+    body: u64,
+    left: Arc<AtomicUsize>,
+}
+
+impl Faulty {
+    pub fn new(body: u64, times: usize) -> Self {
+        Self { probe: Probe::default(), body, left: Arc::new(AtomicUsize::new(times)) }
+    }
+}
+
+impl Sink for Faulty {
+    async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {
+        let is_over_it = batch.iter().any(|record| received(record.json).body == Some(self.body));
+        let less = |left: usize| left.checked_sub(1).filter(|_| is_over_it);
+        assert!(self.left.fetch_update(SeqCst, SeqCst, less).is_err(), "a defect");
+        self.probe.deliver(batch).await
     }
 }
 
