@@ -64,8 +64,9 @@ pub(crate) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
     deserializer.deserialize_any(Visitor)
 }
 
-/// The URL of an HTTP server: `https://host[:port][/path]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The URL of an HTTP server: `https://host[:port][/path]`. Its path and its query may hold the token of a collector: what a
+/// log shows of it is its authority.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Url(String);
 
 impl Url {
@@ -75,10 +76,23 @@ impl Url {
         &self.0
     }
 
+    /// Its host, with the port if it has one.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+
     /// Whether none was given.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Url").field(&self.authority()).finish_non_exhaustive()
     }
 }
 
@@ -214,6 +228,18 @@ mod tests {
             r#""5" has no unit; write e.g. "100 ms", "5 s" or "1 min""#
         );
         assert!(parse_duration("soon").unwrap_err().starts_with(r#""soon" is not a duration; write "#));
+    }
+
+    #[test]
+    fn of_a_url_only_the_authority_is_shown() {
+        for (url, authority) in [
+            ("https://collector:8443/in/SEKRET?token=SEKRET", "collector:8443"),
+            ("http://[::1]:8080?token=SEKRET", "[::1]:8080"),
+            ("http://h", "h"),
+        ] {
+            let url = Url::try_from(url).unwrap();
+            assert_eq!((url.authority(), format!("{url:?}").contains("SEKRET")), (authority, false));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Auth, Kafka, SecurityProtocol, Sink, SinkOptions};
+use crate::Url;
 
 impl Sink {
     /// What a person should know of this sink: that whoever is between here and its destination can read its secrets.
@@ -12,11 +13,11 @@ impl Sink {
             SinkOptions::Http(http) => {
                 let header =
                     http.headers.keys().any(|name| name.to_ascii_lowercase().contains("authorization"));
-                ("its credentials go", in_clear(http.url.as_str()).filter(|_| header || is_given(&http.auth)))
+                ("its credentials go", in_clear(&http.url).filter(|_| header || is_given(&http.auth)))
             }
-            SinkOptions::Splunk(splunk) => ("its token goes", in_clear(splunk.url.as_str())),
+            SinkOptions::Splunk(splunk) => ("its token goes", in_clear(&splunk.url)),
             SinkOptions::Elasticsearch(elasticsearch) if is_given(&elasticsearch.auth) => {
-                ("its credentials go", elasticsearch.urls.iter().find_map(|url| in_clear(url.as_str())))
+                ("its credentials go", elasticsearch.urls.iter().find_map(in_clear))
             }
             SinkOptions::Kafka(kafka) => ("its password goes", to_a_broker(kafka)),
             _ => return None,
@@ -32,11 +33,11 @@ fn is_given(auth: &Auth) -> bool {
         || [&auth.bearer_file, &auth.api_key_file, &auth.password_file].iter().any(|file| file.is_some())
 }
 
-/// The URL, where it leads to another host without TLS.
-fn in_clear(url: &str) -> Option<String> {
-    let uri: http::Uri = url.parse().ok()?;
+/// Where a URL leads to, if that is another host, without TLS.
+fn in_clear(url: &Url) -> Option<String> {
+    let uri: http::Uri = url.as_str().parse().ok()?;
     let clear = uri.scheme_str() == Some("http") && !is_here(uri.host().unwrap_or_default());
-    clear.then(|| url.to_owned())
+    clear.then(|| url.authority().to_owned())
 }
 
 /// SCRAM shows no password.
@@ -57,7 +58,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::{Elasticsearch, Http, Secret, Splunk, Url};
+    use crate::{Elasticsearch, Http, Secret, Splunk};
 
     fn exposed(options: SinkOptions) -> bool {
         Sink { options, ..Sink::default() }.exposed().is_some()

@@ -82,7 +82,7 @@ impl Elasticsearch {
         for _ in 0..self.nodes.len() {
             let Some((place, url)) = self.nodes.next(Instant::now()) else { break };
             let uri: Uri = below(url, path, "urls").map_err(|error| error.what)?;
-            let node = url.as_str().to_owned();
+            let node = url.authority().to_owned();
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri;

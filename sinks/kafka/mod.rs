@@ -69,10 +69,7 @@ impl Kafka {
         let properties = producer::properties(options)?;
         let listener = Listener::default();
         // What librdkafka does not know, or not so, is found out here.
-        drop(
-            producer::create(&properties, &listener)
-                .map_err(|error| OptionError::new("properties", error))?,
-        );
+        drop(producer::create(&properties, &listener)?);
         let options = options.clone();
         Ok(Self {
             options,
@@ -92,7 +89,7 @@ impl Kafka {
             self.properties.set("sasl.password", password.trim_end_matches(['\r', '\n']));
         }
         let made = producer::create(&self.properties, &self.listener);
-        self.producer = Some(made.map_err(|error| error.to_string())?);
+        self.producer = Some(made.map_err(|OptionError { option, what }| format!("{option} {what}"))?);
         Ok(())
     }
 

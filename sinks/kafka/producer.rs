@@ -11,6 +11,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{FutureProducer, Producer as _},
+    types::RDKafkaConfRes,
 };
 
 use crate::{journal::lock, sink::OptionError};
@@ -108,8 +109,21 @@ pub(super) fn properties(options: &config::Kafka) -> Result<ClientConfig, Option
 }
 
 /// A producer of these properties. It connects by itself.
-pub(super) fn create(properties: &ClientConfig, listener: &Listener) -> Result<Producer, KafkaError> {
-    properties.create_with_context(listener.clone())
+///
+/// # Errors
+///
+/// The property that librdkafka does not take. Its value is not shown: it may be a key or a password, also under a name that
+/// is misspelt.
+pub(super) fn create(properties: &ClientConfig, listener: &Listener) -> Result<Producer, OptionError> {
+    properties.create_with_context(listener.clone()).map_err(|error| match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            OptionError::new(format!("properties.{name}"), "is no property of librdkafka; remove it")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            OptionError::new(format!("properties.{name}"), "has a value that librdkafka does not take for it")
+        }
+        other => OptionError::new("properties", other),
+    })
 }
 
 /// Whether the topic can be produced to, as far as its brokers say.
@@ -121,5 +135,26 @@ pub(super) fn look_at(producer: &Producer, topic: &str, timeout: Duration) -> Re
         Some((None, false)) => Ok(()),
         Some((Some(error), _)) => Err(format!("topic {topic}: {}", RDKafkaErrorCode::from(error))),
         _ => Err(format!("topic {topic} is not there; create it")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use panoptes_config::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_property_that_is_not_taken_is_named_and_its_value_is_not_shown() {
+        for (name, value) in [("sasl.pasword", "SEKRET"), ("partitioner", "SEKRET"), ("linger.ms", "SEKRET")]
+        {
+            let mut options =
+                config::Kafka { brokers: vec!["localhost:1".into()], ..config::Kafka::default() };
+            options.properties = [(name.to_owned(), Secret::new(value))].into();
+            let made = create(&properties(&options).unwrap(), &Listener::default());
+            let OptionError { option, what } = made.map(drop).unwrap_err();
+            assert_eq!(option, format!("properties.{name}"));
+            assert!(what.contains("librdkafka") && !what.contains(value), "{what}");
+        }
     }
 }
