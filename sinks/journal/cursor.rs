@@ -42,7 +42,7 @@ impl Cursor {
                 _ => Ok(Saved::Unreadable),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Saved::Never),
-            Err(error) => Err(error),
+            Err(error) => Err(io::Error::new(error.kind(), format!("{sink}: {error}"))),
         }
     }
 
@@ -54,7 +54,7 @@ impl Cursor {
     /// The names of all sinks that have a cursor.
     pub(crate) fn names(directory: &Directory) -> io::Result<Vec<String>> {
         let is_cursor = |name: &String| !name.ends_with(&format!(".{TEMPORARY}"));
-        Ok(directory.names()?.into_iter().filter(is_cursor).collect())
+        Ok(directory.files()?.into_iter().filter(is_cursor).collect())
     }
 }
 

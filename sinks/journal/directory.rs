@@ -94,6 +94,18 @@ impl Directory {
         })
     }
 
+    /// The names of files in the folder that are text, sorted.
+    pub(crate) fn files(&self) -> io::Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| !self.is_folder(name));
+        Ok(names)
+    }
+
+    /// Whether a name in the folder is that of another one, which is none of ours.
+    pub(crate) fn is_folder(&self, name: &str) -> bool {
+        self.join(name).is_dir()
+    }
+
     /// The names in the folder that are text, sorted.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();

@@ -1,6 +1,6 @@
 //! Reads the journal for one sink, from its cursor on.
 
-use std::{cell::Cell, fs::File, future, io, ops::Range, sync::Arc};
+use std::{cell::Cell, future, io, ops::Range, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -257,7 +257,7 @@ impl Follower {
         match &mut self.reader {
             Some((open, _)) if *open == first => {}
             reader => {
-                let file = Arc::new(File::open(self.shared.directory.join(&segment::name(first)))?);
+                let file = Arc::new(segment::open(&self.shared.directory.join(&segment::name(first)))?);
                 let known =
                     !doubted && first == self.hint.segment && self.next == self.hint.seq.saturating_add(1);
                 let offset = if known { self.hint.offset } else { start(first).offset };

@@ -127,7 +127,7 @@ pub fn state(dir: &Path) -> io::Result<State> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if let Some(first) = segment::first(&name) {
+        if let Some(first) = segment::first(&name).filter(|first| firsts.contains(first)) {
             // That of the newest is longer than its records, where room is kept ahead.
             let newest = firsts.last().is_some_and(|newest| *newest == first);
             state.bytes += if newest { 0 } else { entry.metadata().map_or(0, |meta| meta.len()) };
@@ -238,7 +238,7 @@ fn last(dir: &Path, segment: u64) -> io::Result<Option<u64>> {
 
 /// Where the records of a segment end; 0 where it went meanwhile.
 fn end(dir: &Path, first: u64) -> io::Result<u64> {
-    let file = match File::open(dir.join(segment::name(first))) {
+    let file = match segment::open(&dir.join(segment::name(first))) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         opened => Arc::new(opened?),
     };

@@ -251,7 +251,7 @@ fn progress(
 /// Removes what a crash left half written, and spares: what they hold was known to the process that had them.
 fn remove_leftovers(directory: &Directory) -> io::Result<()> {
     let temporary = format!(".{TEMPORARY}");
-    for name in directory.names()? {
+    for name in directory.files()? {
         if name.ends_with(&temporary) || name.ends_with(spares::SUFFIX) {
             directory.remove(&name)?;
         }

@@ -81,6 +81,10 @@ impl Lost {
 pub(crate) fn inspect(directory: &Directory, now: i64) -> Result<Findings, Error> {
     let at = |source| Error::io("read", directory.path(), source);
     let names = directory.names().map_err(at)?;
+    for name in names.iter().filter(|name| segment::first(name).is_some() && directory.is_folder(name)) {
+        clear(directory, name).map_err(|source| Error::io("put aside", &directory.join(name), source))?;
+    }
+    let names = directory.files().map_err(at)?;
     let firsts: Vec<u64> = names.iter().filter_map(|name| segment::first(name)).collect();
     let mut findings = Findings { next: 1, ..Findings::default() };
     for (n, &first) in firsts.iter().enumerate() {
@@ -163,6 +167,16 @@ pub(crate) fn mend(directory: &Directory, kept: &Kept, limit: u64, now: i64) -> 
     directory.sync()?;
     tracing::warn!(segment = %name, "put a damaged segment aside and kept its good records");
     Ok(Mark { offset: copy.metadata()?.len(), next: salvage.end.next })
+}
+
+/// Makes a name free for a segment: of what an attempt left that could not even be removed, and of a folder, which is
+/// somebody's and is put aside.
+pub(crate) fn clear(directory: &Directory, name: &str) -> io::Result<()> {
+    if !directory.is_folder(name) {
+        return directory.remove(name);
+    }
+    tracing::warn!(folder = %directory.join(name).display(), "a folder has the name of a segment: it is put aside");
+    put_aside(directory, name)
 }
 
 /// Renames a segment, so that it is no longer one.

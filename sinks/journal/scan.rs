@@ -31,7 +31,9 @@ pub(crate) enum Seen<'a> {
 pub(crate) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
     let mut firsts = Vec::new();
     for entry in fs::read_dir(dir)? {
-        firsts.extend(entry?.file_name().to_str().and_then(segment::first));
+        let entry = entry?;
+        let first = entry.file_name().to_str().and_then(segment::first);
+        firsts.extend(first.filter(|_| !entry.path().is_dir()));
     }
     firsts.sort_unstable();
     Ok(firsts)
@@ -78,7 +80,7 @@ fn read(
     each: &mut impl FnMut(Seen<'_>) -> io::Result<ControlFlow<()>>,
 ) -> io::Result<ControlFlow<(), Option<u64>>> {
     let name = segment::name(first);
-    let file = match File::open(dir.join(&name)) {
+    let file = match segment::open(&dir.join(&name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(None)),
         opened => {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));

@@ -9,7 +9,7 @@
 //! may be older ones, whose numbers are all below its first; they are none of its records. Or there may be zeros, where
 //! it was given room ahead. The chain, where there is one, is in the events themselves (see `chain`).
 
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
@@ -46,6 +46,15 @@ pub(crate) fn first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == DIGITS)?;
     let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
     number.filter(|&number| number < record::END)
+}
+
+/// Opens a segment to be read. One that is a folder now is not there.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    match file.metadata()?.is_dir() {
+        true => Err(io::Error::new(io::ErrorKind::NotFound, "a folder has its place")),
+        false => Ok(file),
+    }
 }
 
 /// Creates an empty segment. The folder is not synced yet.

@@ -1,7 +1,6 @@
 //! The journal's figures.
 
 use std::{
-    fs::File,
     os::unix::fs::FileExt,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
@@ -127,7 +126,7 @@ impl Shared {
         let seq = cursor.seq.saturating_add(1);
         let (first, _) = lock(&self.ledger).locate(seq)?;
         let offset = if first == cursor.segment { cursor.offset } else { start(first).offset };
-        let file = File::open(self.directory.join(&segment::name(first))).ok()?;
+        let file = segment::open(&self.directory.join(&segment::name(first))).ok()?;
         let mut header = [0; record::HEADER];
         file.read_exact_at(&mut header, offset).ok()?;
         record::time(&header, seq)

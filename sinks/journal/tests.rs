@@ -12,6 +12,7 @@ use panoptes_config::{self as config, ByteSize};
 use panoptes_event::{Batch, Kind, Uuid};
 
 mod ahead;
+mod folders;
 mod intents;
 mod reuse;
 

@@ -9,6 +9,7 @@ use super::{
     loss::Loss,
     reader::{Mark, Span, start},
     record::{self, Kind},
+    recovery::clear,
     segment,
     shared::{Shared, count, lock, now},
     tail::Write,
@@ -223,8 +224,8 @@ impl Writer {
         let first = self.next;
         self.trim();
         self.active = None;
-        // What an attempt left that could not even be removed: no event has this number yet.
-        shared.directory.remove(&segment::name(first))?;
+        // No event has this number yet.
+        clear(&shared.directory, &segment::name(first))?;
         let (file, end) = match reuse(shared, first) {
             Some(file) => file,
             None => (segment::create(&shared.directory, first)?, segment::HEADER),
