@@ -18,7 +18,7 @@ mod sqlite;
 #[cfg(feature = "sqlserver")]
 mod sqlserver;
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
 use panoptes_config as config;
 use panoptes_event::table::Row;
@@ -55,6 +55,13 @@ pub(crate) enum Fault {
     Events(String),
     /// For the database's state, our rights, or the way to it.
     Destination(String),
+    /// Those of events with these ids were taken without an error, and are not there: a trigger or a rule of the table lets
+    /// them go. All else is written.
+    PassedOver {
+        events: BTreeSet<String>,
+        /// Whether rows of others went in by the same statement.
+        others: bool,
+    },
 }
 
 /// The database sink.
@@ -97,7 +104,7 @@ impl<S: Store> Database<S> {
                 self.store.disconnect();
                 Fault::Destination(format!("{}: {reason}", self.options.url))
             }
-            of_events => of_events,
+            of_rows => of_rows,
         })
     }
 }
@@ -123,6 +130,24 @@ impl<S: Store> Sink for Database<S> {
             Ok(()) => Failure::partial(Vec::new(), refused, None),
             Err(Fault::Events(reason)) => Err(Failure::Refused { reason }),
             Err(Fault::Destination(reason)) => Err(Failure::retry(reason)),
+            Err(Fault::PassedOver { events, others }) => Err(passed_over(batch, refused, &events, others)),
         }
     }
+}
+
+/// What the owner of a table does not want in it is no more delivered than what the database refuses, and as little lost.
+fn passed_over(
+    batch: &Records<'_>,
+    mut refused: Vec<(usize, String)>,
+    events: &BTreeSet<String>,
+    others: bool,
+) -> Failure {
+    const REASON: &str =
+        "a trigger or a rule of the table takes it without an error, and there is no row of it then";
+    let places = batch.iter().enumerate().filter(|(_, record)| events.contains(record.id()));
+    let mut unproven: Vec<_> = places.map(|(place, _)| (place, REASON.to_owned())).collect();
+    if others {
+        refused.append(&mut unproven);
+    }
+    Failure::Partial { again: Vec::new(), refused, unproven, reason: REASON.to_owned(), after: None }
 }

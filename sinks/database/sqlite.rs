@@ -1,6 +1,7 @@
 //! SQLite. The sink's own thread waits for the file: nobody else's does.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
@@ -38,6 +39,8 @@ struct Link {
     file: Option<(u64, u64)>,
     layout: Layout,
     insert: String,
+    /// None where no column tells which event a row is of.
+    look: Option<String>,
     /// None where the table does not allow it.
     judge: Option<String>,
 }
@@ -72,7 +75,7 @@ impl Store for Sqlite {
                 self.link = None;
                 Err(Fault::Destination("the file was deleted or replaced while it was open".to_owned()))
             }
-            Some(link) => link.write(rows).map_err(|error| fault(&error)),
+            Some(link) => link.write(rows).map_err(|error| fault(&error))?,
             None => Err(Fault::Destination("not open".to_owned())),
         }
     }
@@ -110,8 +113,9 @@ impl Sqlite {
         let notes = layout.notes(unique, None);
         let table = quoted(Engine::Sqlite, &self.options.table);
         let insert = insert(&table, &layout, unique);
+        let look = layout.find("event_id").map(|_| look(&table));
         let judge = layout.takes_verdicts().then(|| judge(&table));
-        Ok(Ok((Link { connection, file: at, layout, insert, judge }, notes)))
+        Ok(Ok((Link { connection, file: at, layout, insert, look, judge }, notes)))
     }
 }
 
@@ -122,9 +126,11 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 impl Link {
-    fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Error> {
+    /// Writes rows; the fault is that some are not there then, though nothing was wrong with them.
+    fn write(&mut self, rows: &[Row<'_>]) -> Result<Result<(), Fault>, Error> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut insert = transaction.prepare(&self.insert)?;
+        let (mut old, mut others) = (Vec::new(), false);
         for row in rows.iter().filter(|row| self.layout.takes(row)) {
             let values = self.layout.columns.iter().map(|column| match column.of(row) {
                 Value::Null => ToSqlOutput::from(rusqlite::types::Null),
@@ -132,17 +138,38 @@ impl Link {
                 Value::Number(number) => number.into(),
                 Value::Flag(flag) => flag.into(),
             });
-            insert.execute(params_from_iter(values))?;
+            match insert.execute(params_from_iter(values))? {
+                0 => old.push(row.id()),
+                _ => others = true,
+            }
         }
         drop(insert);
+        let events = missing(&transaction, self.look.as_deref(), &old)?;
         if let Some(judge) = &self.judge {
             let mut judge = transaction.prepare(judge)?;
             for told in rows.iter().filter_map(Row::verdict) {
                 judge.execute((told.verdict, told.transaction, told.session, told.from, told.to))?;
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(match events.is_empty() {
+            true => Ok(()),
+            false => Err(Fault::PassedOver { events, others }),
+        })
     }
+}
+
+/// Of events whose rows are not new, those that have none from before either.
+fn missing(connection: &Connection, look: Option<&str>, old: &[&str]) -> Result<BTreeSet<String>, Error> {
+    let mut missing = BTreeSet::new();
+    let Some(look) = look.filter(|_| !old.is_empty()) else { return Ok(missing) };
+    let mut look = connection.prepare(look)?;
+    for id in old {
+        if !look.exists([id])? {
+            missing.insert((*id).to_owned());
+        }
+    }
+    Ok(missing)
 }
 
 fn describe(connection: &Connection, table: &str) -> Result<Vec<Described>, Error> {
@@ -159,6 +186,10 @@ fn insert(table: &str, layout: &Layout, unique: bool) -> String {
     let places = vec!["?"; names.len()].join(", ");
     let repeat = if unique { " ON CONFLICT (event_id) DO NOTHING" } else { "" };
     format!("INSERT INTO {table} ({}) VALUES ({places}){repeat}", names.join(", "))
+}
+
+fn look(table: &str) -> String {
+    format!("SELECT 1 FROM {table} WHERE event_id = ?1")
 }
 
 fn judge(table: &str) -> String {

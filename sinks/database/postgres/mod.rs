@@ -28,8 +28,9 @@ use super::{
 };
 use crate::sink::OptionError;
 
-/// The columns of a table by its name, and of which kind it is.
-const DESCRIBE: &str = "SELECT a.attname::text, format_type(a.atttypid, NULL), NOT a.attnotnull,
+/// The columns of a table by its name, and of which kind it is. By -1 a type is one without a length: without it, CHAR(36)
+/// would be CHAR, which is CHAR(1).
+const DESCRIBE: &str = "SELECT a.attname::text, format_type(a.atttypid, -1), NOT a.attnotnull,
     a.atthasdef OR a.attidentity <> '', c.relkind = 'p'
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
   WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -56,7 +57,8 @@ struct Link {
     mover: JoinHandle<()>,
     layout: Layout,
     insert: Statement,
-    /// None where the table or our rights do not allow it.
+    /// Which events have a row. None where the table or our rights do not allow it, as for `judge`.
+    look: Option<Statement>,
     judge: Option<Statement>,
     /// The partitions that are there for certain: year and month.
     months: BTreeSet<(i16, i8)>,
@@ -86,8 +88,8 @@ impl Store for Postgres {
         let (client, mover) = self.log_in().await?;
         let prepared = self.prepare(&client).await;
         let prepared = prepared.inspect_err(|_| mover.abort())?;
-        let Prepared { layout, insert, judge, notes } = prepared;
-        self.link = Some(Link { client, mover, layout, insert, judge, months: BTreeSet::new() });
+        let Prepared { layout, insert, look, judge, notes } = prepared;
+        self.link = Some(Link { client, mover, layout, insert, look, judge, months: BTreeSet::new() });
         Ok(notes)
     }
 
@@ -104,7 +106,12 @@ impl Store for Postgres {
         if self.options.partitions == Partitions::Monthly {
             link.create_partitions(&schema(&self.options), rows).await?;
         }
-        link.write(rows).await.map_err(|error| fault(&error))
+        let new = link.write(rows).await.map_err(|error| fault(&error))?;
+        let events = link.missing(rows, new).await.map_err(|error| fault(&error))?;
+        match events.is_empty() {
+            true => Ok(()),
+            false => Err(Fault::PassedOver { events, others: new > 0 }),
+        }
     }
 }
 
@@ -112,6 +119,7 @@ impl Store for Postgres {
 struct Prepared {
     layout: Layout,
     insert: Statement,
+    look: Option<Statement>,
     judge: Option<Statement>,
     notes: Vec<String>,
 }
@@ -148,10 +156,11 @@ impl Postgres {
         let unique: Option<String> =
             unique.and_then(|row| row.map(|row| row.try_get(0)).transpose()).map_err(told)?;
         let (insert, unsure) = may_insert(client, &table, &layout, unique.as_deref()).await.map_err(told)?;
+        let look = may_look(client, &table, &layout).await;
         let (judge, refused) = may_judge(client, &table, &layout).await;
         let mut notes = layout.notes(unique.is_some(), refused);
         notes.extend(unsure);
-        Ok(Prepared { layout, insert, judge, notes })
+        Ok(Prepared { layout, insert, look, judge, notes })
     }
 
     async fn look_at(&self, client: &Client, table: &str) -> Result<Vec<Described>, String> {
@@ -197,21 +206,37 @@ impl Link {
         Ok(())
     }
 
-    async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), tokio_postgres::Error> {
+    /// How many rows are new.
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<u64, tokio_postgres::Error> {
         let verdicts: Vec<Verdict<'_>> = rows.iter().filter_map(Row::verdict).collect();
         let Some(judge) = self.judge.as_ref().filter(|_| !verdicts.is_empty()) else {
             // One statement is a transaction of its own.
             return execute(&self.client, &self.insert, &self.layout, rows).await;
         };
         let transaction = self.client.transaction().await?;
-        execute(transaction.client(), &self.insert, &self.layout, rows).await?;
+        let new = execute(transaction.client(), &self.insert, &self.layout, rows).await?;
         // Sent one behind the other, in order, before the first is answered.
         let judged = verdicts.iter().map(async |verdict| {
             let Verdict { session, transaction: block, from, to, verdict } = verdict;
             transaction.execute(judge, &[verdict, block, session, from, to]).await
         });
         try_join_all(judged).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(new)
+    }
+
+    /// The events that have no row, where fewer rows are new than there were. Repeats have one, and what a trigger has put
+    /// into a table that inherits from this one.
+    async fn missing(&self, rows: &[Row<'_>], new: u64) -> Result<BTreeSet<String>, tokio_postgres::Error> {
+        let ids: Vec<&str> = rows.iter().filter(|row| self.layout.takes(row)).map(Row::id).collect();
+        let Some(look) = self.look.as_ref().filter(|_| new < ids.len() as u64) else {
+            return Ok(BTreeSet::new());
+        };
+        let mut missing: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        for row in self.client.query(look, &[&ids]).await? {
+            missing.remove(row.try_get::<_, &str>(0)?);
+        }
+        Ok(missing)
     }
 }
 
@@ -263,7 +288,7 @@ async fn may_insert(
     match tried(&format!("ON CONFLICT ({columns}) DO NOTHING")).await {
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             let note = format!(
-                "a row that another rule of the table forbids would be passed over like a repeat; GRANT SELECT ({columns}) ON {table}"
+                "a row that another rule or a trigger of the table keeps out would be passed over like a repeat; GRANT SELECT ({columns}) ON {table}"
             );
             Ok((tried("ON CONFLICT DO NOTHING").await?, Some(note)))
         }
@@ -291,14 +316,27 @@ async fn execute(
     insert: &Statement,
     layout: &Layout,
     rows: &[Row<'_>],
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<u64, tokio_postgres::Error> {
     let arrays: Vec<_> = layout.columns.iter().map(|column| array(layout, column, rows)).collect();
     let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
-    client.execute(insert, &parameters).await.map(drop)
+    client.execute(insert, &parameters).await
 }
 
 fn array<'r>(layout: &Layout, column: &Found, rows: &'r [Row<'_>]) -> Vec<Option<Cow<'r, str>>> {
     rows.iter().filter(|row| layout.takes(row)).map(|row| column.text_of(row)).collect()
+}
+
+/// The statement that tells which of some events have a row; none where not all rows are ours to see.
+async fn may_look(client: &Client, table: &str, layout: &Layout) -> Option<Statement> {
+    let kind = &layout.find("event_id")?.kind;
+    let hides = client.query_one("SELECT row_security_active($1::text::regclass)", &[&table]).await.ok()?;
+    if hides.try_get(0).unwrap_or(true) {
+        return None;
+    }
+    let statement = format!("SELECT event_id::text FROM {table} WHERE event_id = ANY ($1::text[]::{kind}[])");
+    let look = client.prepare(&statement).await.ok()?;
+    let nobody: [&str; 0] = [];
+    client.query(&look, &[&nobody.as_slice()]).await.ok().map(|_| look)
 }
 
 /// The statement that tells rows their verdict; where it may not be run, why.

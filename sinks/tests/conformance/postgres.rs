@@ -59,7 +59,9 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(rate("PostgreSQL", there, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
-        trial("a trigger that objects to rows", || database::objections(table("objections"))),
+        trial("a trigger that objects to rows", || database::objections(table("objections"), false)),
+        trial("a trigger that lets rows go", || database::objections(table("silence"), true)),
+        trial("a trigger that puts rows elsewhere", routed),
         trial("an older table", || database::older_table(table("older"), OLDER)),
         trial("complaints, then repeats", || {
             database::complaints(table("complaints"), "password authentication failed");
@@ -75,7 +77,7 @@ pub fn trials() -> Vec<Trial> {
 /// Before there were ids: types and rules as people have them.
 const OLDER: &str = "CREATE TABLE t_older (id BIGSERIAL PRIMARY KEY, app_name VARCHAR(255) NOT NULL,
     environment VARCHAR(50) NOT NULL, timestamp TIMESTAMP NOT NULL, timestamp_unix BIGINT NOT NULL, date DATE NOT NULL,
-    time TIME NOT NULL, duration_ms NUMERIC(10, 2), db_engine VARCHAR(50) NOT NULL, operation_type VARCHAR(50) NOT NULL,
+    time CHAR(8) NOT NULL, duration_ms NUMERIC(10, 2), db_engine VARCHAR(50) NOT NULL, operation_type VARCHAR(50) NOT NULL,
     tables_involved JSONB, sql_raw TEXT NOT NULL, sql_parameters JSONB, row_count INTEGER,
     success BOOLEAN NOT NULL DEFAULT TRUE, actor_roles JSONB, created_at TIMESTAMP NOT NULL DEFAULT now())";
 
@@ -153,6 +155,26 @@ fn insert_only() {
     database::repeats(table);
 }
 
+/// As partitions were made before there were any: no row goes into the table itself, and all of them are there.
+fn routed() {
+    let mut table = table("routed");
+    let create = Schema { engine: Engine::Postgres, table: "t_routed", monthly: false };
+    table.server.sql(&create.script());
+    table.server.grant("t_routed");
+    table.server.sql(
+        "CREATE TABLE t_routed_2026 () INHERITS (t_routed);
+         CREATE FUNCTION route() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+           $$ BEGIN INSERT INTO t_routed_2026 SELECT NEW.*; RETURN NULL; END $$;
+         CREATE TRIGGER route BEFORE INSERT ON t_routed FOR EACH ROW EXECUTE FUNCTION route()",
+    );
+    let mut run = table.run();
+    run.start();
+    run.send(50);
+    run.finish();
+    run.check(&table.received(), true);
+    assert_eq!(table.server.sql("SELECT count(*) FROM ONLY t_routed"), "0\n");
+}
+
 /// As after a restore: there are rows whose numbers the table would give again. None is passed over for that.
 fn behind() {
     let table = table("behind");
@@ -220,6 +242,8 @@ impl Postgres {
             IF TG_ARGV[0] = 'All' OR random() < 0.03 THEN RAISE 'no room' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$");
         server.sql("CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'too much reason'; END $$");
         server
+            .sql("CREATE FUNCTION ignore() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$");
+        server
     }
 
     fn pid(&self) -> Option<String> {
@@ -283,8 +307,9 @@ impl Server for Postgres {
         }
     }
 
-    fn object_to(&self, table: &str) {
-        self.sql(&format!("CREATE TRIGGER object BEFORE INSERT ON {table} FOR EACH ROW WHEN (length(NEW.reason) > 99) EXECUTE FUNCTION object()"));
+    fn object_to(&self, table: &str, silently: bool) {
+        let how = if silently { "ignore" } else { "object" };
+        self.sql(&format!("CREATE TRIGGER object BEFORE INSERT ON {table} FOR EACH ROW WHEN (length(NEW.reason) > 99) EXECUTE FUNCTION {how}()"));
     }
 
     fn poison(&self) -> Poison {

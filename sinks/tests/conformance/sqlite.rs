@@ -42,7 +42,8 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(rate("SQLite", true, || table("rate")));
     trials.extend([
         trial("verdicts", || database::verdicts(&table("verdicts"))),
-        trial("a trigger that objects to rows", || database::objections(table("objections"))),
+        trial("a trigger that objects to rows", || database::objections(table("objections"), false)),
+        trial("a trigger that lets rows go", || database::objections(table("silence"), true)),
         trial("an older table", || database::older_table(table("older"), OLDER)),
         trial("a file that was deleted", deleted),
         trial("repeats", || database::repeats(table("repeats"))),
@@ -138,9 +139,10 @@ impl Server for Sqlite {
         ));
     }
 
-    fn object_to(&self, table: &str) {
+    fn object_to(&self, table: &str, silently: bool) {
+        let how = if silently { "IGNORE" } else { "ABORT, 'too much reason'" };
         self.sql(&format!(
-            "CREATE TRIGGER object BEFORE INSERT ON {table} WHEN length(NEW.reason) > 99 BEGIN SELECT RAISE(ABORT, 'too much reason'); END"
+            "CREATE TRIGGER object BEFORE INSERT ON {table} WHEN length(NEW.reason) > 99 BEGIN SELECT RAISE({how}); END"
         ));
     }
 
