@@ -440,7 +440,7 @@ fn our_own_words_have_the_number_that_the_client_awaits() {
 fn a_question_is_told_ahead_when_its_last_byte_is_here() {
     let limits = Limits { sql: 10, tell_asked: true, ..Limits::default() };
     let long = packet(0, b"\x03select 1 from a_table");
-    // A ping, what fetches, and what is closed start nothing.
+    // A ping, what fetches, and what is closed start nothing; what is closed tells of runs to come.
     let packets = [
         question(0x16, 1),
         packet(0, b"\x17\xff\xff\xff\xff\0\x01\0\0\0"),
@@ -450,7 +450,7 @@ fn a_question_is_told_ahead_when_its_last_byte_is_here() {
         question(0x02, 5),
         question(0x19, 7),
     ];
-    let expected = ["Parse", "Run", "hashed", "Query", "Command"];
+    let expected = ["Parse", "Run", "hashed", "Query", "Command", "Close"];
     let ends: Vec<usize> =
         packets.iter().scan(0, |end, packet| Some(*end + packet.len()).inspect(|e| *end = *e)).collect();
     let stream = packets.concat();

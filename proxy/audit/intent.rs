@@ -1,7 +1,7 @@
 //! Intents: what a session is asked to run, told before it goes to the server (mode `strict`), and tied to its outcome.
 //!
-//! An intent says what is known when the client asks. What is prepared or bound by messages that have no answer yet counts
-//! as done; what an EXECUTE runs is only known when it has run, so all its arguments are hidden. Each intent has one
+//! An intent says what is known when the client asks. What is prepared, bound or sent ahead by messages that have no answer
+//! yet counts as done; what an EXECUTE runs is only known when it has run, so all its arguments are hidden. Each intent has one
 //! outcome: the event that names it by `intentId`. Where the statements of a text turn out not to be those that were
 //! told, one event stands for several intents, that one and those behind it (`intentCount`).
 
@@ -16,6 +16,7 @@ use panoptes_parser::{
 
 use super::{
     Tools,
+    ahead::Foreseen,
     names::{NameLimits, Names, Portal, Prepared, numbered},
     operation::Operated,
     run::Run,
@@ -52,6 +53,7 @@ pub(crate) struct Intents {
     forgotten: bool,
     /// Messages without an answer that give a meaning to names.
     naming: usize,
+    foreseen: Foreseen,
     limits: NameLimits,
 }
 
@@ -106,6 +108,7 @@ impl Intents {
             names: Names::new(limits),
             forgotten: false,
             naming: 0,
+            foreseen: Foreseen::default(),
             limits,
         }
     }
@@ -166,6 +169,8 @@ impl Session {
             }
             None => self.ask_names(ask, &mut intents, tools),
         }
+        let known = self.runs.as_ref().map(|runs| &runs.sent_ahead);
+        intents.foreseen.ask(&ask, at, known, self.limits.ahead);
         self.intents = Some(intents);
     }
 
@@ -180,6 +185,7 @@ impl Session {
     /// Finds the intents of what is settled now. What never reached the server is not lost but never ran.
     pub(super) fn meet_intents<'a>(&mut self, mut settled: Settled<&'a [u8]>) -> Settled<&'a [u8]> {
         let Some(intents) = &mut self.intents else { return settled };
+        intents.foreseen.settle(&settled.ask, settled.asked);
         let question = match (Kind::of(&settled.ask), &settled.ask) {
             (Some(kind), _) => intents.begin(kind, settled.asked),
             // More of an answer.
@@ -262,7 +268,7 @@ impl Session {
                     None => What::Command(Operated::command(run.command(), None)),
                 };
                 let mut one = statement(what, tools);
-                self.intended_values(&mut one, run, &prepared, tools);
+                self.intended_values(&mut one, run, &prepared, intents, tools);
                 one.prepared = (name != LAST_PREPARED).then_some(prepared);
                 vec![one]
             }
@@ -299,12 +305,19 @@ impl Session {
     }
 
     /// The values of a run, as far as they can be read before its statement was.
-    fn intended_values(&self, one: &mut Statement, run: Run<'_>, prepared: &Prepared, tools: &mut Tools) {
+    fn intended_values(
+        &self,
+        one: &mut Statement,
+        run: Run<'_>,
+        prepared: &Prepared,
+        intents: &Intents,
+        tools: &mut Tools,
+    ) {
         let Run { length, bulk, named, .. } = run;
         let body = run.parameters.unwrap_or_default();
-        let runs = self.runs.as_ref();
-        let ahead = runs.map_or_else(Vec::new, |runs| runs.ahead_of(numbered(run.statement)));
-        let overflowed = runs.is_some_and(|runs| runs.overflowed);
+        let sent_ahead = intents.foreseen.values(self.runs.as_ref().map(|runs| &runs.sent_ahead));
+        let ahead = sent_ahead.map_or_else(Vec::new, |values| values.of(numbered(run.statement)));
+        let overflowed = sent_ahead.is_some_and(|values| values.overflowed);
         let most = self.limits.ahead;
         let sent = Sent { body, length, bulk, named, ahead: &ahead, overflowed, most };
         let read = values::read(&sent, prepared, (&self.encoding, self.dialect), &mut tools.encoded);

@@ -3,7 +3,7 @@
 //! * [`Auditor`]: one thread; the sessions of some workers, in order.
 //! * `session`: applies what was seen, one observation after the other. `change`: what a statement changes for the next.
 //!   `extended`: those of the extended protocol.
-//!   `run`, `values`: runs of statements that the server numbers. `login`: who it is, and how its texts are read.
+//!   `run`, `values`, `ahead`: runs of statements that the server numbers. `login`: who it is, and how its texts are read.
 //! * `query`: the simple query protocol, and the statements of a text. `names`: prepared statements and portals.
 //! * `text`: a statement's text, understood once. `texts`, `cache`: what is remembered of texts. `operation`: what was done.
 //! * `statement`: one execution of it; `execution`: how its answer makes one. `aside`: what is told beside it. `secret`: what was
@@ -13,6 +13,7 @@
 //! * `encode`: the event. `identity`: what all events of a session have in common.
 //!   `ids`: what tells events apart.
 
+mod ahead;
 mod alone;
 mod aside;
 mod block;

@@ -7,6 +7,7 @@ use panoptes_parser::wire::{Answer, Failure, Settled};
 
 use super::{
     Tools,
+    ahead::{Ahead, SentAhead},
     names::{Prepared, numbered},
     operation::Operated,
     session::Session,
@@ -21,52 +22,17 @@ const MAX_OPEN: usize = 1_000;
 const MALFORMED_PACKET: u16 = 1835;
 /// ER_WRONG_ARGUMENTS.
 const WRONG_ARGUMENTS: u16 = 1210;
-/// What a value that was sent ahead counts for beside its bytes.
-const ENTRY_BYTES: usize = 64;
 
 /// What a session has under way of such statements.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    ahead: Vec<Ahead>,
-    ahead_bytes: usize,
-    /// Not all places of values that were sent ahead found room, so what was sent cannot be told apart.
-    pub(super) overflowed: bool,
+    pub(super) sent_ahead: SentAhead,
     /// Runs whose rows are not all fetched.
     open: Vec<Statement>,
     open_bytes: usize,
 }
 
-/// A value that was sent ahead of a run.
-#[derive(Clone, Debug)]
-pub(super) struct Ahead {
-    statement: [u8; 5],
-    pub(super) parameter: u16,
-    /// As far as it is kept.
-    pub(super) data: Vec<u8>,
-    pub(super) length: u64,
-}
-
-impl Ahead {
-    fn add_length(&mut self, length: u64) {
-        self.length = self.length.saturating_add(length);
-    }
-}
-
 impl Runs {
-    /// Forgets the values that were sent ahead for a statement, and gives them.
-    fn take_ahead(&mut self, statement: [u8; 5]) -> Vec<Ahead> {
-        let taken: Vec<_> = self.ahead.extract_if(.., |ahead| ahead.statement == statement).collect();
-        let bytes: usize = taken.iter().map(|ahead| ENTRY_BYTES + ahead.data.len()).sum();
-        self.ahead_bytes = self.ahead_bytes.saturating_sub(bytes);
-        self.overflowed &= !self.ahead.is_empty();
-        taken
-    }
-
-    /// The values that were sent ahead for a statement.
-    pub(super) fn ahead_of(&self, statement: [u8; 5]) -> Vec<Ahead> {
-        self.ahead.iter().filter(|ahead| ahead.statement == statement).cloned().collect()
-    }
-
     fn take_open(&mut self, statement: [u8; 5]) -> Option<Statement> {
         let place = self.open.iter().position(|open| open.is_of(&statement))?;
         let statement = self.open.swap_remove(place);
@@ -115,12 +81,12 @@ impl Session {
     pub(super) fn run(&mut self, run: Run<'_>, settled: Settled<&[u8]>, tools: &mut Tools) {
         let Some(body) = run.parameters else { return self.go_on(&settled, tools) };
         let key = numbered(run.statement);
-        let overflowed = self.runs.as_ref().is_some_and(|runs| runs.overflowed);
+        let overflowed = self.runs.as_ref().is_some_and(|runs| runs.sent_ahead.overflowed);
         let refused = if let Answer::Failed(Failure { code, .. }) = settled.answer { code } else { 0 };
         let ahead = match &self.runs {
             None => Vec::new(),
             // It was refused before anything of it was looked at: what was sent ahead is still there.
-            Some(runs) if refused == MALFORMED_PACKET => runs.ahead_of(key),
+            Some(runs) if refused == MALFORMED_PACKET => runs.sent_ahead.of(key),
             Some(_) => self.begin_again(key, tools),
         };
         let known = self.names.statement(&key).cloned();
@@ -166,7 +132,7 @@ impl Session {
     /// A statement is run anew: what was fetched of its last run is all, and what was sent ahead is used up.
     fn begin_again(&mut self, statement: [u8; 5], tools: &mut Tools) -> Vec<Ahead> {
         self.close_run(statement, tools);
-        self.runs.as_mut().map_or_else(Vec::new, |runs| runs.take_ahead(statement))
+        self.runs.as_mut().map_or_else(Vec::new, |runs| runs.sent_ahead.take(statement))
     }
 
     /// What was fetched of a run is all that will be.
@@ -185,25 +151,8 @@ impl Session {
 
     /// A value, or a part of one, that is sent ahead. It is never answered.
     pub(super) fn append(&mut self, statement: &[u8], parameter: u16, data: &[u8], length: u64) {
-        let (statement, most) = (numbered(statement), self.limits.ahead);
-        let runs = self.runs.get_or_insert_default();
-        let same = |ahead: &&mut Ahead| ahead.statement == statement && ahead.parameter == parameter;
-        let known = runs.ahead.iter_mut().rev().find(same);
-        let entry = if known.is_some() { 0 } else { ENTRY_BYTES };
-        let Some(room) = most.checked_sub(runs.ahead_bytes + entry) else {
-            runs.overflowed |= known.is_none();
-            // How much of it is missing is told.
-            return known.into_iter().for_each(|known| known.add_length(length));
-        };
-        let data = data.get(..room).unwrap_or(data);
-        runs.ahead_bytes += entry + data.len();
-        match known {
-            Some(known) => {
-                known.data.extend_from_slice(data);
-                known.add_length(length);
-            }
-            None => runs.ahead.push(Ahead { statement, parameter, data: data.to_vec(), length }),
-        }
+        let sent_ahead = &mut self.runs.get_or_insert_default().sent_ahead;
+        sent_ahead.add(numbered(statement), parameter, data, length, self.limits.ahead);
     }
 
     /// Rows of a run that were fetched later.

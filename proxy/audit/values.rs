@@ -7,9 +7,9 @@ use panoptes_parser::{
 };
 
 use super::{
+    ahead::Ahead,
     aside::Aside,
     names::Prepared,
-    run::Ahead,
     secret::{Places, Secrets, write_shown},
 };
 

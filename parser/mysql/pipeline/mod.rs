@@ -104,7 +104,13 @@ impl Pipeline {
         digest: Option<Digest>,
         out: &mut impl Observer,
     ) {
-        if ask.is_told_ahead() {
+        // What belongs to a run to come. Of these, what needs no answer is settled at once where none is awaited.
+        let is_of_run = match ask {
+            Ask::Append { .. } | Ask::Close { .. } => !self.asked.is_empty(),
+            Ask::Reset { .. } => true,
+            _ => false,
+        };
+        if ask.is_told_ahead() || is_of_run {
             if let Some(sha256) = &digest {
                 out.observe(Observation::Hashed { sha256 });
             }

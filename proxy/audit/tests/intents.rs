@@ -273,6 +273,52 @@ fn what_mysql_runs_is_told_by_number_and_by_command() {
     assert!(told[2].contains("COM_INIT_DB shop"), "{told:#?}");
 }
 
+/// Values that are sent ahead of a run while an answer is awaited are told with its intent, and with no other's.
+#[test]
+fn what_is_sent_ahead_counts_before_it_is_answered() {
+    const SEVEN: &[u8] = &[7, 0, 0, 0];
+    const RUN: Ask<&[u8]> = Ask::Run {
+        statement: SEVEN,
+        parameters: Some(&[0, 1, 0, 0, 0, 0, 1, 253, 0]),
+        length: 9,
+        bulk: false,
+        named: false,
+    };
+    let append =
+        |data: &'static [u8]| Ask::Append { statement: SEVEN, parameter: 0, data, length: data.len() as u64 };
+    let (reset, text) = (Ask::Reset { statement: SEVEN }, &b"select ?"[..]);
+    let parse = Ask::Parse { statement: SEVEN, text, length: 8, types: b"" };
+    let silent = Answer::Complete { tag: &b""[..], rows: 0, bytes: 0, sent: 0 };
+    let returned = Answer::Returned { rows: 1, bytes: 5 };
+    let ok = Answer::Affected { rows: 0, insert_id: 0, sent: 0, info: &b""[..] };
+    let mut stage = mysql();
+    stage.asks_parse("", "select ?").settled(parse, Answer::Prepared { parameters: 1 }).idle();
+    // Settled at once, as nothing is unanswered.
+    stage.settled(append(b"ear"), silent);
+    stage.asks_query("select 1");
+    for ask in [append(b"ly"), RUN, append(b"forgotten"), reset, append(b"late"), RUN] {
+        stage.asks(ask);
+    }
+    stage.query("select 1", returned).idle();
+    stage.settled(append(b"ly"), silent).settled(RUN, returned).idle().settled(append(b"forgotten"), silent);
+    stage.settled(reset, ok).idle().settled(append(b"late"), silent).settled(RUN, returned).idle();
+    stage
+        .asks(append(b"at the end"))
+        .settled(append(b"at the end"), silent)
+        .asks(RUN)
+        .settled(RUN, returned)
+        .idle();
+    let events = stage.closed(false).events().to_vec();
+    let values = |kind: Kind| -> Vec<_> {
+        let of = events.iter().filter(|event| event.kind == kind).filter_map(|event| event.sql.as_ref());
+        of.filter_map(|sql| Some(serde_json::to_string(sql.parameters.as_ref()?).unwrap())).collect()
+    };
+    let sent = [r#"["early"]"#, r#"["late"]"#, r#"["at the end"]"#];
+    assert_eq!(values(Kind::Intent), sent);
+    assert_eq!(values(Kind::Statement), sent);
+    stage.intended();
+}
+
 /// Asks and answers in any order that the wire follows.
 #[derive(Clone, Copy, Debug)]
 enum Step {
