@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use libtest_mimic::Trial;
@@ -16,7 +16,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::Headers,
     mocking::MockCluster,
-    producer::DefaultProducerContext,
+    producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
@@ -271,6 +271,52 @@ impl Broker {
         self.dir.path().join("server.properties")
     }
 
+    /// None where `scripts/kafka` has not fetched it.
+    fn by_kafkas_tool(&self, events: &[String]) -> Option<f64> {
+        const TOOL: &str = "org.apache.kafka.tools.ProducerPerformance";
+        let file = self.dir.path().join("events");
+        fs::write(&file, events.join("\n")).unwrap();
+        let out = java(TOOL, "-Xmx768m")
+            .args(["--topic", TOPIC, "--throughput", "-1", "--num-records", &events.len().to_string()])
+            .arg("--payload-file")
+            .arg(file)
+            .args(["--producer-props", "acks=all", "compression.type=zstd"])
+            .arg(format!("bootstrap.servers=127.0.0.1:{}", self.relay.port))
+            .output()
+            .unwrap();
+        // "100000 records sent, 23201.856148 records/sec (22.66 MB/sec), …"
+        let told = String::from_utf8(out.stdout).unwrap();
+        let rate = told.lines().next_back().and_then(|line| line.split(" records sent, ").nth(1));
+        let rate = rate.and_then(|rate| rate.split(' ').next()?.parse().ok());
+        if rate.is_none() {
+            println!(
+                "no {TOOL}: {}",
+                String::from_utf8_lossy(&out.stderr).lines().next().unwrap_or_default()
+            );
+        }
+        rate
+    }
+
+    fn by_librdkafka(&self, events: &[String]) -> f64 {
+        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+            .set("bootstrap.servers", format!("127.0.0.1:{}", self.relay.port))
+            .set("enable.idempotence", "true")
+            .set("compression.type", "zstd")
+            .set("queue.buffering.max.messages", "1000000")
+            .create()
+            .unwrap();
+        let begin = Instant::now();
+        for (number, event) in events.iter().enumerate() {
+            let key = (number % 5).to_string();
+            producer
+                .send(BaseRecord::to(TOPIC).key(&key).payload(event))
+                .map_err(|(error, _)| error)
+                .unwrap();
+        }
+        producer.flush(crate::support::PATIENCE * 2).unwrap();
+        events.len() as f64 / begin.elapsed().as_secs_f64()
+    }
+
     /// It tells clients the relay's address as its own.
     fn configuration(&self, listeners: &str) -> String {
         let (port, controller, relay, dir) =
@@ -396,6 +442,12 @@ impl Destination for Broker {
 
     fn poison(&self) -> Poison {
         Poison::LargeReason(40_000)
+    }
+
+    /// By Kafka's own tool, and by librdkafka.
+    fn bare(&mut self, events: &[String]) -> Vec<(String, f64)> {
+        let tool = self.by_kafkas_tool(events).map(|rate| ("kafka-producer-perf-test".to_owned(), rate));
+        tool.into_iter().chain([("librdkafka alone".to_owned(), self.by_librdkafka(events))]).collect()
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+    time::Instant,
 };
 
 use libtest_mimic::Trial;
@@ -28,6 +31,7 @@ struct OpenSearch {
     port: u16,
     relay: Relay,
     process: Option<Child>,
+    compression: Compression,
 }
 
 fn jars() -> Option<PathBuf> {
@@ -53,7 +57,7 @@ pub fn trials() -> Vec<Trial> {
     ));
     trials.push(named("elasticsearch to OpenSearch: several nodes".into(), there, several_nodes));
     trials.push(named("elasticsearch to OpenSearch: a data stream".into(), there, data_stream));
-    trials.extend(rate("elasticsearch to OpenSearch", there, OpenSearch::new));
+    trials.extend(rate("elasticsearch to OpenSearch", there, OpenSearch::by_default));
     trials
 }
 
@@ -128,9 +132,21 @@ impl OpenSearch {
     fn new() -> Self {
         let free = |port: &u16| TcpStream::connect(("127.0.0.1", port + 1)).is_err();
         let port = PORTS.filter(|port| free(port)).nth(usize::from(crate::free_port()) % 20).unwrap() + 1;
-        let mut server =
-            Self { dir: tempfile::tempdir().unwrap(), port, relay: Relay::to(port), process: None };
+        let mut server = Self {
+            dir: tempfile::tempdir().unwrap(),
+            port,
+            relay: Relay::to(port),
+            process: None,
+            compression: Compression::Gzip,
+        };
         server.start();
+        server
+    }
+
+    /// Bodies as they are where nobody says otherwise.
+    fn by_default() -> Self {
+        let mut server = Self::new();
+        server.compression = Compression::default();
         server
     }
 
@@ -150,6 +166,33 @@ impl OpenSearch {
         let (head, body) = answer.split_once("\r\n\r\n")?;
         assert!(head.contains(" 200 ") || head.contains(" 503 "), "{answer}");
         serde_json::from_str(body).ok()
+    }
+
+    /// Deletes what the sink and its like have written.
+    fn forget(&self) {
+        for day in ["2026.11.22", "2026.11.23"] {
+            self.ask("DELETE", &format!("/trial-{day}?ignore_unavailable=true"), None);
+        }
+    }
+
+    /// Sends bodies over so many connections, each when the one before it is answered; in how many seconds.
+    fn load(&self, bodies: &[Vec<u8>], connections: usize) -> f64 {
+        let (begin, next) = (Instant::now(), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..connections {
+                scope.spawn(|| {
+                    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.relay.port)).unwrap());
+                    stream.get_ref().set_nodelay(true).unwrap();
+                    while let Some(body) = bodies.get(next.fetch_add(1, Relaxed)) {
+                        let head = "POST /_bulk?filter_path=errors HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson";
+                        write!(stream.get_mut(), "{head}\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+                        stream.get_mut().write_all(body).unwrap();
+                        assert_eq!(answer(&mut stream), r#"{"errors":false}"#);
+                    }
+                });
+            }
+        });
+        begin.elapsed().as_secs_f64()
     }
 
     fn search(&self, index: &str) -> Vec<Got> {
@@ -173,7 +216,7 @@ impl Destination for OpenSearch {
             urls: vec![url],
             index: "trial-%Y.%m.%d".into(),
             install: Install { template: true, replicas: 0, ..Install::default() },
-            compression: Compression::Gzip,
+            compression: self.compression,
             ..Elasticsearch::default()
         })
     }
@@ -244,6 +287,48 @@ impl Destination for OpenSearch {
     fn poison(&self) -> Poison {
         Poison::WrongType
     }
+
+    fn bare(&mut self, events: &[String]) -> Vec<(String, f64)> {
+        let rates = [(1, 256), (1, 2_000), (2, 2_000), (4, 1_000)].map(|(connections, size)| {
+            self.forget();
+            let bodies: Vec<Vec<u8>> = events.chunks(size).map(bulk).collect();
+            let rate = events.len() as f64 / self.load(&bodies, connections);
+            (format!("{connections} bare connections, {size} events a body"), rate)
+        });
+        self.forget();
+        rates.into()
+    }
+}
+
+/// The body of an answer of HTTP/1.1 whose length is told.
+fn answer(stream: &mut impl BufRead) -> String {
+    let (mut length, mut line) = (0, String::new());
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).unwrap();
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+/// The body of a bulk request, as the sink makes it.
+fn bulk(events: &[String]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for event in events {
+        let value: Value = serde_json::from_str(event).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (id, meta) = (text(&value["id"]), &value["meta"]);
+        let (day, at) = (text(&meta["date"]).replace('-', "."), text(&meta["timestamp"]));
+        writeln!(body, "{}", json!({"create": {"_index": format!("trial-{day}"), "_id": id}})).unwrap();
+        writeln!(body, "{{\"@timestamp\":\"{at}\",{}", &event[1..]).unwrap();
+    }
+    body
 }
 
 impl Drop for OpenSearch {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use panoptes_config::SinkOptions;
+use panoptes_config::{File, SinkOptions};
 
 use crate::{
     relay::{Relay, Weather},
@@ -30,6 +30,10 @@ pub trait Destination {
     /// From now on it refuses what comes: all of it, or some.
     fn refuse(&mut self, refusal: Refusal);
     fn poison(&self) -> Poison;
+    /// How fast it takes events, in a second, from programs that do nothing but send them. What is there goes before.
+    fn bare(&mut self, _events: &[String]) -> Vec<(String, f64)> {
+        Vec::new()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,25 +63,59 @@ pub fn end(mut run: Run, destination: &mut dyn Destination) {
     run.check(&destination.received(), ordered);
 }
 
+/// Events of a turn of [`rate`].
+const RATED: u64 = 100_000;
+/// Turns, where there is something to compare with.
+const TURNS: usize = 3;
+
 /// What a sink delivers in a second, of events of 1 KiB, with its own defaults; and what CPU that takes of this process, which is
-/// the journal, the sink and the relay. What is left of one core is the server's.
+/// the journal, the sink and the relay. What is left of the cores is the server's. In turns with it: what the server takes of the
+/// same events over the same relay from who does nothing but send them.
 pub fn rate(destination: &mut dyn Destination) {
-    const EVENTS: u64 = 100_000;
-    let mut run = Run::by_default(destination.options());
-    for _ in 0..EVENTS / 1_000 {
-        run.send_sized(1_000, 500);
+    let events = events();
+    for _ in 0..TURNS {
+        let ours = delivered(destination);
+        let bare = destination.bare(&events);
+        for (what, bare) in &bare {
+            println!("{bare:.0} events/s by {what}, of which ours is {:.2}", ours / bare);
+        }
+        if bare.is_empty() {
+            break;
+        }
     }
+}
+
+/// The events of a turn, as a file sink has them.
+fn events() -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events");
+    let mut run = Run::by_default(SinkOptions::File(File { path: path.clone(), ..File::default() }));
+    send(&mut run);
+    run.start();
+    run.finish();
+    crate::trial::lines(&path)
+}
+
+fn send(run: &mut Run) {
+    (0..RATED / 1_000).for_each(|_| run.send_sized(1_000, 500));
+}
+
+/// Events in a second.
+fn delivered(destination: &mut dyn Destination) -> f64 {
+    let mut run = Run::by_default(destination.options());
+    send(&mut run);
     let (begin, before) = (Instant::now(), cpu_seconds());
     run.start();
     run.finish();
     let (took, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - before);
-    let rate = EVENTS as f64 / took;
+    let rate = RATED as f64 / took;
     println!(
         "{rate:.0} events/s; {:.1} us of our CPU each, {:.0} % of a core",
-        cpu * 1e6 / EVENTS as f64,
+        cpu * 1e6 / RATED as f64,
         100.0 * cpu / took
     );
     assert!(run.dead_letters().is_empty());
+    rate
 }
 
 /// Of all threads of this process, those that have ended too; in ticks of 10 ms.
