@@ -11,7 +11,7 @@
 //! | `nginx.rs` `opensearch.rs` `rsyslog.rs` | real servers |
 //! | `database.rs` `postgres.rs` `mysql.rs` `sqlite.rs` | databases: what holds of each, and real ones |
 //! | `kafka.rs` | librdkafka's own cluster of brokers, and a real one |
-//! | `splunk_stub.rs` `sqlserver_stub.rs` | neither Splunk nor SQL Server can be had here: stubs, named so |
+//! | `splunk_stub.rs` `sqlserver_stub.rs` `tds.rs` | neither Splunk nor SQL Server can be had here: stubs, named so |
 //!
 //! A server that is not there makes its trials `ignored` under their names. OpenSearch is looked for at
 //! `PANOPTES_OPENSEARCH_LIB`, which `scripts/opensearch` fetches, and Kafka's broker at `PANOPTES_KAFKA_LIB`, by `scripts/kafka`.
@@ -42,6 +42,8 @@ mod splunk_stub;
 mod sqlite;
 #[cfg(feature = "sqlserver")]
 mod sqlserver_stub;
+#[cfg(feature = "sqlserver")]
+mod tds;
 mod trial;
 
 use std::{env, path::PathBuf};
