@@ -114,6 +114,7 @@ fn main() {
             .chain(durable::TESTS)
             .chain(texts::TESTS)
             .chain(memory::ON_EACH)
+            .chain(operations::ON_EACH)
         {
             add(name, true, Box::new(test));
         }

@@ -11,8 +11,11 @@ use crate::{
     support::{free_port, panoptes::Panoptes, wait_for},
 };
 
+/// Tried on each server.
+pub(crate) const ON_EACH: &[Named] = &[("shutdown_tells_idle_clients", shutdown)];
+
+/// Tried once.
 pub(crate) const TESTS: &[Named] = &[
-    ("shutdown_tells_idle_clients", shutdown),
     ("server_is_down", down),
     ("too_many_sessions", too_many),
     ("client_never_logs_in", late),
@@ -30,6 +33,8 @@ fn shutdown(rig: &Rig) -> Result<(), Failed> {
     open.query("begin");
     proxy.signal("TERM");
     assert_eq!(idle.last_words().map(|(code, _)| code), Some(1053));
+    let late = Raw::greet(proxy.port).err().map(|(code, _)| code);
+    assert_eq!(late, Some(1053), "no new session");
     assert_eq!(open.query("commit").error, None, "who is in a transaction may end it");
     assert_eq!(open.last_words().map(|(code, _)| code), Some(1053));
     assert!(proxy.ended().success(), "{}", proxy.log());
