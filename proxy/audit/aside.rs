@@ -15,6 +15,8 @@ use super::{intent::Intent, secret::HIDDEN};
 pub(crate) struct Aside {
     /// `request`, encoded; empty where the client said nothing.
     pub(crate) request: Vec<u8>,
+    /// Size of what the client said, as it was sent.
+    pub(crate) said: u64,
     /// Size of what the client said, where it was too much to be kept.
     pub(crate) left_out: Option<u64>,
     /// The file of the client's that the server asked for.

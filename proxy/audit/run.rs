@@ -54,8 +54,7 @@ impl Runs {
 
 /// What a run takes in memory.
 fn size(statement: &Statement) -> usize {
-    let beside = statement.aside.as_ref().map_or(0, |aside| aside.request.len());
-    size_of::<Statement>() + statement.size() + beside
+    size_of::<Statement>() + statement.size()
 }
 
 /// A run, as it was asked for.

@@ -138,9 +138,11 @@ impl Session {
             Observation::LoggedIn { at } => self.login(at, None, tools),
             Observation::LoginFailed { at, failure } => self.login(at, Some(&failure), tools),
             Observation::Attributes { attributes } => {
+                let said = attributes.len() as u64;
                 let attributes = Attributes::new(attributes);
                 let left_out = attributes.left_out();
-                self.beside = Aside::of(attributes, &self.encoding, self.dialect).map(Box::new);
+                let aside = Aside::of(attributes, &self.encoding, self.dialect);
+                self.beside = aside.map(|aside| Box::new(Aside { said, ..aside }));
                 if left_out.is_some() {
                     self.beside.get_or_insert_default().left_out = left_out;
                 }

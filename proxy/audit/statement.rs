@@ -182,10 +182,11 @@ pub(crate) struct Error {
 }
 
 impl Statement {
-    /// What its text and its parameters take in memory.
+    /// What its text, its parameters and what was said beside them take in memory.
     pub(crate) fn size(&self) -> usize {
         let text = if let What::Sql(text) = &self.what { text.raw.len() } else { 0 };
-        text + self.parameters.len()
+        let beside = self.aside.as_ref().map_or(0, |aside| aside.request.len());
+        text + self.parameters.len() + beside
     }
 }
 

@@ -38,6 +38,7 @@ impl Session {
             let (mut query, doubted) = self.asked_query(bytes, length);
             if let Some(beside) = &mut self.beside {
                 query.request = std::mem::take(&mut beside.request);
+                query.said = beside.said;
                 query.left_out = beside.left_out;
             }
             self.quotes_unknown |= doubted;
@@ -115,10 +116,7 @@ impl Session {
             let back = taken_back.intents + statement.intents();
             self.meet_all_intents(&mut statement, back);
         }
-        if !query.request.is_empty() || query.left_out.is_some() {
-            let aside = statement.aside();
-            (aside.request, aside.left_out) = (query.request.clone(), query.left_out);
-        }
+        query.tell_beside(&mut statement);
         // In PostgreSQL several statements are one transaction.
         statement.commits &= query.is_single() || !self.dialect.is_postgres();
         // A rule may add rows to those of the statement itself, which the tag counts.
@@ -154,6 +152,7 @@ impl Session {
         // Part of it may be written already.
         let id = tools.event_id(last.unix_micros);
         let mut whole = Statement { id, what, split_uncertain: true, ..*last };
+        query.tell_beside(&mut whole);
         self.meet_all_intents(&mut whole, taken_back.intents);
         if taken_back.end.outcome.is_some() {
             whole.end = taken_back.end;
@@ -164,7 +163,10 @@ impl Session {
     /// The statements of a text that have no answer of their own.
     fn rest(&mut self, query: &mut Query, settled: Settled<&[u8]>, tools: &mut Tools) {
         for text in query.rest(&mut tools.texts) {
-            self.settle_one(What::Sql(text), settled, tools);
+            if let Some(mut statement) = self.statement(What::Sql(text), settled, tools) {
+                query.tell_beside(&mut statement);
+                self.hold(statement, &settled.answer, tools);
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ use long::Long;
 const MAX_STATEMENTS: usize = 20_000;
 /// So much of what follows a statement its error may quote, and more.
 const QUOTED: usize = 1 << 10;
+/// What the client said beside a text is told with each of its statements up to so many bytes, else with the first.
+const MAX_REPEATED: usize = 1 << 10;
 
 const REPLICATION_COMMANDS: [&str; 9] = [
     "IDENTIFY_SYSTEM",
@@ -49,8 +51,10 @@ pub(crate) struct Query {
     whole: Option<Rc<Text>>,
     /// The last statement that was answered, where more should follow.
     last: Option<Box<Statement>>,
-    /// What the client said beside it, of all its statements.
+    /// What the client said beside it, of all its statements; its size as it was sent, and whether it was told.
     request: Vec<u8>,
+    said: u64,
+    told: bool,
     /// Names by which one of its statements gives a secret to another.
     names: Option<SecretNames>,
     /// Size of that, where it was too much to be kept.
@@ -74,6 +78,8 @@ impl Query {
             whole: None,
             last: None,
             request: Vec::new(),
+            said: 0,
+            told: false,
             names,
             left_out: None,
         }
@@ -229,6 +235,20 @@ impl Query {
         let ahead = self.text.get(last.map_or(0, |last| last.end)..next).unwrap_or_default();
         // Of two `;` the first ends what was answered.
         semicolons(ahead.as_bytes(), self.dialect) > usize::from(last.is_some())
+    }
+
+    /// Tells with a statement what the client said beside the text.
+    fn tell_beside(&mut self, statement: &mut Statement) {
+        if self.request.is_empty() && self.left_out.is_none() {
+            return;
+        }
+        let again = std::mem::replace(&mut self.told, true) && !self.is_uncertain();
+        let aside = statement.aside();
+        if again && self.request.len() > MAX_REPEATED {
+            aside.left_out = Some(self.said);
+        } else {
+            (aside.request, aside.left_out) = (self.request.clone(), self.left_out);
+        }
     }
 
     /// Whether it is one statement.

@@ -1,5 +1,6 @@
 //! Logins within the session, what is left of one that begins anew, and what the client says beside.
 
+use panoptes_event::Event;
 use panoptes_parser::wire::{Ask, Observation, Observer, TransactionStatus};
 
 use super::{super::Stage, affected, refused, returned, stage};
@@ -83,6 +84,25 @@ fn attributes_are_those_of_the_next_statement_alone() {
     // Its statement was left out.
     stage.idle().query("select 2", returned(1)).idle();
     assert!(stage.last().request.is_none());
+}
+
+/// Long ones only with the first, so that no text of many statements makes a journal of them.
+#[test]
+fn attributes_are_those_of_each_statement_of_a_text() {
+    for (length, again) in [(500_u16, true), (1_500, false)] {
+        let value = vec![b'x'; length.into()];
+        let attributes = [&b"\x01\x01\0\x01\xfd\0\x05route\xfc"[..], &length.to_le_bytes(), &value].concat();
+        let mut stage = stage();
+        stage.observe(Observation::Attributes { attributes: &attributes });
+        stage.several().query("select 1; selct; select 3", returned(1)).turned(TransactionStatus::Idle);
+        stage.next(refused(1064, "42000")).idle();
+        let events = stage.events();
+        let told: Vec<_> = events.iter().map(|event| event.request.is_some()).collect();
+        assert_eq!(told, [true, again, again]);
+        let size = |event: &Event| event.sql.as_ref()?.truncated.as_ref()?["attributes"].as_u64();
+        let expected = Some(attributes.len() as u64).filter(|_| !again);
+        assert_eq!(events.iter().map(size).collect::<Vec<_>>(), [None, expected, expected]);
+    }
 }
 
 #[test]
