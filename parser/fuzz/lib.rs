@@ -30,9 +30,15 @@ impl Observer for Ignore {
     }
 }
 
+/// Those of the house, and such that nearly everything is beyond them.
+pub fn limits() -> [Limits; 2] {
+    let house = Limits::default();
+    [house, Limits { sql: 12, script: 40, parameters: 16, pending: 3, pending_bytes: 100, ..house }]
+}
+
 /// A session that has logged in.
-pub fn session(out: &mut impl Observer) -> Postgres {
-    let mut wire = Postgres::new(Limits::default(), [7; 32]);
+pub fn session(limits: Limits, out: &mut impl Observer) -> Postgres {
+    let mut wire = Postgres::new(limits, [7; 32]);
     assert_eq!(wire.open(STARTUP), Opening::Dial);
     client(&mut wire, STARTUP, 0, out);
     server(&mut wire, LOGIN, 0, out);

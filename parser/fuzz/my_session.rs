@@ -7,11 +7,13 @@ use panoptes_parser::{
     mysql::Mysql,
     wire::{Limits, Wire},
 };
-use panoptes_parser_fuzz::Seen;
+use panoptes_parser_fuzz::{Seen, limits};
 
 fuzz_target!(|bytes: &[u8]| {
     for logged_in in [false, true] {
-        assert_eq!(play(bytes, 1, logged_in), play(bytes, usize::MAX, logged_in));
+        for limits in limits() {
+            assert_eq!(play(bytes, 1, logged_in, limits), play(bytes, usize::MAX, logged_in, limits));
+        }
     }
 });
 
@@ -22,9 +24,9 @@ const GREETING: &[u8] = b"\x40\0\0\0\x0a8.4.0\0\x07\0\0\0abcdefgh\0\xff\xff\x2d\
 const RESPONSE: &[u8] = b"\x25\0\0\x01\x01\x82\xc7\x0b\0\0\0\x01\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0ana\0\0";
 const OK: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
 
-fn play(mut bytes: &[u8], piece: usize, logged_in: bool) -> (Vec<String>, [Vec<u8>; 2]) {
+fn play(mut bytes: &[u8], piece: usize, logged_in: bool, limits: Limits) -> (Vec<String>, [Vec<u8>; 2]) {
     let mut seen = Seen::default();
-    let mut wire = Mysql::new(Limits::default());
+    let mut wire = Mysql::new(limits);
     if logged_in {
         wire.server(&mut GREETING.to_vec(), 0, &mut seen).expect("a greeting");
         wire.client(&mut RESPONSE.to_vec(), 0, &mut seen).expect("a response");

@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut wire = Postgres::new(Limits::default(), [7; 32]);
     server(&mut wire, bytes, 0, &mut Ignore);
     wire.end(0, &mut Ignore);
-    let mut wire = session(&mut Ignore);
+    let mut wire = session(Limits::default(), &mut Ignore);
     client(&mut wire, ASKED, 1, &mut Ignore);
     server(&mut wire, bytes, 1, &mut Ignore);
     wire.end(1, &mut Ignore);

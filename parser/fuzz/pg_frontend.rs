@@ -6,7 +6,7 @@ use panoptes_parser::{
     postgres::Postgres,
     wire::{Limits, Opening, Wire},
 };
-use panoptes_parser_fuzz::{Ignore, client, session};
+use panoptes_parser_fuzz::{Ignore, client, limits, session};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut wire = Postgres::new(Limits::default(), [7; 32]);
@@ -14,7 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
         client(&mut wire, bytes, 0, &mut Ignore);
         wire.end(0, &mut Ignore);
     }
-    let mut wire = session(&mut Ignore);
-    client(&mut wire, bytes, 1, &mut Ignore);
-    wire.end(1, &mut Ignore);
+    for limits in limits() {
+        let mut wire = session(limits, &mut Ignore);
+        client(&mut wire, bytes, 1, &mut Ignore);
+        wire.end(1, &mut Ignore);
+    }
 });

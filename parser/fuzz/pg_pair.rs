@@ -2,14 +2,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use panoptes_parser::wire::Wire;
-use panoptes_parser_fuzz::{Seen, client, server, session};
+use panoptes_parser::wire::{Limits, Wire};
+use panoptes_parser_fuzz::{Seen, client, limits, server, session};
 
-fuzz_target!(|bytes: &[u8]| assert_eq!(play(bytes, 1), play(bytes, usize::MAX)));
+fuzz_target!(|bytes: &[u8]| {
+    for limits in limits() {
+        assert_eq!(play(bytes, 1, limits), play(bytes, usize::MAX, limits));
+    }
+});
 
-fn play(mut bytes: &[u8], piece: usize) -> Vec<String> {
+fn play(mut bytes: &[u8], piece: usize, limits: Limits) -> Vec<String> {
     let mut seen = Seen::default();
-    let mut wire = session(&mut seen);
+    let mut wire = session(limits, &mut seen);
     let mut heard = [true; 2];
     while let Some((head, rest)) = bytes.split_first() {
         let (run, behind) = rest.split_at(rest.len().min(usize::from(head >> 1)));
