@@ -152,11 +152,21 @@ impl Lexer<'_> {
         let Some(delimiter) = delimiter.filter(|_| !self.follows(b".@")) else { return self.word() };
         match server {
             Server::Mysql(DOLLAR_QUOTES..) => self.dollar_quoted(delimiter.len()),
+            Server::Unknown if self.follows_language() => self.dollar_quoted(delimiter.len()),
             Server::Unknown | Server::Mysql(DOLLAR_DEPRECATED..) if self.ends_again(delimiter) => {
                 self.dollar_quoted(delimiter.len())
             }
             _ => self.word(),
         }
+    }
+
+    /// Does the token stand behind `LANGUAGE JAVASCRIPT AS`? What has a word there is no routine.
+    fn follows_language(&self) -> bool {
+        let before = self.text.get(..self.at).unwrap_or_default();
+        let mut words = before.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"as"))
+            && words.next().is_some()
+            && words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"language"))
     }
 
     /// Is the byte before the token one of `signs`?

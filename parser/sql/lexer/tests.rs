@@ -193,6 +193,9 @@ fn dollar_quotes_are_strings_of_new_mysql() {
         assert_eq!(tokens(sql, by(Server::Mysql(90_704))), on_mysql, "{sql}");
         assert_eq!(tokens(sql, by(Server::Mariadb(101_119))), on_mariadb, "{sql}");
     }
+    // Whatever the server is.
+    let body = tokens("LANGUAGE JAVASCRIPT AS $$;$$", Dialect::MYSQL);
+    assert_eq!(body, "Word:LANGUAGE Word:JAVASCRIPT Word:AS String:$$;$$");
 }
 
 /// MySQL 9.7 takes neither `\N` nor `:name`; MariaDB 10.11 takes `\Nx` for NULL named x.
