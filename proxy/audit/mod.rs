@@ -37,6 +37,7 @@ mod readings;
 mod run;
 mod secret;
 mod session;
+mod short;
 mod statement;
 #[cfg(test)]
 mod tests;
