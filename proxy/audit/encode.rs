@@ -16,7 +16,7 @@ use panoptes_sinks::Origin;
 use super::{
     Tools,
     statement::{Error, Statement, What},
-    text::Text,
+    text::{Cut, Text},
 };
 use crate::session::{CancelRequest, Opened, Upstream};
 
@@ -166,7 +166,7 @@ pub(crate) fn write_forgotten(text: &Text, at: i64, seq: u64, common: &Common, t
         if !text.rules().is_empty() {
             sql.member("redacted", text.rules());
         }
-        write_truncated(Some(text), None, None, &mut sql);
+        write_truncated(text.cut, None, None, &mut sql);
         sql.end();
         common.session(event, seq).end();
         let mut blind = event.object("blind");
@@ -236,9 +236,9 @@ fn write_text(statement: &Statement, sql: &mut json::Object<'_>) {
     if !statement.parameters.is_empty() {
         sql.encoded("parameters", &statement.parameters);
     }
-    let text = if let What::Sql(text) = &statement.what { Some(&**text) } else { None };
+    let cut = if let What::Sql(text) = &statement.what { text.cut } else { None };
     let attributes = statement.aside.as_ref().and_then(|aside| aside.left_out);
-    write_truncated(text, statement.parameters_truncated, attributes, sql);
+    write_truncated(cut, statement.parameters_truncated, attributes, sql);
     if let Some(prepared) = &statement.prepared {
         sql.inline(prepared.shown());
     }
@@ -256,19 +256,17 @@ fn write_redacted(statement: &Statement, sql: &mut json::Object<'_>) {
 
 /// Sizes of what is not there whole, and what a text that was cut can be known by.
 fn write_truncated(
-    text: Option<&Text>,
+    raw: Option<Cut>,
     parameters: Option<u64>,
     attributes: Option<u64>,
     sql: &mut json::Object<'_>,
 ) {
-    let raw = text.and_then(|text| text.cut);
     if raw.is_none() && parameters.is_none() && attributes.is_none() {
         return;
     }
     let mut truncated = sql.object("truncated");
-    truncated.optional("raw", raw.map(|cut| cut.length));
-    truncated.optional("normalized", text.and_then(|text| text.normalized_length));
-    truncated.optional("parameters", parameters).optional("attributes", attributes);
+    truncated.optional("raw", raw.map(|cut| cut.length)).optional("parameters", parameters);
+    truncated.optional("attributes", attributes);
     truncated.end();
     if let Some(sha256) = raw.and_then(|cut| cut.sha256) {
         let hex: String = sha256.iter().flat_map(|byte| hex_digits(*byte)).map(char::from).collect();

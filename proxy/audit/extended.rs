@@ -235,12 +235,12 @@ impl Session {
         tools: &Tools,
     ) -> Option<Statement> {
         let tag = if let Answer::Complete { tag, .. } = settled.answer { tag } else { b"" };
-        let what = match portal.and_then(|portal| portal.prepared.tell()) {
+        let what = match portal.and_then(|portal| portal.prepared.text.as_ref()) {
             // The server ran something else: a DO block may have given the name to another statement.
             Some(text) if contradicts(tag, text.verb()) && text.verb() != "UNKNOWN" => {
                 What::Command(Operated::tagged(tag))
             }
-            Some(text) => What::Sql(text),
+            Some(text) => What::Sql(Rc::clone(text)),
             None => What::Command(Rc::clone(&tools.unknown)),
         };
         let mut statement = self.statement(what, settled, tools)?;

@@ -252,8 +252,8 @@ impl Session {
                 let ahead = intents.names.portal(portal);
                 let portal =
                     ahead.or_else(|| self.known_portal(portal).filter(|_| !intents.forgotten)).cloned();
-                let text = portal.as_ref().and_then(|portal| portal.prepared.tell_ahead());
-                let mut one = statement(self.intended_text(text.as_ref(), tools), tools);
+                let text = portal.as_ref().and_then(|portal| portal.prepared.text.as_ref());
+                let mut one = statement(self.intended_text(text, tools), tools);
                 if let Some(portal) = portal {
                     one.bind(&portal);
                     one.prepared = (!portal.prepared.name.is_empty()).then_some(portal.prepared);
@@ -263,8 +263,8 @@ impl Session {
             Ask::Run { statement: name, parameters: Some(body), length, bulk, named } => {
                 let run = Run { statement: name, parameters: Some(body), length, bulk, named };
                 let prepared = self.meant(&numbered(name), intents);
-                let what = match prepared.tell_ahead() {
-                    Some(text) => self.intended_text(Some(&text), tools),
+                let what = match &prepared.text {
+                    Some(text) => self.intended_text(Some(text), tools),
                     None => What::Command(Operated::command(run.command(), None)),
                 };
                 let mut one = statement(what, tools);

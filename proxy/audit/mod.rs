@@ -37,7 +37,6 @@ mod readings;
 mod run;
 mod secret;
 mod session;
-mod short;
 mod statement;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, rc::Rc};
 use foldhash::quality::RandomState;
 use panoptes_parser::text::write_json_string;
 
-use super::{secret::Secrets, short::Told, text::Text};
+use super::{secret::Secrets, text::Text};
 
 /// A prepared statement.
 #[derive(Debug)]
@@ -18,7 +18,6 @@ pub(crate) struct Prepared {
     pub(crate) text: Option<Rc<Text>>,
     /// Types of its parameters; 0 where one is not known.
     pub(crate) types: Vec<u32>,
-    told: Rc<Told>,
 }
 
 /// A prepared statement with its parameters.
@@ -46,22 +45,12 @@ impl Prepared {
         };
         let mut shown = b"\"prepared\":".to_vec();
         write_json_string(&mut shown, &for_people);
-        Self { name: name.into(), shown: shown.into(), text, types, told: Rc::default() }
+        Self { name: name.into(), shown: shown.into(), text, types }
     }
 
     /// A statement of which no more is known than its name.
     pub(crate) fn unknown(name: &[u8]) -> Self {
         Self::new(name, None, Vec::new())
-    }
-
-    /// Its text, as the next event of a run tells it.
-    pub(super) fn tell(&self) -> Option<Rc<Text>> {
-        self.text.as_ref().map(|text| self.told.next(text))
-    }
-
-    /// The same for an intent.
-    pub(super) fn tell_ahead(&self) -> Option<Rc<Text>> {
-        self.text.as_ref().map(|text| self.told.ahead(text))
     }
 
     /// `prepared`, a member of `sql`: its name for people.
@@ -142,7 +131,6 @@ impl Names {
         let known = if name.is_empty() { self.unnamed.as_mut() } else { self.statements.get_mut(name) };
         if let Some(known) = known {
             let described = Prepared::new(&known.name, known.text.clone(), types);
-            let described = Prepared { told: Rc::clone(&known.told), ..described };
             if !name.is_empty() {
                 self.bytes = self.bytes - size(known) + size(&described);
             }
@@ -227,7 +215,7 @@ impl Names {
 
 fn size(prepared: &Prepared) -> usize {
     let name = prepared.name.len() + prepared.shown.len();
-    name + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size() + text.short_size())
+    name + prepared.types.len() * 4 + prepared.text.as_ref().map_or(0, |text| text.size())
 }
 
 /// With its statement, which nothing else may remember.

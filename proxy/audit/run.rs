@@ -97,8 +97,8 @@ impl Session {
         if let Some(types) = read.types.filter(|_| ![MALFORMED_PACKET, WRONG_ARGUMENTS].contains(&refused)) {
             self.names.describe(&key, types);
         }
-        let what = match prepared.tell() {
-            Some(text) => What::Sql(text),
+        let what = match &prepared.text {
+            Some(text) => What::Sql(Rc::clone(text)),
             None => What::Command(Operated::command(run.command(), None)),
         };
         let Some(mut statement) = self.statement(what, settled, tools) else { return };

@@ -11,14 +11,12 @@ use panoptes_parser::{
 use super::{cache::ENTRY_BYTES, operation::Operated, secret::Secrets};
 
 /// A statement's text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Text {
     /// `raw`, a member of `sql`.
     pub(crate) raw: Vec<u8>,
     /// Where some of it is missing.
     pub(crate) cut: Option<Cut>,
-    /// Size of the normalized text, where some of it is missing.
-    pub(crate) normalized_length: Option<u64>,
     pub(crate) form: Rc<Form>,
     pub(crate) effect: Effect<'static>,
     /// What `PREPARE` prepares, or `EXECUTE IMMEDIATE` runs.
@@ -53,7 +51,7 @@ pub(crate) struct Redaction {
 }
 
 /// What all texts have in common that differ in literals alone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Form {
     /// `normalized` and `fingerprint`; members of `sql`.
     pub(crate) normalized: Vec<u8>,
@@ -150,14 +148,13 @@ impl Text {
         self.with(Class { verb, category, object, ..self.form.class.clone() })
     }
 
-    pub(super) fn with(&self, class: Class) -> Self {
+    fn with(&self, class: Class) -> Self {
         let commits = self.form.operation.commits;
         let operation = if commits { Operated::committing(&class) } else { Operated::of(&class) };
         let form = Form { normalized: self.form.normalized.clone(), operation, class };
         Self {
             raw: self.raw.clone(),
             cut: self.cut,
-            normalized_length: self.normalized_length,
             form: Rc::new(form),
             effect: self.effect.clone(),
             prepares: None,

@@ -84,8 +84,7 @@ impl Texts {
         let secret = redaction.as_ref().is_some_and(|redaction| !redaction.rules.is_empty());
         // By its digest a short secret could be guessed.
         let cut = cut.map(|cut| Cut { sha256: cut.sha256.filter(|_| !secret), ..cut });
-        let text_read =
-            Text { raw, cut, normalized_length: None, form, effect, prepares, dialect, redaction };
+        let text_read = Text { raw, cut, form, effect, prepares, dialect, redaction };
         let text_read = Rc::new(text_read.preparing(dialect));
         if whole && kept && !secret && without_literals && text.len() <= MAX_CACHED_TEXT {
             let size = 2 * text.len() + ENTRY_BYTES;

@@ -116,38 +116,6 @@ fn of_a_text_that_was_not_sent_an_error_quotes_nothing() {
 }
 
 #[test]
-fn a_long_prepared_text_is_told_whole_now_and_then() {
-    let mut stage = Stage::new();
-    let tables: Vec<_> =
-        (0..600).map(|number| format!("a_table_of_a_rather_long_name_{number:04}")).collect();
-    let text = format!("insert into target select 1 from {}", tables.join(", "));
-    stage.parse("s", &text, done(""));
-    let mut whole = Vec::new();
-    for run in 1..=9 {
-        stage.bind("s", "1", done("")).execute(done("INSERT 0 1")).idle();
-        let event = stage.last();
-        let (sql, operation) = (event.sql.unwrap(), event.operation.unwrap());
-        assert_eq!(sql.prepared.as_deref(), Some("s"));
-        let (raw, normalized) = (sql.raw.unwrap(), sql.normalized.unwrap());
-        if sql.truncated.is_none() {
-            assert!(raw == text && operation.parsed.as_deref() == Some("full"));
-            whole.push((run, sql.fingerprint, normalized, operation.tables_involved));
-            continue;
-        }
-        let (_, fingerprint, all, all_tables) = &whole[0];
-        assert!(raw.len() == 4 << 10 && text.starts_with(&raw) && all.starts_with(&normalized));
-        let sizes = serde_json::to_value(sql.truncated.unwrap()).unwrap();
-        assert_eq!(sizes, json!({"raw": text.len(), "normalized": all.len()}));
-        assert_eq!((&sql.fingerprint, operation.parsed.as_deref()), (fingerprint, Some("partial")));
-        let named = operation.tables_involved;
-        assert!(named.len() > 50 && all_tables.starts_with(&named), "what is written comes first");
-        assert_eq!(operation.main_table.as_deref(), Some("target"));
-    }
-    assert_eq!(whole.iter().map(|(run, ..)| *run).collect::<Vec<_>>(), [1, 2, 4, 8]);
-    assert!(whole.iter().all(|(_, fingerprint, ..)| *fingerprint == whole[0].1));
-}
-
-#[test]
 fn bytes_that_are_text_are_looked_through() {
     let mut stage = Stage::new();
     stage.parse("", "insert into t values ($1::bytea)", done(""));

@@ -5,7 +5,7 @@ use panoptes_parser::wire::{Answer, Ask};
 
 use super::{
     super::{NameLimits, Stage},
-    SEVEN, affected, returned, stage,
+    SEVEN, returned, stage,
 };
 
 #[test]
@@ -78,18 +78,4 @@ fn values_that_are_sent_ahead_are_bounded() {
     stage.run(Some(&[0, 1, 0, 0, 0, 0, 0]), returned(1)).idle();
     let sql = stage.last().sql.unwrap();
     assert!(sql.parameters.is_none() && sql.truncated.is_some());
-}
-
-#[test]
-fn a_long_prepared_text_is_told_whole_now_and_then() {
-    let mut stage = stage();
-    let text = format!("update target set a = {}", vec!["b"; 9_000].join(" + "));
-    stage.prepared(&text, 0);
-    let told: Vec<_> = (0..5)
-        .map(|_| {
-            stage.run(Some(&[0, 1, 0, 0, 0]), affected(1)).idle();
-            stage.last().sql.unwrap().raw.unwrap().len()
-        })
-        .collect();
-    assert_eq!(told, [text.len(), text.len(), 4 << 10, text.len(), 4 << 10]);
 }
