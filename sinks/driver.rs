@@ -114,10 +114,11 @@ impl<S: Sink> Driver<S> {
 
     /// Takes the next batch in hand; `false` where there is none after all.
     async fn read(&mut self) -> bool {
-        let lanes = self.lanes.len();
+        let batches: usize = self.lanes.iter().map(Lane::batches).sum();
+        let bounds = &self.shared.bounds;
+        let events = bounds.max_events.saturating_mul(batches);
+        let bytes = bounds.max_bytes.as_usize().saturating_mul(batches);
         loop {
-            let (events, bytes) =
-                (self.shared.bounds.max_events * lanes, self.shared.bounds.max_bytes.as_usize() * lanes);
             match self.shared.follower.read(events, bytes) {
                 Ok(found) => return found,
                 Err(error) => self.rest(&format!("cannot read the journal: {error}"), None).await,

@@ -32,6 +32,12 @@ pub(crate) struct Lane<S> {
     unsettled: Option<String>,
 }
 
+/// What a delivery may hold.
+struct Room {
+    events: usize,
+    bytes: usize,
+}
+
 /// What all lanes of a sink share.
 pub(crate) struct Shared {
     pub(crate) name: String,
@@ -60,14 +66,14 @@ impl<S: Sink> Lane<S> {
     /// Sends what it is given, a delivery at a time, and then what was refused before. In the end there is nothing left but
     /// suspects.
     pub(crate) async fn deliver(&mut self, shared: &Shared) {
-        let at_once = self.sink.at_once();
+        let room = self.room(&shared.bounds);
         let mut rest = self.queue.as_slice();
         if rest.is_empty() {
-            let suspects = self.trial.retry(|spans| shared.fitting(spans, at_once));
+            let suspects = self.trial.retry(|spans| shared.fitting(spans, &room));
             shared.count(|progress| &progress.retried, suspects);
         }
         while !rest.is_empty() {
-            let (delivery, later) = rest.split_at(shared.fitting(rest, at_once));
+            let (delivery, later) = rest.split_at(shared.fitting(rest, &room));
             self.trial.send(delivery);
             rest = later;
         }
@@ -79,6 +85,18 @@ impl<S: Sink> Lane<S> {
                 Err(failure) => self.failed(shared, part, failure).await,
             }
         }
+    }
+
+    /// How many batches it is given at a time.
+    pub(crate) fn batches(&self) -> usize {
+        self.sink.batches()
+    }
+
+    /// What one delivery may hold.
+    fn room(&self, bounds: &config::Batch) -> Room {
+        let batches = self.batches();
+        let events = bounds.max_events.saturating_mul(batches).min(self.sink.at_once());
+        Room { events, bytes: bounds.max_bytes.as_usize().saturating_mul(batches) }
     }
 
     /// Sends one event before its turn.
@@ -181,19 +199,13 @@ impl<S: Sink> Lane<S> {
 
 impl Shared {
     /// How many of these go into one delivery.
-    fn fitting(&self, spans: &[Span], at_once: usize) -> usize {
+    fn fitting(&self, spans: &[Span], room: &Room) -> usize {
         let (block, mut bytes) = (self.follower.batch().0, 0);
         let fits = |span: &&Span| {
             bytes += span.json(block).len();
-            bytes <= self.bounds.max_bytes.as_usize()
+            bytes <= room.bytes
         };
-        spans
-            .iter()
-            .take(self.bounds.max_events.min(at_once))
-            .take_while(fits)
-            .count()
-            .max(1)
-            .min(spans.len())
+        spans.iter().take(room.events).take_while(fits).count().max(1).min(spans.len())
     }
 
     /// It failed for now. The first time of several it is told.

@@ -30,6 +30,12 @@ pub trait Sink: Send + 'static {
         Ok(())
     }
 
+    /// How many batches go into one delivery: more than one where the sink makes requests of its own of them, and has several
+    /// under way.
+    fn batches(&self) -> usize {
+        1
+    }
+
     /// How many events it takes at once, whatever a batch may hold.
     fn at_once(&self) -> usize {
         usize::MAX

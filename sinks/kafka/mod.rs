@@ -26,6 +26,8 @@ use crate::{
     sink::{Failure, OptionError, Record, Records, Sink},
 };
 
+/// Batches in one delivery: librdkafka makes its own of them, and the wait for the last reports is shared by more events.
+const BATCHES: usize = 16;
 /// An event is not cut further than this.
 const SHORTEST: usize = 1_024;
 
@@ -216,6 +218,10 @@ impl Sink for Kafka {
                 trouble.unwrap_or_default()
             ))
         })
+    }
+
+    fn batches(&self) -> usize {
+        BATCHES
     }
 
     async fn deliver(&mut self, batch: &Records<'_>) -> Result<(), Failure> {

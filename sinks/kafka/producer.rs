@@ -77,6 +77,8 @@ pub(super) fn properties(options: &config::Kafka) -> Result<ClientConfig, Option
         .set("bootstrap.servers", options.brokers.join(","))
         .set("compression.type", options.compression.name())
         // Keys and headers are counted as well.
+        // Who waits for a delivery does not wait for what TCP puts off.
+        .set("socket.nagle.disable", "true")
         .set("message.max.bytes", (options.max_message.as_usize() + 4_096).to_string())
         .set("security.protocol", protocol.name())
         .set_log_level(RDKafkaLogLevel::Warning);
