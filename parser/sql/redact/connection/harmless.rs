@@ -12,10 +12,17 @@ const LONG_WORD: usize = 16;
 
 /// Bytes of a call's arguments that are looked at.
 const MAX_ARGUMENTS: usize = 64;
+/// Bytes of an address before a name that are looked through.
+const MAX_PATH: usize = 256;
+/// What is longer is hidden, whatever it looks like: it is not looked through again by the next name in it.
+const MAX_VALUE: usize = 512;
 
 impl Pair<'_> {
     /// Is the value, which begins at `from`, a word of a sentence, or one that nobody would call a secret?
     pub(super) fn is_harmless(&self, from: usize, value: &str) -> bool {
+        if value.len() > MAX_VALUE {
+            return false;
+        }
         let spaced = from > self.sign + 1;
         let rest = self.text.get(from..).unwrap_or_default();
         let sentence = spaced && !self.quoted && prose::begins_sentence(rest);
@@ -111,9 +118,10 @@ impl Pair<'_> {
 
     /// A part of an address's path: `https://example.com/wiki/Password:Help`.
     fn is_in_path(&self) -> bool {
-        let before = self.text.get(..self.sign).unwrap_or_default();
-        let word = before.rsplit(|char: char| char.is_whitespace()).next().unwrap_or_default();
-        self.separator == Some(b'/') && self.sign_is(b':') && word.contains("://")
+        let before =
+            self.text.as_bytes().get(self.sign.saturating_sub(MAX_PATH)..self.sign).unwrap_or_default();
+        let word = before.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+        self.separator == Some(b'/') && self.sign_is(b':') && word.windows(3).any(|sign| sign == b"://")
     }
 
     /// Words that a text was cut into, or what a form says of a field: `{"password": ["is too short"]}`.
@@ -139,7 +147,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
     match value.as_bytes() {
         b"?" => true,
         [b'$', b'{', ..] => value.get(2..).is_some_and(|word| is_word(word.trim_end_matches('}'))),
-        [b'{', b'{', ..] => true,
+        [b'{', b'{', ..] => value.ends_with("}}"),
         [b'$', ..] => value.get(1..).is_some_and(|word| digits(word) || variable(word)),
         [b':' | b'@', ..] => value.get(1..).is_some_and(variable),
         _ => false,
@@ -185,9 +193,10 @@ fn is_path(value: &str) -> bool {
 
 /// What stands in the brackets of a call, or of an element.
 fn arguments(behind: &str) -> Option<&str> {
-    let close = if behind.starts_with('[') { ']' } else { ')' };
-    let (arguments, _) = behind.strip_prefix(['(', '['])?.split_once(close)?;
-    (arguments.len() <= MAX_ARGUMENTS).then_some(arguments)
+    let close = if behind.starts_with('[') { b']' } else { b')' };
+    let behind = behind.strip_prefix(['(', '['])?;
+    let end = behind.bytes().take(MAX_ARGUMENTS).position(|byte| byte == close)?;
+    behind.get(..end)
 }
 
 /// Do arguments hold no value: none, names (where no password is meant), or the name of what is asked for:

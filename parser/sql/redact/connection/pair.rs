@@ -9,6 +9,11 @@ use super::address::slashes;
 use super::harmless::is_placeholder;
 use super::{Form, hide_value, skip, value_end};
 
+/// Bytes of a name that are looked at, from its end.
+const MAX_NAME: usize = 128;
+/// Bytes of `{{ password }}`.
+const MAX_TEMPLATE: usize = 128;
+
 /// A name, and the sign that gives it a value.
 pub(super) struct Pair<'t> {
     pub(super) text: &'t str,
@@ -43,7 +48,8 @@ impl<'t> Pair<'t> {
         // A member's name in JSON, which may be in a string of its own.
         let name = before.trim_end_matches(['"', '\'', '\\', '(', ')', '[', ']', ':']);
         let quoted = name.len() < before.len();
-        let length = |takes: fn(u8) -> bool| name.bytes().rev().take_while(|byte| takes(*byte)).count();
+        let last = || name.bytes().rev().take(MAX_NAME);
+        let length = |takes: fn(u8) -> bool| last().take_while(|byte| takes(*byte)).count();
         let plain = length(is_name);
         let escaped = quoted && name.as_bytes().iter().rev().nth(plain) == Some(&b'\\');
         let start = name.len() - if escaped { length(is_escaped_name) } else { plain };
@@ -91,6 +97,7 @@ impl<'t> Pair<'t> {
                 let end = skip(text, from, |byte| !byte.is_ascii_whitespace() && !b"&\"'<>".contains(&byte));
                 text.get(from..end).and_then(|value| value.find("%26")).map_or(end, |more| from + more)
             }
+            Some(b'{') if let Some(end) = template_end(text, from) => end,
             Some(b'"' | b'\'' | b'{' | b'[' | b'\\') | None => value_end(text, from, self.separator),
             _ if self.quoted => {
                 skip(text, from, |byte| !byte.is_ascii_whitespace() && !b",}]".contains(&byte))
@@ -125,6 +132,14 @@ impl<'t> Pair<'t> {
     pub(super) fn is_query(&self) -> bool {
         matches!(self.separator, Some(b'?' | b'&'))
     }
+}
+
+/// Where a `{{ … }}` ends that begins here.
+fn template_end(text: &str, from: usize) -> Option<usize> {
+    let near = text.as_bytes().get(from..)?.iter().take(MAX_TEMPLATE);
+    let near: Vec<u8> = near.copied().collect();
+    let end = near.windows(2).position(|two| two == b"}}").filter(|_| near.starts_with(b"{{"))?;
+    Some(from + end + 2)
 }
 
 /// Does the sign assign, and is not a part of `==`, `::`, `://`, or of another escape?
