@@ -36,6 +36,7 @@ mod verb;
 
 pub use classify::{Access, Class, Mode, Parsed, classify};
 pub use fingerprint::{Fingerprint, fingerprint, normalize};
+pub use mysql::{Assignment, Setting, assignments};
 pub use redact::{
     Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, may_tell, redact, redact_among,
     redact_arguments, redact_head, redact_head_among, redact_message, redact_quotation, redact_text,

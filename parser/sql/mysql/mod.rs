@@ -16,6 +16,7 @@
 //! | `effect` | what SET, USE, KILL and XA do to the session |
 
 mod account;
+mod assignment;
 mod brackets;
 mod command;
 mod compound;
@@ -29,6 +30,7 @@ mod rows;
 mod tests;
 mod verb;
 
+pub use assignment::{Assignment, Setting, assignments};
 pub(super) use compound::Compound;
 pub(super) use literal::value;
 

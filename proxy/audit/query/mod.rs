@@ -201,6 +201,12 @@ impl Query {
         self.pieces.iter().flatten().filter_map(|piece| self.text.get(piece.clone()))
     }
 
+    /// What is behind the statement at a place.
+    pub(super) fn behind(&self, place: usize) -> &str {
+        let statement = self.pieces.as_ref().and_then(|pieces| pieces.get(place));
+        statement.and_then(|statement| self.text.get(statement.end..)).unwrap_or_default()
+    }
+
     /// Whether its statements would be the same if it were read in another way.
     pub(super) fn is_cut_alike(&self, dialect: Dialect) -> bool {
         self.pieces.is_some() && self.pieces == pieces(&self.text, dialect, true)

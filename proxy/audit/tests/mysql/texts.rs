@@ -156,6 +156,50 @@ fn a_mode_that_no_text_tells_leaves_a_doubt() {
     }
 }
 
+/// It saves how texts are read, and goes back to it at its end.
+#[test]
+fn a_dump_is_cut() {
+    let dump = "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n\
+        /*!40101 SET NAMES utf8mb4 */;\n\
+        /*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
+        /*!40101 SET @saved_cs_client     = @@character_set_client */;\n\
+        /*!40101 SET character_set_client = utf8 */;\n\
+        /*!40101 SET character_set_client = @saved_cs_client */;\n\
+        LOCK TABLES `characters` WRITE;\n\
+        INSERT INTO `characters` VALUES (1,'ä\\'; a@b.c');\n\
+        /*!40000 ALTER TABLE `characters` ENABLE KEYS */;\n\
+        UNLOCK TABLES;\n\
+        INSERT INTO `others` VALUES (1,'ä\\';');\n\
+        /*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n\
+        /*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;\n";
+    let rest = "SELECT 'ä\\n';\n";
+    let told = |dump: &str| {
+        let mut stage = stage();
+        stage.parameter("server_version", "8.4.3");
+        stage.several().query(dump, affected(0));
+        for _ in 1..13 {
+            stage.turned(TransactionStatus::Idle).next(affected(0));
+        }
+        stage.idle().told()
+    };
+    let whole = told(dump);
+    assert!(whole.lines().count() == 13 && !whole.contains("uncertain"), "{whole}");
+    for (found, other) in [
+        ("NAMES utf8mb4", "NAMES gbk"),
+        ("'NO_AUTO_VALUE_ON_ZERO'", "'ANSI'"),
+        ("= @saved_cs_client */", "= @OLD_SQL_MODE */"),
+        ("SET character_set_client = utf8 ", "SET @saved_cs_client = 'gbk' "),
+        ("SET character_set_client = utf8 ", "SET @a = f() "),
+        ("/*!40101 SET character_set_client = utf8 */", "call p()"),
+        ("/*!40101 SET character_set_client = utf8 */", "create table a as select f()"),
+        // What an INSERT runs may have set it.
+        ("/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;\n", rest),
+    ] {
+        let other = dump.replace(found, other);
+        assert!(other != dump && told(&other).contains("uncertain"), "{found}: {other}");
+    }
+}
+
 #[test]
 fn a_mode_that_no_text_tells_is_no_doubt_where_it_makes_no_difference() {
     for first in ["execute s", "set sql_mode=@m", "set sql_mode=(select trim(@@sql_mode))"] {
