@@ -86,6 +86,13 @@ pub enum Observation<B> {
         /// Bytes that the client sent.
         sent: u64,
     },
+    /// The answer to the question that is settled next broke off, by an error or with the link: what had come of it.
+    BrokeOff {
+        /// Rows.
+        rows: u64,
+        /// Their size, or that of COPY data, in bytes.
+        bytes: u64,
+    },
     /// The text of the question that is told next is longer than what is told of a statement.
     Hashed {
         /// Of the whole text, as it was sent: a [`Digest`](crate::wire::Digest).
@@ -336,6 +343,7 @@ impl<B> Observation<B> {
             Self::File { name } => Observation::File { name: f(name) },
             Self::Hashed { sha256 } => Observation::Hashed { sha256: f(sha256) },
             Self::Streamed { returned, sent } => Observation::Streamed { returned, sent },
+            Self::BrokeOff { rows, bytes } => Observation::BrokeOff { rows, bytes },
             Self::Turned(status) => Observation::Turned(status),
             Self::Ready(status) => Observation::Ready(status),
             Self::Ended(failure) => Observation::Ended(failure.map(f)),

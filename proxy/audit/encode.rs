@@ -280,7 +280,7 @@ fn write_end(statement: &Statement, sql: &mut json::Object<'_>) {
         sql.number("rowCount", rows);
     }
     // How much a stream has to give is not known before its end.
-    if end.is_success() && !end.streams || end.bytes > 0 {
+    if end.is_success() && !end.apart || end.bytes > 0 {
         sql.number("bytesReturned", end.bytes);
     }
     if end.sent > 0 {

@@ -38,10 +38,11 @@ impl Session {
             }
             (what, _) => what,
         };
-        let end = End::of(&settled.answer, settled.warnings, text);
+        let end =
+            End::of(&settled.answer, settled.warnings, text).map(|end| end.behind(self.broke_off.take()));
         let mut end = end.or_else(|| self.has_intent().then(End::empty))?;
         if let Some((returned, sent)) = self.beside.as_ref().and_then(|beside| beside.streamed) {
-            (end.bytes, end.sent, end.streams) = (returned, sent, true);
+            (end.bytes, end.sent, end.apart) = (returned, sent, true);
         }
         let unix_micros = tools.anchor.unix_micros(settled.asked);
         let mut statement = Statement {

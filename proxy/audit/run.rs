@@ -199,12 +199,13 @@ impl Session {
             })
     }
 
-    /// One more result of a statement that goes on. Its last has no rows.
+    /// One more result of a statement that goes on. MySQL's last has no rows; a command of PostgreSQL's replication ends when
+    /// the server is ready.
     pub(super) fn go_on(&mut self, settled: &Settled<&[u8]>, tools: &mut Tools) {
         let Some(mut running) = self.running.take() else { return };
         self.add(&mut running, settled, tools);
         match settled.answer {
-            Answer::Returned { .. } => self.running = Some(running),
+            Answer::Returned { .. } | Answer::Complete { .. } => self.running = Some(running),
             _ => self.hold(*running, &settled.answer, tools),
         }
     }
@@ -216,9 +217,10 @@ impl Session {
         }
     }
 
-    fn add(&self, statement: &mut Statement, settled: &Settled<&[u8]>, tools: &Tools) {
+    fn add(&mut self, statement: &mut Statement, settled: &Settled<&[u8]>, tools: &Tools) {
         let text = |bytes: &[u8]| self.encoding.decode(bytes).into_owned();
         if let Some(end) = End::of(&settled.answer, settled.warnings, text) {
+            let end = end.behind(self.broke_off.take());
             statement.end.add(end, matches!(settled.answer, Answer::Affected { .. }));
         }
         let answered = tools.anchor.unix_micros(settled.answered);

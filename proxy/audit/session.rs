@@ -67,6 +67,8 @@ pub(crate) struct Session {
     hashed: Option<Digest>,
     /// What is told of the statement that is settled next, beside it.
     pub(super) beside: Option<Box<Aside>>,
+    /// Rows, and bytes, of the answer that is settled next, which broke off.
+    pub(super) broke_off: Option<(u64, u64)>,
     /// A statement whose results are not all there.
     pub(super) running: Option<Box<Statement>>,
     /// Of statements that the server numbers.
@@ -112,6 +114,7 @@ impl Session {
             query: None,
             hashed: None,
             beside: None,
+            broke_off: None,
             running: None,
             runs: None,
             passed_over: None,
@@ -154,6 +157,7 @@ impl Session {
             Observation::Streamed { returned, sent } => {
                 self.beside.get_or_insert_default().streamed = Some((returned, sent));
             }
+            Observation::BrokeOff { rows, bytes } => self.broke_off = Some((rows, bytes)),
             Observation::Hashed { sha256 } => self.hashed = sha256.try_into().ok(),
             Observation::CommitFailed(failure) => {
                 let error = self.error(&failure);
@@ -304,7 +308,7 @@ impl Session {
         self.finish_running(tools);
         self.finish_query(tools);
         // What it was told of may have been left out.
-        self.beside = None;
+        (self.beside, self.broke_off) = (None, None);
         self.passed_over = None;
         let idle = status == TransactionStatus::Idle;
         if idle {

@@ -155,7 +155,7 @@ impl Statement {
 
     /// Whether it has a verdict at all.
     pub(crate) fn may_last(&self) -> bool {
-        self.end.outcome != Some(Outcome::Skipped) && !self.end.streams
+        self.end.outcome != Some(Outcome::Skipped) && !self.end.apart
     }
 }
 
@@ -168,8 +168,8 @@ pub(crate) struct End {
     pub(crate) sent: u64,
     pub(crate) warnings: u32,
     pub(crate) error: Option<Rc<Error>>,
-    /// It is a stream of what others committed: no part of a transaction.
-    pub(crate) streams: bool,
+    /// It is no part of a transaction: a stream of what others committed, or another command of the replication protocol.
+    pub(crate) apart: bool,
 }
 
 /// The server's words on a failure.
@@ -257,12 +257,20 @@ impl End {
             Answer::Returned { rows, bytes } | Answer::Suspended { rows, bytes } => {
                 Self { outcome: Some(done), rows: Some(rows), bytes, warnings, ..Self::default() }
             }
-            Answer::Streaming => Self { outcome: Some(done), warnings, streams: true, ..Self::default() },
+            Answer::Streaming => Self { outcome: Some(done), warnings, apart: true, ..Self::default() },
             Answer::Failed(failure) => Self { warnings, ..Self::failed(Error::of(&failure, text)) },
             Answer::Skipped => Self::without_answer(Outcome::Skipped),
             Answer::Lost => Self::without_answer(Outcome::Lost),
             Answer::Empty | Answer::Prepared { .. } => return None,
         })
+    }
+
+    /// An answer that broke off behind so many rows and bytes.
+    pub(crate) fn behind(self, broke_off: Option<(u64, u64)>) -> Self {
+        match broke_off {
+            Some((rows, bytes)) => Self { rows: (rows > 0).then_some(rows), bytes, ..self },
+            None => self,
+        }
     }
 
     /// One more result of the same statement; `closing` if it only tells that there are no more rows.

@@ -149,6 +149,9 @@ impl Pipeline {
         if let Some(sha256) = digest.filter(|_| !self.told) {
             out.observe(Observation::Hashed { sha256 });
         }
+        if self.rows > 0 && matches!(answer, Answer::Failed(_) | Answer::Lost) {
+            out.observe(Observation::BrokeOff { rows: self.rows, bytes: self.bytes });
+        }
         out.observe(Observation::Settled(Settled { ask, answer, asked: entry.asked, answered, warnings }));
     }
 

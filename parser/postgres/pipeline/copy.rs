@@ -1,6 +1,6 @@
 //! COPY data, and streams in both directions: what the server passes over while it reads them.
 
-use crate::wire::{Answer, Nanos, Observation, Observer};
+use crate::wire::{Answer, Nanos, Observer};
 
 use super::{super::frontend::Kind, Pipeline, RUNS, Told};
 
@@ -75,13 +75,5 @@ impl Pipeline {
         let entries = (1..).map_while(|place| self.asked.entry(place));
         let passed = entries.take_while(|entry| matches!(entry.kind, Kind::Sync | Kind::BadFlush));
         passed.filter(|entry| entry.kind == Kind::Sync).map(|entry| u64::from(entry.times)).sum()
-    }
-
-    /// Tells how much passed of a stream that is over.
-    pub(super) fn end_stream(&mut self, out: &mut impl Observer) {
-        if std::mem::take(&mut self.streaming) {
-            let sent = std::mem::take(&mut self.sent) + self.end_copy();
-            out.observe(Observation::Streamed { returned: self.passed.bytes, sent });
-        }
     }
 }

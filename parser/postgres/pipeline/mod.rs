@@ -149,8 +149,7 @@ impl Pipeline {
         if !self.expect(kinds, out) || self.told == Told::All {
             return;
         }
-        self.end_stream(out);
-        let warnings = std::mem::take(&mut self.passed).warnings;
+        let warnings = self.end_answer(&answer, out);
         self.tell(answer, at, warnings, out);
         let last = matches!(answer, Answer::Failed(_) | Answer::Streaming);
         match self.asked.front_kind() {
@@ -309,11 +308,24 @@ impl Pipeline {
     /// Settles the question at the front without a word of the server.
     fn drop_front(&mut self, answer: Answer<&[u8]>, at: Nanos, out: &mut impl Observer) {
         if self.asked.front_kind().is_some_and(Kind::is_told) && self.told != Told::All {
-            self.end_stream(out);
+            self.end_answer(&answer, out);
             self.tell(answer, at, 0, out);
         }
         self.told = Told::Nothing;
         self.asked.pop();
+    }
+
+    /// What is told ahead of an answer, of what passed of it: all of a stream, or as much as came before it broke off. Gives
+    /// the number of warnings.
+    fn end_answer(&mut self, answer: &Answer<&[u8]>, out: &mut impl Observer) -> u32 {
+        let Passed { rows, bytes, warnings } = std::mem::take(&mut self.passed);
+        if std::mem::take(&mut self.streaming) {
+            let sent = std::mem::take(&mut self.sent) + self.end_copy();
+            out.observe(Observation::Streamed { returned: bytes, sent });
+        } else if bytes > 0 && matches!(answer, Answer::Failed(_) | Answer::Lost) {
+            out.observe(Observation::BrokeOff { rows, bytes });
+        }
+        warnings
     }
 
     /// Tells the question at the front; a text only once.

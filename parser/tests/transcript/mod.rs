@@ -235,6 +235,7 @@ impl Seen {
             Observation::Attributes { attributes } => format!("attributes {attributes:?}"),
             Observation::File { name } => format!("file {}", quote(name)),
             Observation::Streamed { returned, sent } => format!("streamed {returned}, sent {sent}"),
+            Observation::BrokeOff { rows, bytes } => format!("broke off behind rows={rows} bytes={bytes}"),
             Observation::Hashed { sha256 } => {
                 format!("hashed {}", sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }

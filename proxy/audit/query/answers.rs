@@ -117,6 +117,7 @@ impl Session {
             self.meet_all_intents(&mut statement, back);
         }
         query.tell_beside(&mut statement);
+        statement.end.apart |= command.is_some();
         // In PostgreSQL several statements are one transaction.
         statement.commits &= query.is_single() || !self.dialect.is_postgres();
         // A rule may add rows to those of the statement itself, which the tag counts.
@@ -132,9 +133,13 @@ impl Session {
             statement.end.error = hidden.or(statement.end.error);
         }
         query.last = query.is_unfinished().then(|| Box::new(statement.clone()));
-        if let Answer::Returned { .. } = settled.answer
-            && self.may_go_on(&statement)
-        {
+        let goes_on = match settled.answer {
+            Answer::Returned { .. } => self.may_go_on(&statement),
+            // BASE_BACKUP has several results.
+            Answer::Complete { .. } => command.is_some(),
+            _ => false,
+        };
+        if goes_on {
             self.running = Some(Box::new(statement));
             return;
         }

@@ -158,6 +158,44 @@ fn commands_of_a_replication_session_have_no_sql() {
 }
 
 #[test]
+fn a_base_backup_is_one_statement_with_several_results() {
+    let mut stage = Stage::new();
+    stage.observe(Observation::Startup { parameters: b"user\0ana\0replication\0true\0" });
+    let result = |rows, bytes| Answer::Complete { tag: b"SELECT".as_slice(), rows, bytes, sent: 0 };
+    let end = done("BASE_BACKUP");
+    stage.query("BASE_BACKUP", result(1, 20)).next(result(2, 50)).next(result(0, 3_000)).next(end).idle();
+    let event = stage.last();
+    assert_eq!((event.transaction.unwrap().verdict, event.sql.as_ref().unwrap().split.clone()), (None, None));
+    let sql = event.sql.unwrap();
+    assert_eq!((sql.outcome, sql.row_count, sql.bytes_returned), (Some(Outcome::Ok), Some(3), Some(3_070)));
+    // Who kills it has what came until then.
+    stage.query("BASE_BACKUP", result(1, 20));
+    stage.observe(Observation::BrokeOff { rows: 0, bytes: 1_000 });
+    stage.next(failed("57P01", "no"));
+    stage.idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(
+        (sql.outcome, sql.row_count, sql.bytes_returned),
+        (Some(Outcome::Error), Some(1), Some(1_020))
+    );
+}
+
+#[test]
+fn of_an_answer_that_broke_off_is_told_what_came() {
+    let mut stage = Stage::new();
+    stage.observe(Observation::BrokeOff { rows: 7, bytes: 700 });
+    stage.query("select a from t", failed("57014", "canceling statement due to user request")).idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(
+        (sql.outcome, sql.row_count, sql.bytes_returned),
+        (Some(Outcome::Cancelled), Some(7), Some(700))
+    );
+    stage.query("select a from t", failed("57014", "canceling statement due to user request")).idle();
+    let sql = stage.last().sql.unwrap();
+    assert_eq!((sql.row_count, sql.bytes_returned), (None, None), "nothing of the one before");
+}
+
+#[test]
 fn an_auditor_looks_for_what_is_held_too_long() {
     let dir = tempfile::tempdir().unwrap();
     let origin = || Origin { app_name: "shop".into(), environment: "test".into(), instance: "here".into() };
