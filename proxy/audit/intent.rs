@@ -253,6 +253,9 @@ impl Session {
                 let portal =
                     ahead.or_else(|| self.known_portal(portal).filter(|_| !intents.forgotten)).cloned();
                 let text = portal.as_ref().and_then(|portal| portal.prepared.text.as_ref());
+                if text.is_some_and(|text| text.is_empty()) {
+                    return Vec::new();
+                }
                 let mut one = statement(self.intended_text(text, tools), tools);
                 if let Some(portal) = portal {
                     one.bind(&portal);

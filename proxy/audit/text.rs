@@ -60,6 +60,11 @@ pub(crate) struct Form {
 }
 
 impl Text {
+    /// Whether there is no statement in it: comments, and semicolons.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.form.normalized.starts_with(NOTHING) && self.cut.is_none()
+    }
+
     /// `EXECUTE name` with what it runs known: the same text, with the tables of the prepared statement, and without the
     /// arguments that are secret there.
     pub(crate) fn executing(&self, prepared: &Self, dialect: Dialect) -> Self {
@@ -275,6 +280,8 @@ impl Redaction {
     }
 }
 
+/// The normalized form of no statement.
+const NOTHING: &[u8] = br#""normalized":"","#;
 /// The name of what follows.
 const RAW: &[u8] = b"\"raw\":";
 

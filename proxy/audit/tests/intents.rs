@@ -105,6 +105,10 @@ fn each_statement_of_a_text_is_told_before_and_has_its_outcome() {
 fn a_text_without_statements_has_no_intent() {
     let mut stage = strict();
     stage.asks_query(" ; -- nothing").query(" ; -- nothing", Answer::Empty).idle();
+    for text in ["", ";", "-- nothing", " /* nothing */ ; "] {
+        stage.asks_parse("s", text).asks_bind("s").asks_execute();
+        stage.parse("s", text, done("")).bind("s", "x", done("")).execute(Answer::Empty).idle();
+    }
     assert_eq!(stage.told(), "");
 }
 
