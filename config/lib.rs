@@ -189,7 +189,7 @@ mod tests {
             }),
         ];
         for (kind, options) in SinkOptions::KINDS.into_iter().skip(1).zip(required) {
-            let defaults = Sink { options, ..Sink::default() };
+            let defaults = Sink { batch: options.batch(), options, ..Sink::default() };
             assert_eq!(format!("{:?}", sinks[kind]), format!("{defaults:?}"));
         }
         assert_eq!(sinks.len(), SinkOptions::KINDS.len());

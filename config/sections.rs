@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 
-use crate::{Listen, Sink, SinkOptions, check, key::Key, load::Reader, remedy};
+use crate::{Batch, Listen, Sink, SinkOptions, check, key::Key, load::Reader, remedy};
 
 const NO_LIST: &str = "is not a list; write [[listen]] with two brackets in the file, or set PANOPTES_LISTEN and \
                        PANOPTES_UPSTREAM";
@@ -86,12 +86,23 @@ impl Reader {
         let required = table.remove("required").is_none_or(|flag| self.flag(&key.then("required"), &flag));
         let options = self.options(key, &kind, table.into())?;
         Some(Sink {
-            options,
             filter: filter.unwrap_or_default(),
-            batch: batch.unwrap_or_default(),
+            batch: self.batch(&key.then("batch"), batch, options.batch()),
+            options,
             retry: retry.unwrap_or_default(),
             required,
         })
+    }
+
+    /// What is given of a batch; the rest is as is usual for its kind of sink.
+    fn batch(&self, key: &Key, given: Option<Batch>, usual: Batch) -> Batch {
+        let Some(Batch { max_events, max_bytes, max_wait }) = given else { return usual };
+        let is_given = |name: &str| self.gives(&key.then(name));
+        Batch {
+            max_events: if is_given("max_events") { max_events } else { usual.max_events },
+            max_bytes: if is_given("max_bytes") { max_bytes } else { usual.max_bytes },
+            max_wait: if is_given("max_wait") { max_wait } else { usual.max_wait },
+        }
     }
 
     /// A flag that stands beside tables; in a variable of the environment it is a text.

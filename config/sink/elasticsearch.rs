@@ -41,7 +41,7 @@ pub struct Elasticsearch {
     /// From connecting to the last byte of the answer. Default 30 s.
     #[serde(deserialize_with = "value::duration")]
     pub timeout: Duration,
-    /// Requests under way at once. The events of one session stay in order. Default 1.
+    /// Requests under way at once. The events of one session stay in order. Default 2.
     #[serde(deserialize_with = "value::count")]
     pub concurrency: usize,
     /// TLS.
@@ -81,7 +81,7 @@ impl Default for Elasticsearch {
             install: Install::default(),
             compression: Compression::default(),
             timeout: TIMEOUT * 6,
-            concurrency: 1,
+            concurrency: 2,
             tls: Tls::default(),
         }
     }

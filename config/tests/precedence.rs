@@ -255,3 +255,17 @@ fn variables_of_the_sdk_are_understood() {
     let config = from_env(&[&listen[..], &[("PANOPTES_FILE_PATH", "/tmp/a.log")]].concat());
     assert_eq!(config.sinks.keys().collect::<Vec<_>>(), ["file"]);
 }
+
+#[test]
+fn what_is_given_of_a_batch_leaves_the_rest_as_is_usual_for_the_kind() {
+    let sink = |batch: &str, name: &str| {
+        let toml = format!(
+            "{LISTEN}[sinks.elasticsearch]\nurls = [\"https://es\"]\n{batch}\n[sinks.console]\n{batch}\n"
+        );
+        let batch = loaded(&toml, &[], &Flags::default()).sinks.remove(name).unwrap().batch;
+        (batch.max_events, batch.max_bytes.bytes() >> 10)
+    };
+    assert_eq!((sink("", "elasticsearch"), sink("", "console")), ((2_000, 2_048), (500, 256)));
+    let seven = "batch.max_events = 7";
+    assert_eq!((sink(seven, "elasticsearch"), sink(seven, "console")), ((7, 2_048), (7, 256)));
+}

@@ -82,9 +82,8 @@ impl Run {
 
     /// As a sink is by default.
     pub fn by_default(options: SinkOptions) -> Self {
-        let config = config::Sink { options, ..config::Sink::default() };
         // As the configuration does it, where nothing is said of batches.
-        Self::with(config::Sink { batch: config::Batch::default(), ..config })
+        Self::with(config::Sink { batch: options.batch(), options, ..config::Sink::default() })
     }
 
     fn with(sink: config::Sink) -> Self {
