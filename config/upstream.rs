@@ -74,6 +74,9 @@ pub(crate) fn split_port(authority: &str) -> Result<(&str, Option<&str>), String
     let after_host = match authority.find(']') {
         Some(bracket) => bracket,
         None if authority.starts_with('[') => authority.len(),
+        None if authority.contains(',') => {
+            return Err("names several hosts; name one, or a balancer before them".to_owned());
+        }
         None if authority.matches(':').count() > 1 => {
             return Err(format!("an IPv6 address goes in brackets: write [{authority}]"));
         }
@@ -198,7 +201,8 @@ mod tests {
             ("postgres://[::1", "\"[::1\" is not an IPv6 address in brackets"),
             ("postgres://[db]", "\"[db]\" is not an IPv6 address in brackets"),
             ("postgres://%2Fvar%2Frun", "is neither a host name nor an IP address"),
-            ("postgres://a,b", "is neither a host name nor an IP address"),
+            ("postgres://a,b", "names several hosts; name one"),
+            ("postgres://a:1,b:2", "names several hosts; name one"),
         ] {
             assert!(refused(url).contains(what), "{url}: {}", refused(url));
         }

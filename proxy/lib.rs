@@ -47,7 +47,7 @@ mod worker;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         mpsc::{RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -80,11 +80,15 @@ const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 /// How often is looked whether the journal is full, where sessions end then.
 const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs the proxy until `shutdown` is ready and what was under way has ended.
+/// Runs the proxy until `shutdown` is ready and what was under way has ended, or `hurry` is ready as well.
 ///
 /// # Errors
 /// Whatever keeps it from starting: an address that cannot be bound, a journal that cannot be opened, a sink.
-pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub fn run(
+    config: &Config,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     let limits = files::make_room(config)?;
     let config = &Config { limits, ..config.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
@@ -120,11 +124,29 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), Er
     // Workers that are gone need not be told.
     let _ = drain.send(Drain::Gently);
     let until = Instant::now() + config.limits.drain_timeout;
+    let hurried = await_hurry(runtime, hurry, drain)?;
     let ended = give_up_waiting(&journal, until)?;
     join(workers);
     join(auditors);
     drop(ended);
-    finish(until, &journal, sinks)
+    finish(until, &hurried, &journal, sinks)
+}
+
+/// Ends what is still under way as soon as `hurry` is ready, and tells since when. The thread ends with the process.
+fn await_hurry(
+    runtime: tokio::runtime::Runtime,
+    hurry: impl Future<Output = ()> + Send + 'static,
+    drain: watch::Sender<Drain>,
+) -> Result<Arc<OnceLock<Instant>>, Error> {
+    let hurried = Arc::new(OnceLock::new());
+    let told = Arc::clone(&hurried);
+    let wait = move || {
+        runtime.block_on(hurry);
+        warn!("told again to go down: what still runs is ended");
+        let _ = (told.set(Instant::now()), drain.send(Drain::Now));
+    };
+    thread::Builder::new().name("hurry".into()).spawn(wait).map_err(Error::Start)?;
+    Ok(hurried)
 }
 
 /// With that policy, closes the door while the journal is full, and opens it again. Ends never.
@@ -263,9 +285,10 @@ fn join(handles: Vec<JoinHandle<()>>) {
 }
 
 /// Writes the journal out, and gives the sinks what is left of the time to take what is in it.
-fn finish(until: Instant, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
+fn finish(until: Instant, hurried: &OnceLock<Instant>, journal: &Journal, sinks: Sinks) -> Result<(), Error> {
     journal.close()?;
-    let behind = sinks.finish(until.saturating_duration_since(Instant::now()).max(LAST_DELIVERIES));
+    let until = until.max(Instant::now() + LAST_DELIVERIES);
+    let behind = sinks.finish_until(|| hurried.get().map_or(until, |since| *since + LAST_WORDS));
     let in_memory = journal.is_in_memory();
     let refused: u64 = journal.stats().sinks.iter().map(|sink| sink.dead_lettered).sum();
     if in_memory && refused > 0 && journal.letters() == journal.dir() {

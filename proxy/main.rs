@@ -115,7 +115,7 @@ fn run(options: Options) -> ExitCode {
         complain(format_args!("panoptes: log.level: {error}"));
         return ExitCode::from(EXIT_USAGE);
     }
-    match panoptes::run(&config, ended()) {
+    match panoptes::run(&config, ended(), ended()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error}");

@@ -219,12 +219,12 @@ impl Worker {
             }
         }
         handed_on.abort();
-        self.go_down(&accepting).await;
+        self.go_down(&accepting, drain).await;
         Ok(())
     }
 
     /// Until its sessions have gone who comes to cancel a statement of theirs is let in.
-    async fn go_down(&self, accepting: &[JoinHandle<()>]) {
+    async fn go_down(&self, accepting: &[JoinHandle<()>], mut drain: watch::Receiver<Drain>) {
         // A second is long now.
         self.shared.pacer.hurry();
         for (state, limit) in [(Drain::Gently, self.limits.drain_timeout), (Drain::Now, LAST_WORDS)] {
@@ -232,6 +232,7 @@ impl Worker {
             tokio::select! {
                 () = self.idle() => break,
                 () = self.alarms.after(limit) => {}
+                () = hurried(&mut drain), if state == Drain::Gently => {}
             }
             accepting.iter().for_each(JoinHandle::abort);
         }
@@ -335,5 +336,12 @@ impl Worker {
     fn load(&self) -> &AtomicUsize {
         static NONE: AtomicUsize = AtomicUsize::new(0);
         self.shared.loads.get(self.place).unwrap_or(&NONE)
+    }
+}
+
+/// Ready when sessions are not waited for any longer.
+async fn hurried(drain: &mut watch::Receiver<Drain>) {
+    if drain.wait_for(|state| *state == Drain::Now).await.is_err() {
+        std::future::pending().await
     }
 }

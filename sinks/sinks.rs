@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::Path,
-    sync::mpsc,
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a sink that is told to stop may take to save its cursor.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// How often is looked whether sinks may still take their time.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The running sinks.
 pub struct Sinks {
@@ -170,23 +172,34 @@ impl Sinks {
 
     /// Waits until every sink has the whole of a closed journal, at most for `timeout`. Gives back the sinks that
     /// have not: the rest is delivered after the next start. One that hangs is left to the end of the process.
-    pub fn finish(mut self, timeout: Duration) -> Vec<String> {
-        let mut unfinished = self.wait(timeout);
+    pub fn finish(self, timeout: Duration) -> Vec<String> {
+        let until = Instant::now() + timeout;
+        self.finish_until(|| until)
+    }
+
+    /// The same, at most until the time that `until` gives, which may come nearer meanwhile.
+    pub fn finish_until(mut self, until: impl Fn() -> Instant) -> Vec<String> {
+        let mut unfinished = self.wait(until);
         self.stop.send_replace(true);
-        unfinished.extend(self.wait(LAST_MOMENT));
+        let last = Instant::now() + LAST_MOMENT;
+        unfinished.extend(self.wait(|| last));
         unfinished.extend(self.running);
         unfinished
     }
 
     /// Waits for all threads to end; those that ended too early.
-    fn wait(&mut self, timeout: Duration) -> Vec<String> {
-        let until = Instant::now() + timeout;
+    fn wait(&mut self, until: impl Fn() -> Instant) -> Vec<String> {
         let mut unfinished = Vec::new();
         while !self.running.is_empty() {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(End { name, finished }) = self.ended.recv_timeout(left) else { break };
-            self.running.retain(|running| *running != name);
-            unfinished.extend((!finished).then_some(name));
+            let left = until().saturating_duration_since(Instant::now());
+            match self.ended.recv_timeout(left.min(LOOK_INTERVAL)) {
+                Ok(End { name, finished }) => {
+                    self.running.retain(|running| *running != name);
+                    unfinished.extend((!finished).then_some(name));
+                }
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+                Err(_) => break,
+            }
         }
         unfinished
     }

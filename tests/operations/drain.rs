@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("running_statement_ends", running_statement_ends),
     ("open_transaction_may_commit", open_transaction_may_commit),
     ("open_transaction_has_a_limit", open_transaction_has_a_limit),
+    ("a_second_signal_ends_it_at_once", a_second_signal_ends_it_at_once),
     ("statement_has_a_limit", statement_has_a_limit),
     ("client_that_does_not_read", client_that_does_not_read),
     ("client_that_never_speaks", client_that_never_speaks),
@@ -101,6 +102,25 @@ fn open_transaction_has_a_limit(rig: &Rig) -> Result<(), Failed> {
     assert_eq!(only(&events, "logout")["session"]["endReason"], "shutdown");
     let transaction = &statement(&events, "left open")["transaction"];
     assert!(!committed(&events, transaction), "{events:#?}");
+    Ok(())
+}
+
+/// Who asks twice does not want to wait: neither for a session, nor for a sink whose destination is away.
+fn a_second_signal_ends_it_at_once(rig: &Rig) -> Result<(), Failed> {
+    let away =
+        "[limits]\ndrain_timeout = \"1 h\"\n[sinks.away]\nkind = \"http\"\nurl = \"http://127.0.0.1:9\"";
+    let mut proxy = Panoptes::start(rig.server().port, away);
+    let mut client = Raw::connect(proxy.port)?;
+    client.query("begin")?;
+    client.query("select 'left open'")?;
+    proxy.signal("TERM");
+    proxy.wait_for_log(GOING_DOWN);
+    proxy.signal("TERM");
+    expect_shutdown(&client.last_words()?);
+    assert!(proxy.ended().success(), "{}", proxy.log());
+    let events = proxy.events();
+    assert_eq!(only(&events, "logout")["session"]["endReason"], "shutdown");
+    assert!(proxy.log().contains("not everything is delivered yet"), "{}", proxy.log());
     Ok(())
 }
 
