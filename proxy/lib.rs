@@ -80,15 +80,14 @@ const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 /// How often is looked whether the journal is full, where sessions end then.
 const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs the proxy until `shutdown` is ready and what was under way has ended, or `hurry` is ready as well.
+/// Runs the proxy until `shutdown` is ready and what was under way has ended, or what `shutdown` gave is ready as well.
 ///
 /// # Errors
 /// Whatever keeps it from starting: an address that cannot be bound, a journal that cannot be opened, a sink.
-pub fn run(
-    config: &Config,
-    shutdown: impl Future<Output = ()>,
-    hurry: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Error> {
+pub fn run<H>(config: &Config, shutdown: impl Future<Output = H>) -> Result<(), Error>
+where
+    H: Future<Output = ()> + Send + 'static,
+{
     let limits = files::make_room(config)?;
     let config = &Config { limits, ..config.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
@@ -113,11 +112,11 @@ pub fn run(
     let (drain, draining) = watch::channel(Drain::No);
     let workers = start_workers(config, listeners, queues, &keys, &metrics, &draining)?;
 
-    runtime.block_on(async {
+    let hurry = runtime.block_on(async {
         tokio::select! {
-            () = shutdown => {}
-            () = admin::serve(admin, health) => {}
-            () = fail_closed(config, &journal, &drain) => {}
+            hurry = shutdown => Some(hurry),
+            () = admin::serve(admin, health) => None,
+            () = fail_closed(config, &journal, &drain) => None,
         }
     });
     info!("going down: running statements may take up to {:?} to end", config.limits.drain_timeout);
@@ -135,12 +134,13 @@ pub fn run(
 /// Ends what is still under way as soon as `hurry` is ready, and tells since when. The thread ends with the process.
 fn await_hurry(
     runtime: tokio::runtime::Runtime,
-    hurry: impl Future<Output = ()> + Send + 'static,
+    hurry: Option<impl Future<Output = ()> + Send + 'static>,
     drain: watch::Sender<Drain>,
 ) -> Result<Arc<OnceLock<Instant>>, Error> {
     let hurried = Arc::new(OnceLock::new());
     let told = Arc::clone(&hurried);
     let wait = move || {
+        let Some(hurry) = hurry else { return };
         runtime.block_on(hurry);
         warn!("told again to go down: what still runs is ended");
         let _ = (told.set(Instant::now()), drain.send(Drain::Now));

@@ -14,7 +14,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use panoptes_config::{Config, Flags, LogFormat, load};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -115,7 +115,7 @@ fn run(options: Options) -> ExitCode {
         complain(format_args!("panoptes: log.level: {error}"));
         return ExitCode::from(EXIT_USAGE);
     }
-    match panoptes::run(&config, ended(), ended()) {
+    match panoptes::run(&config, ended()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error}");
@@ -151,14 +151,20 @@ fn start_log(config: &Config) -> Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
-/// Ready at SIGTERM or SIGINT.
-async fn ended() {
+/// Ready at SIGTERM or SIGINT, and what it gives at the next one.
+async fn ended() -> impl Future<Output = ()> {
     let (Ok(mut term), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         error!("signals cannot be caught: only SIGKILL ends this process");
         return std::future::pending().await;
     };
+    told(&mut term, &mut interrupt).await;
+    // A signal that comes before this is looked at is not missed.
+    async move { told(&mut term, &mut interrupt).await }
+}
+
+async fn told(term: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}

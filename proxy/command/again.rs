@@ -167,7 +167,7 @@ impl Leaving {
         let dir = Arc::<Mutex<Option<PathBuf>>>::default();
         let theirs = Arc::clone(&dir);
         thread::Builder::new().name("signals".into()).spawn(move || {
-            runtime.block_on(ended());
+            drop(runtime.block_on(ended()));
             if let Some(dir) = theirs.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 let _ = fs::remove_dir_all(dir);
             }
