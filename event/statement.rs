@@ -154,7 +154,8 @@ pub struct Transaction {
     /// `committed`, `rolledBack`, `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// Of a `verdict` event: the first `session.seq` that it is about.
+    /// Of a `verdict` event: the first `session.seq` that it is about. Of several that are about one the first counts: what a
+    /// ROLLBACK TO undid lies within what the COMMIT around it tells of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_seq: Option<u64>,
     /// Of a `verdict` event: the last `session.seq` that it is about.
