@@ -1,13 +1,13 @@
 //! The server's binary numeric.
 
-use crate::json::{LONGEST_NUMBER, write_digits};
+use crate::json::{LONGEST_NUMBER, is_json_number, write_digits, write_integer};
 
 /// Zeros that a numeric is padded with at most, beyond eight digits for each byte sent: ten bytes can ask for
-/// 131,072 of them.
+/// 131,072 of them. One that has more is written with an exponent.
 const MOST_PADDING: usize = 64;
 
 /// Writes a binary numeric: count of base-10,000 digits, weight of the first, sign, decimal digits after
-/// the point, the digits. None where the bytes are no numeric, or one that is nearly all padding.
+/// the point, the digits. None where the bytes are no numeric.
 pub(super) fn write_binary(out: &mut Vec<u8>, bytes: &[u8]) -> Option<()> {
     let (header, rest) = bytes.split_first_chunk::<8>()?;
     let [c0, c1, w0, w1, s0, s1, d0, d1] = *header;
@@ -49,8 +49,12 @@ impl Number<'_> {
         let whole_groups = usize::try_from(i32::from(self.weight) + 1).unwrap_or(0);
         let scale = usize::from(self.scale);
         let length = whole_groups * 4 + scale;
-        if length > self.groups.len() * 16 + MOST_PADDING || self.groups.iter().any(|g| value(*g) > 9999) {
+        if self.groups.iter().any(|g| value(*g) > 9999) {
             return None;
+        }
+        if length > self.groups.len() * 16 + MOST_PADDING {
+            self.write_exponent(out, negative);
+            return Some(());
         }
         let quote = length > LONGEST_NUMBER;
         out.extend(quote.then_some(b'"'));
@@ -89,6 +93,40 @@ impl Number<'_> {
         out.truncate(end);
     }
 
+    /// Writes it as an integer and a power of ten: `1e100`.
+    fn write_exponent(&self, out: &mut Vec<u8>, negative: bool) {
+        let (digits, exponent) = self.significant();
+        let mut text: Vec<u8> = negative.then_some(b'-').into_iter().collect();
+        text.extend(digits.iter().skip_while(|digit| **digit == b'0'));
+        match (digits.is_empty(), exponent) {
+            (true, _) => text.push(b'0'),
+            (_, 0) => {}
+            (_, exponent) => {
+                text.push(b'e');
+                write_integer(&mut text, exponent);
+            }
+        }
+        let quote = !str::from_utf8(&text).is_ok_and(is_json_number);
+        out.extend(quote.then_some(b'"'));
+        out.extend_from_slice(&text);
+        out.extend(quote.then_some(b'"'));
+    }
+
+    /// Its digits up to the last that is not 0, and the power of ten of that one.
+    fn significant(&self) -> (Vec<u8>, i64) {
+        let mut digits = Vec::with_capacity(self.groups.len() * 4);
+        for group in self.groups {
+            write_digits(&mut digits, value(*group).into(), 4);
+        }
+        let mut exponent = 4 * (i64::from(self.weight) + 1) - digits.len() as i64;
+        // Digits beyond its scale are no part of it.
+        while digits.last().is_some_and(|last| *last == b'0' || exponent < -i64::from(self.scale)) {
+            digits.pop();
+            exponent += 1;
+        }
+        (digits, exponent)
+    }
+
     /// The four digits at 10,000 to this power.
     fn group(&self, power: i32) -> u16 {
         let index = usize::try_from(i32::from(self.weight) - power).ok();
@@ -115,8 +153,18 @@ mod tests {
         long.extend([0x03, 0xe7].repeat(100));
         let expected = format!("\"999{}\"", "0999".repeat(99));
         assert_eq!(written(&long), Some(expected));
-        assert_eq!(written(b"\0\x01\x7f\xff\0\0\0\0\0\x01"), None, "1 and 131,068 zeros");
-        assert_eq!(written(b"\0\0\0\0\0\0\x3f\xff"), None, "16,383 zeros after the point");
+        for (bytes, expected) in [
+            (&b"\0\x01\0\x19\0\0\0\0\0\x01"[..], "1e100"),
+            (b"\0\x02\0\x1a\x40\0\0\0\0\x0c\x0d\x48", "-1234e102"),
+            (b"\0\x01\xff\xe7\0\0\0\x64\0\x01", "1e-100"),
+            (b"\0\x01\xff\xe7\0\0\0\x62\x04\xd2", "12e-98"),
+            (b"\0\x01\xff\xe7\0\0\0\x60\0\x01", "0"),
+            (b"\0\x01\x7f\xff\0\0\0\0\0\x01", "\"1e131068\""),
+            (b"\0\x01\0\0\0\0\x01\xff\0\x05", "5"),
+            (b"\0\0\0\0\0\0\x3f\xff", "0"),
+        ] {
+            assert_eq!(written(bytes).as_deref(), Some(expected));
+        }
     }
 
     #[test]
