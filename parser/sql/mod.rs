@@ -40,7 +40,7 @@ pub use mysql::{Assignment, Setting, assignments};
 pub use redact::{
     Redacted, SecretNames, SecretParameter, SecretPart, is_secret_setting, may_tell, redact, redact_among,
     redact_arguments, redact_head, redact_head_among, redact_message, redact_quotation, redact_text,
-    redact_value,
+    redact_text_head, redact_value,
 };
 pub use split::{Statements, semicolons, split};
 pub use statement::{Effect, Reading, effect, prepared};

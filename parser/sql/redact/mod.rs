@@ -52,7 +52,8 @@ use walk::Walk;
 
 pub use message::redact_message;
 pub use parameter::{
-    SecretParameter, SecretPart, is_secret_setting, may_tell, redact_arguments, redact_text, redact_value,
+    SecretParameter, SecretPart, is_secret_setting, may_tell, redact_arguments, redact_text,
+    redact_text_head, redact_value,
 };
 pub use quotation::redact_quotation;
 

@@ -38,6 +38,11 @@ pub fn redact_text(text: &str, dialect: Dialect) -> Option<String> {
     said::told(text, dialect)
 }
 
+/// The same of a text of which only the beginning is known.
+pub fn redact_text_head(head: &str, dialect: Dialect) -> Option<String> {
+    said::told_head(head, dialect)
+}
+
 /// Whether [`redact_text`] may find anything in a value of these bytes, in whatever encoding: a name has letters (but for the
 /// user of an address), and between it and a secret is a sign or a space. Most values are told to be harmless by this alone: numbers, times, names, ids.
 pub fn may_tell(value: &[u8]) -> bool {

@@ -44,6 +44,28 @@ pub(super) fn told(text: &str, dialect: Dialect) -> Option<String> {
     }
 }
 
+/// The same of a text of which only the beginning is known. It may end within the password of an address, which is one by
+/// what follows it; and of a statement the rest may put together what runs, so nothing of it stays.
+pub(super) fn told_head(head: &str, dialect: Dialect) -> Option<String> {
+    const HOST: &str = "@host";
+    let spelled = spelled_head(head, dialect);
+    let head = spelled.as_deref().unwrap_or(head);
+    if is_statement(head, dialect) {
+        return Some(INSIDE.to_owned());
+    }
+    let mut shown = told(&format!("{head}{HOST}"), dialect)?;
+    if shown.ends_with(HOST) {
+        shown.truncate(shown.len() - HOST.len());
+    }
+    Some(shown)
+}
+
+/// The same as [`spelled`], where the last digit or the last character may not be all there.
+fn spelled_head(head: &str, dialect: Dialect) -> Option<String> {
+    let end = head.len() - head.len() % 2;
+    (0..4).find_map(|less| spelled(head.get(..end.checked_sub(2 * less)?)?, dialect))
+}
+
 /// The text that the bytes of PostgreSQL's `\x…` are.
 pub(super) fn spelled(text: &str, dialect: Dialect) -> Option<String> {
     let digits =
