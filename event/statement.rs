@@ -61,7 +61,8 @@ pub struct Sql {
     /// `uncertain` where one event stands for a text whose statements could not be told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// Bound values in order.
+    /// Bound values in order. One that JSON has no form for is `{"type":…,"hex":…}`; one of which only the head was kept is
+    /// `{"type":…,"head":…,"length":…}`, or `"hex"` in place of `"head"` where it is no text, with its length in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Vec<Value>>,
     /// Name of the prepared statement, where there is one.

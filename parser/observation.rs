@@ -160,7 +160,8 @@ pub enum Ask<B> {
         portal: B,
         /// Name of the statement.
         statement: B,
-        /// Formats and values, encoded as the protocol does, cut at their cap.
+        /// Formats and values, encoded as the protocol does; beyond their cap shortened, in the form that
+        /// [`Parameters`](crate::postgres::values::Parameters) reads.
         parameters: B,
         /// Their whole length in bytes.
         length: u64,

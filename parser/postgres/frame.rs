@@ -10,6 +10,8 @@ use crate::{
     wire::{Digest, Nanos},
 };
 
+use super::condense::Condenser;
+
 /// Type and length.
 const HEADER: usize = 5;
 /// A buffer for cut frames that grew past this is given back after the frame.
@@ -22,7 +24,7 @@ pub(super) struct Frame<'a> {
     pub(super) kind: u8,
     /// Its body, as far as it was to be kept.
     pub(super) body: &'a [u8],
-    /// Length of the whole body.
+    /// Length of the whole body; of one that was condensed, less what its names were shortened by.
     pub(super) length: u64,
     /// Of its text, where it is a long one.
     pub(super) digest: Option<&'a Digest>,
@@ -47,12 +49,14 @@ pub(super) struct Keep {
     pub(super) bytes: usize,
     /// The digest is taken of the text in it, behind so many strings.
     pub(super) digest_behind: Option<u8>,
+    /// These are not its first bytes, but what a [`Condenser`] keeps.
+    pub(super) condensed: bool,
 }
 
 impl Keep {
     /// Of a body that is no text.
     pub(super) fn bytes(bytes: usize) -> Self {
-        Self { bytes, digest_behind: None }
+        Self { bytes, digest_behind: None, condensed: false }
     }
 }
 
@@ -68,6 +72,8 @@ pub(super) struct Framer {
     kept: Vec<u8>,
     /// Takes the digest of the frame in `kept`.
     hashing: Option<Box<TextDigest>>,
+    /// Keeps the frame in place of `kept`.
+    condensing: Option<Box<Condenser>>,
     /// Of the frame that was given out last, if it has one.
     digest: Digest,
     length: u64,
@@ -136,8 +142,9 @@ impl Framer {
             *rest = behind;
             let (kind, length) = parse(*header)?;
             let keep = rule(kind, length)?;
-            if let Some((body, behind)) =
-                usize::try_from(length).ok().and_then(|n| behind.split_at_checked(n))
+            if !keep.condensed
+                && let Some((body, behind)) =
+                    usize::try_from(length).ok().and_then(|n| behind.split_at_checked(n))
             {
                 *rest = behind;
                 let frame = Frame { kind, body: head(body, keep.bytes), length, digest: None, begun: at };
@@ -187,6 +194,7 @@ impl Framer {
         self.missing = length;
         self.to_keep = keep.bytes;
         self.hashing = keep.digest_behind.map(|strings| Box::new(TextDigest::behind(strings)));
+        self.condensing = keep.condensed.then(|| Box::new(Condenser::new(keep.bytes)));
     }
 
     fn take_body<'c>(&mut self, rest: &mut &'c [u8]) -> Advance<'c> {
@@ -194,9 +202,13 @@ impl Framer {
         let (body, behind) = rest.split_at_checked(here).unwrap_or((rest, &[]));
         *rest = behind;
         self.missing -= body.len() as u64;
-        let kept = head(body, self.to_keep);
-        self.to_keep -= kept.len();
-        self.kept.extend_from_slice(kept);
+        if let Some(condensing) = &mut self.condensing {
+            condensing.add(body);
+        } else {
+            let kept = head(body, self.to_keep);
+            self.to_keep -= kept.len();
+            self.kept.extend_from_slice(kept);
+        }
         if let Some(hashing) = &mut self.hashing {
             hashing.add(body);
         }
@@ -206,6 +218,10 @@ impl Framer {
     fn give(&mut self) -> Frame<'_> {
         self.given = true;
         let [kind, ..] = self.header;
+        if let Some(condensing) = self.condensing.take() {
+            let (kept, left_out) = condensing.finish();
+            (self.kept, self.length) = (kept, self.length - left_out);
+        }
         let hashed = self.hashing.take().map(|hashing| hashing.finish());
         self.digest = hashed.unwrap_or_default();
         let digest = hashed.is_some().then_some(&self.digest);
@@ -269,7 +285,8 @@ mod tests {
     }
 
     fn two_bytes(kind: u8, length: u64) -> Rule {
-        Ok(Keep { bytes: 2, digest_behind: (kind == b'Q' && length > 2).then_some(0) })
+        let digest_behind = (kind == b'Q' && length > 2).then_some(0);
+        Ok(Keep { digest_behind, condensed: kind == b'B', ..Keep::bytes(2) })
     }
 
     #[test]
@@ -283,14 +300,18 @@ mod tests {
         assert_eq!(framer.pass(b'D', stream, &mut 0), (0, 0), "in the middle of another");
     }
 
-    const STREAM: &[u8] = b"S\0\0\0\x04Q\0\0\0\x08abc\0D\0\0\0\x05x";
+    const STREAM: &[u8] = b"S\0\0\0\x04Q\0\0\0\x08abc\0B\0\0\0\x0ba\0b\0\0\0\0D\0\0\0\x05x";
 
     #[test]
     fn a_frame_is_the_same_wherever_it_is_cut() {
         let whole = frames(&[STREAM], two_bytes);
         let abc = Some(TextDigest::of(0, b"abc"));
-        let expected =
-            [(b'S', vec![], 0, None), (b'Q', b"ab".to_vec(), 4, abc), (b'D', b"x".to_vec(), 1, None)];
+        let expected = [
+            (b'S', vec![], 0, None),
+            (b'Q', b"ab".to_vec(), 4, abc),
+            (b'B', b"a\0b\0".to_vec(), 7, None),
+            (b'D', b"x".to_vec(), 1, None),
+        ];
         assert_eq!(whole.0, expected);
         for cut in 0..=STREAM.len() {
             let (a, b) = STREAM.split_at(cut);

@@ -16,7 +16,7 @@ const AUTH: u64 = 65_535 - 4;
 /// Enough of a first SASL message to tell the mechanism's name, and none of its secret.
 const MECHANISM_BYTES: usize = 24;
 /// The server keeps names in keys of `NAMEDATALEN` bytes, the last of which is NUL: longer ones are cut.
-const NAME_BYTES: usize = 63;
+pub(super) const NAME_BYTES: usize = 63;
 
 /// What asks something. One that asks nothing has no answer and no place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,11 @@ pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits)
         _ => None,
     };
     let digest_behind = text_behind.filter(|_| length > limits.sql as u64);
-    if length <= most { Ok(Keep { bytes: keep, digest_behind }) } else { Err("invalid message length") }
+    let condensed = kind == b'B' && length > limits.parameters as u64;
+    if length > most {
+        return Err("invalid message length");
+    }
+    Ok(Keep { bytes: keep, digest_behind, condensed })
 }
 
 /// As much of a message as is told.

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use panoptes_parser::{
-    postgres::Postgres,
+    postgres::{
+        Postgres,
+        values::{Parameters, Value},
+    },
     wire::{Ask, Limits, Observation, Opening, Rest, Settled, Wire},
 };
 use proptest::prelude::*;
@@ -92,7 +95,8 @@ fn noise() -> impl Strategy<Value = Vec<Step>> {
 
 /// Plays it in pieces of `size`, and gives what was seen.
 fn play(steps: &[Step], size: usize) -> (Vec<String>, Vec<usize>) {
-    let mut wire = Postgres::new(Limits::default(), [7; 32]);
+    let limits = Limits { parameters: 10, tell_asked: steps.len().is_multiple_of(2), ..Limits::default() };
+    let mut wire = Postgres::new(limits, [7; 32]);
     let (mut seen, mut settled) = (Vec::new(), Vec::new());
     let mut observer = |observation: Observation<&[u8]>| {
         if let Observation::Settled(Settled { ask, .. }) = &observation {
@@ -425,4 +429,71 @@ fn a_question_is_told_ahead_when_its_last_byte_is_here() {
         }
         assert_eq!(told, expected);
     }
+}
+
+/// A Bind of the statement `s`, all values text.
+fn bind(portal: &str, values: &[&[u8]]) -> Vec<u8> {
+    let mut body =
+        [portal.as_bytes(), b"\0s\0\0\0", &u16::try_from(values.len()).unwrap().to_be_bytes()].concat();
+    for value in values {
+        body.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
+        body.extend_from_slice(value);
+    }
+    frame(b'B', &[&body[..], b"\0\0"].concat())
+}
+
+/// What is told of the values of a Bind; of a long one how much of it, with what it begins with.
+fn values(parameters: &[u8], length: u64) -> (Vec<String>, u64) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let values = Parameters::new(parameters, length).map(|(_, value)| match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Whole(bytes) => text(bytes),
+        Value::Head { bytes, length } => format!("{}… {} of {length}", text(&bytes[..2]), bytes.len()),
+    });
+    (values.collect(), length)
+}
+
+#[test]
+fn a_long_value_hides_none_of_the_others_wherever_it_is_cut() {
+    let limits = Limits { parameters: 2_000, tell_asked: true, ..Limits::default() };
+    let long = b"ab".repeat(2_500);
+    let sent = [bind("a", &[&long, b"42"]), bind(&"p".repeat(3_000), &[b"42", &long, b"tail"])].concat();
+    let told =
+        |values: &[&str], length: u64| (values.iter().map(|value| (*value).to_owned()).collect(), length);
+    let first = told(&["ab… 1024 of 5000", "42"], 4 + 5_004 + 6 + 2);
+    let second = told(&["42", "ab… 1024 of 5000", "tail"], 4 + 6 + 5_004 + 8 + 2);
+    let expected = [&first, &second, &first, &second].map(Clone::clone);
+    let cuts = (0..sent.len()).step_by(97).chain(0..20).chain(5_000..5_040);
+    for cut in cuts {
+        let mut wire = logged_in(limits);
+        let mut told = Vec::new();
+        let mut note = |observation: Observation<&[u8]>| match observation {
+            Observation::Asked { ask: Ask::Bind { parameters, length, .. }, .. }
+            | Observation::Settled(Settled { ask: Ask::Bind { parameters, length, .. }, .. }) => {
+                told.push(values(parameters, length));
+            }
+            _ => {}
+        };
+        for chunk in [&sent[..cut], &sent[cut..]] {
+            wire.client(&mut chunk.to_vec(), 0, &mut note).unwrap();
+        }
+        wire.server(&mut b"2\0\0\0\x042\0\0\0\x04".to_vec(), 0, &mut note).unwrap();
+        assert_eq!(told, expected, "cut at {cut}");
+    }
+}
+
+/// Nor where there is no more room for what was asked.
+#[test]
+fn of_a_long_pipeline_the_values_are_told_in_short() {
+    let mut wire = logged_in(Limits { pending_bytes: 1, parameters: 2_000, ..Limits::default() });
+    let mut told = Vec::new();
+    let mut note = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask: Ask::Bind { parameters, length, .. }, .. }) = observation {
+            told.push(values(parameters, length));
+        }
+    };
+    wire.client(&mut bind("", &[b"1"]), 0, &mut note).unwrap();
+    wire.client(&mut bind("", &[&b"ab".repeat(500), b"42"]), 0, &mut note).unwrap();
+    wire.server(&mut b"2\0\0\0\x042\0\0\0\x04".to_vec(), 0, &mut note).unwrap();
+    assert_eq!(told[1], (vec!["ab… 179 of 1000".to_owned(), "42".to_owned()], 4 + 1_004 + 6 + 2));
 }

@@ -198,7 +198,7 @@ impl Session {
         length: u64,
         tools: &mut Tools,
     ) -> Portal {
-        let mut values = Parameters::new(parameters);
+        let mut values = Parameters::new(parameters, length);
         let secret = Places::of(prepared.text.as_ref());
         let encoded = &mut tools.encoded;
         encoded.clear();
@@ -209,7 +209,7 @@ impl Session {
             portal.parameters = tools.encoded.as_slice().into();
         }
         portal.secrets = secrets;
-        portal.truncated = (length > parameters.len() as u64 || values.truncated()).then_some(length);
+        portal.truncated = values.truncated().then_some(length);
         portal
     }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, rc::Rc};
 
 use panoptes_parser::{
-    postgres::values::{Parameters, write_json},
+    postgres::values::{Parameters, Value, write_head, write_head_text, write_json},
     sql::{self, Dialect, SecretParameter, SecretPart},
     text::{Encoding, write_json_string},
 };
@@ -100,14 +100,60 @@ pub(super) fn write_parameters(
     for (place, (format, value)) in values.by_ref().enumerate() {
         out.push(if place == 0 { b'[' } else { b',' });
         let oid = types.next().unwrap_or(0);
-        let other = |place: u16| all.clone().nth(place.into()).and_then(|(_, value)| value);
+        let part = secret.part(place);
+        let other = |place: u16| match all.clone().nth(place.into()) {
+            Some((_, Value::Whole(value))) => Some(value),
+            _ => None,
+        };
+        let value = match value {
+            Value::Null => None,
+            Value::Whole(value) => Some(value),
+            Value::Head { bytes, length } => {
+                let head = Head { oid, format, bytes, length };
+                hidden.extend(head.write_shown(out, part, other, read_as));
+                continue;
+            }
+        };
         let write = |out: &mut Vec<u8>| write_json(out, oid, format, value, read_as.0);
-        hidden.extend(write_shown(out, value, secret.part(place), other, write, read_as));
+        hidden.extend(write_shown(out, value, part, other, write, read_as));
     }
     if !out.is_empty() {
         out.push(b']');
     }
     (!hidden.is_empty()).then(|| hidden.iter().map(String::as_str).collect())
+}
+
+/// What was kept of a long value.
+struct Head<'a> {
+    oid: u32,
+    format: i16,
+    bytes: &'a [u8],
+    length: u32,
+}
+
+impl Head<'_> {
+    /// Writes it as [`write_shown`] does a whole value. Where that would depend on what is not here, all of it goes.
+    fn write_shown<'a>(
+        &self,
+        out: &mut Vec<u8>,
+        part: Option<SecretPart>,
+        other: impl FnOnce(u16) -> Option<&'a [u8]>,
+        read_as: (&Encoding, Dialect),
+    ) -> Option<String> {
+        let Self { oid, format, bytes, length } = *self;
+        let text = read_as.0.decode(bytes);
+        let part = part.map(|part| if part == SecretPart::Within { SecretPart::Whole } else { part });
+        if let Some(shown) = part.and_then(|part| shown(&text, part, other, read_as)) {
+            write_json_string(out, &shown);
+            return Some(text.into_owned());
+        }
+        let told = sql::may_tell(bytes).then(|| sql::redact_text_head(&text, read_as.1)).flatten();
+        match &told {
+            Some(shown) => write_head_text(out, oid, shown, length),
+            None => write_head(out, oid, format, bytes, length, read_as.0),
+        }
+        told.map(|_| text.into_owned())
+    }
 }
 
 /// Writes a value, less what is secret of it; gives it back where something is. `write` writes all of it.

@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     backend::Report,
+    condense::Condenser,
     frame::Frame,
     frontend::{self, Kind},
 };
@@ -100,6 +101,13 @@ impl Pipeline {
         }
         let keep = if self.asked.size() < most { frame.body.len() } else { HEAD_BYTES };
         match frame.body.split_at_checked(keep) {
+            // One that was condensed has its values in order; so has what is cut of it.
+            Some((_, [_, ..])) if kind == Kind::Bind && length == frame.body.len() as u64 => {
+                let mut condenser = Condenser::new(keep);
+                condenser.add(frame.body);
+                let (body, left_out) = condenser.finish();
+                self.asked.push(kind, frame.begun, &body, length - left_out, None);
+            }
             Some((head, [_, ..])) => {
                 let hashed = digest(kind, frame.body);
                 self.asked.push(kind, frame.begun, head, length, frame.digest.or(hashed.as_ref()));

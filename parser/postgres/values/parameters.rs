@@ -1,24 +1,46 @@
 //! The raw parameters at the tail of a Bind message.
 
+/// One value, as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// SQL NULL.
+    Null,
+    /// All of it.
+    Whole(&'a [u8]),
+    /// What was kept of a long one.
+    Head {
+        /// Its first bytes.
+        bytes: &'a [u8],
+        /// How many there were.
+        length: u32,
+    },
+}
+
 /// Reads the parameters of a Bind one by one, each with its format code (0 text, 1 binary; others are passed on as
-/// they come) and its bytes, None for NULL.
+/// they come).
 ///
-/// The body may have been cut at a cap: the walk ends before the first value that is not all there, and
-/// [`truncated`](Self::truncated) then says so. Allocates nothing.
-#[derive(Clone, Debug)]
+/// Of a body beyond its cap long values are kept with their heads only, and perhaps not all values: the walk ends before
+/// the first that is not there. [`truncated`](Self::truncated) then says so. Allocates nothing.
+#[derive(Clone, Debug, Default)]
 pub struct Parameters<'a> {
     formats: &'a [[u8; 2]],
     values: &'a [u8],
     declared: u16,
     seen: u16,
+    /// Values may be heads.
+    condensed: bool,
     truncated: bool,
+    ended: bool,
 }
 
 impl<'a> Parameters<'a> {
     /// Over the part of a Bind's body that follows the names of portal and statement: the count of format codes,
     /// the codes, the count of values, the values. What follows these is left alone.
-    pub fn new(body: &'a [u8]) -> Self {
-        Self::open(body).unwrap_or(Self { formats: &[], values: &[], declared: 0, seen: 0, truncated: true })
+    ///
+    /// `length` is that of the part as it was sent: where `body` is shorter, it is what the wire kept of it.
+    pub fn new(body: &'a [u8], length: u64) -> Self {
+        let opened = Self::open(body, length > body.len() as u64);
+        opened.unwrap_or(Self { truncated: true, ended: true, ..Self::default() })
     }
 
     /// How many parameters the message says it has; 0 where it was cut before it could say.
@@ -26,17 +48,17 @@ impl<'a> Parameters<'a> {
         self.declared
     }
 
-    /// Whether the walk came to an end before all that was declared, because the rest is missing or malformed.
+    /// Whether some of what was declared is missing: the end of a value that was walked over, or values behind it.
     pub fn truncated(&self) -> bool {
         self.truncated
     }
 
-    fn open(body: &'a [u8]) -> Option<Self> {
+    fn open(body: &'a [u8], condensed: bool) -> Option<Self> {
         let (count, rest) = body.split_first_chunk()?;
         let (formats, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*count)) * 2)?;
         let (declared, values) = rest.split_first_chunk()?;
         let (formats, _) = formats.as_chunks();
-        Some(Self { formats, values, declared: u16::from_be_bytes(*declared), seen: 0, truncated: false })
+        Some(Self { formats, values, declared: u16::from_be_bytes(*declared), condensed, ..Self::default() })
     }
 
     /// No code at all: all text. One code: for all. Else one each.
@@ -48,14 +70,21 @@ impl<'a> Parameters<'a> {
         code.map_or(0, |code| i16::from_be_bytes(*code))
     }
 
-    fn value(&mut self) -> Option<Option<&'a [u8]>> {
+    fn value(&mut self) -> Option<Value<'a>> {
         let (length, rest) = self.values.split_first_chunk()?;
-        let length = i32::from_be_bytes(*length);
-        let (value, rest) = match length {
-            -1 => (None, rest),
-            _ => rest
-                .split_at_checked(usize::try_from(length).ok()?)
-                .map(|(value, rest)| (Some(value), rest))?,
+        let (value, rest) = match i32::from_be_bytes(*length) {
+            -1 => (Value::Null, rest),
+            length @ 0.. => {
+                let (bytes, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                (Value::Whole(bytes), rest)
+            }
+            turned if self.condensed => {
+                let (head, rest) = rest.split_first_chunk()?;
+                let (bytes, rest) = rest.split_at_checked(u16::from_be_bytes(*head).into())?;
+                self.truncated = true;
+                (Value::Head { bytes, length: (!turned).unsigned_abs() }, rest)
+            }
+            _ => return None,
         };
         self.values = rest;
         Some(value)
@@ -63,14 +92,14 @@ impl<'a> Parameters<'a> {
 }
 
 impl<'a> Iterator for Parameters<'a> {
-    type Item = (i16, Option<&'a [u8]>);
+    type Item = (i16, Value<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.truncated || self.seen == self.declared {
+        if self.ended || self.seen == self.declared {
             return None;
         }
         let Some(value) = self.value() else {
-            self.truncated = true;
+            (self.truncated, self.ended) = (true, true);
             return None;
         };
         let format = self.format();
@@ -83,31 +112,35 @@ impl<'a> Iterator for Parameters<'a> {
 mod tests {
     use super::*;
 
+    fn parameters(body: &[u8]) -> Parameters<'_> {
+        Parameters::new(body, body.len() as u64)
+    }
+
     const BODY: &[u8] = b"\0\x02\0\x01\0\0\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\0\0\x01\0\0";
 
     #[test]
     fn walks_values_with_their_formats() {
-        let mut parameters = Parameters::new(BODY);
+        let mut parameters = parameters(BODY);
         assert_eq!(parameters.declared(), 3);
         let all: Vec<_> = parameters.by_ref().collect();
-        assert_eq!(all, [(1, Some(&b"ab"[..])), (0, None), (0, Some(&b""[..]))]);
+        assert_eq!(all, [(1, Value::Whole(b"ab")), (0, Value::Null), (0, Value::Whole(b""))]);
         assert!(!parameters.truncated());
     }
 
     #[test]
     fn one_format_is_for_all_and_none_is_text() {
         let one = b"\0\x01\0\x01\0\x02\xff\xff\xff\xff\0\0\0\x01x";
-        assert!(Parameters::new(one).all(|(format, _)| format == 1));
+        assert!(parameters(one).all(|(format, _)| format == 1));
         let none = b"\0\0\0\x02\xff\xff\xff\xff\0\0\0\x01x";
-        assert_eq!(Parameters::new(none).map(|(format, _)| format).collect::<Vec<_>>(), [0, 0]);
-        assert_eq!(Parameters::new(b"\0\0\0\0").count(), 0);
+        assert_eq!(parameters(none).map(|(format, _)| format).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(parameters(b"\0\0\0\0").count(), 0);
     }
 
     #[test]
     fn a_cut_body_ends_early_and_says_so() {
         let values_end = BODY.len() - 4;
-        for cut in 0..values_end {
-            let mut parameters = Parameters::new(&BODY[..cut]);
+        for (cut, length) in (0..values_end).flat_map(|cut| [(cut, cut as u64), (cut, 99)]) {
+            let mut parameters = Parameters::new(&BODY[..cut], length);
             let seen = parameters.by_ref().count();
             assert!(seen < 3 && parameters.truncated(), "cut at {cut}");
             assert_eq!(parameters.next(), None);
@@ -116,8 +149,18 @@ mod tests {
 
     #[test]
     fn a_negative_length_but_minus_one_ends_the_walk() {
-        let mut parameters = Parameters::new(b"\0\0\0\x02\xff\xff\xff\xfe\0\0\0\0");
+        let mut parameters = parameters(b"\0\0\0\x02\xff\xff\xff\xfe\0\0\0\0");
         assert_eq!(parameters.next(), None);
         assert!(parameters.truncated());
+    }
+
+    #[test]
+    fn a_head_is_one_only_where_something_was_left_out() {
+        let body = b"\0\0\0\x02\xff\xff\xff\xf5\0\x02ab\0\0\0\x01x";
+        let mut parameters = Parameters::new(body, 99);
+        let all: Vec<_> = parameters.by_ref().collect();
+        assert_eq!(all, [(0, Value::Head { bytes: b"ab", length: 10 }), (0, Value::Whole(b"x"))]);
+        assert!(parameters.truncated());
+        assert_eq!(Parameters::new(body, body.len() as u64).count(), 0, "a length that no Bind may have");
     }
 }

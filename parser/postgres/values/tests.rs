@@ -160,7 +160,7 @@ proptest! {
 
     #[test]
     fn any_body_of_a_bind_is_walked_to_its_end(body in proptest::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..80)) {
-        let mut parameters = Parameters::new(&body);
+        let mut parameters = Parameters::new(&body, body.len() as u64);
         let seen = parameters.by_ref().count();
         prop_assert_eq!(seen < usize::from(parameters.declared()) || parameters.declared() == 0 && seen == 0 && parameters.truncated(),
             parameters.truncated());

@@ -91,6 +91,76 @@ fn what_is_cut_says_how_long_it_was() {
     assert_eq!(sql.parameters.unwrap().len(), 1);
 }
 
+/// Binds to so many bytes of each value, of so many.
+fn bind_heads(stage: &mut Stage, statement: &str, values: &[(&str, i32)]) {
+    let mut parameters = [&[0, 0][..], &u16::try_from(values.len()).unwrap().to_be_bytes()].concat();
+    for (head, length) in values {
+        let bytes = u16::try_from(head.len()).unwrap();
+        match i32::from(bytes) == *length {
+            true => parameters.extend(length.to_be_bytes()),
+            false => parameters.extend([&(!length).to_be_bytes()[..], &bytes.to_be_bytes()].concat()),
+        }
+        parameters.extend(head.bytes());
+    }
+    let (portal, statement) = (&b""[..], statement.as_bytes());
+    let bind = Ask::Bind { portal, statement, parameters: &parameters, length: 200_016 };
+    stage.settled(bind, done("")).execute(done("UPDATE 1")).idle();
+}
+
+#[test]
+fn a_long_value_is_told_by_its_head_and_hides_no_other() {
+    let mut stage = Stage::new();
+    let text = "update docs set body = $1 where id = $2";
+    let types = b"\0\0\0\x19\0\0\0\x17";
+    stage.settled(Ask::Parse { statement: b"s", text: text.as_bytes(), length: 39, types }, done(""));
+    bind_heads(&mut stage, "s", &[("It was", 200_000), ("42", 2)]);
+    let sql = stage.last().sql.unwrap();
+    let body = json!({"type": "text", "head": "It was", "length": 200_000});
+    assert_eq!(json!(sql.parameters), json!([body, 42]));
+    assert_eq!((json!(sql.truncated), sql.redacted), (json!({"parameters": 200_016}), None));
+    // It may be any number.
+    bind_heads(&mut stage, "s", &[("x", 1), ("42", 70_000)]);
+    let sql = stage.last().sql.unwrap();
+    assert_eq!(json!(sql.parameters), json!(["x", {"type": "int4", "head": "42", "length": 70_000}]));
+}
+
+#[test]
+fn of_a_secret_not_even_the_head_is_told() {
+    for (text, head, shown) in [
+        ("select pgp_sym_encrypt('a', $1)", "canary", json!(["[REDACTED]"])),
+        ("select dblink_exec('dbname=d', $1)", "alter role a passw", json!(["[REDACTED]"])),
+        (
+            "select set_config($2, $1, false)",
+            "canary",
+            json!(["[REDACTED]", {"type": "unknown", "head": "app.", "length": 70_000}]),
+        ),
+        (
+            "insert into t values ($1)",
+            "see http://u:canary",
+            json!([{"type": "unknown", "head": "see http://u:[REDACTED]", "length": 70_000}]),
+        ),
+        (
+            "insert into t values ($1)",
+            "{\"password\": \"canary",
+            json!([{"type": "unknown", "head": "{\"password\": [REDACTED]", "length": 70_000}]),
+        ),
+        (
+            "insert into t values ($1)",
+            "create role a password 'canary",
+            json!([{"type": "unknown", "head": "[REDACTED]", "length": 70_000}]),
+        ),
+    ] {
+        let mut stage = Stage::new();
+        stage.parse("s", text, done(""));
+        let values = [(head, 70_000), ("app.", 70_000)];
+        bind_heads(&mut stage, "s", &values[..text.matches('$').count()]);
+        let sql = stage.last().sql.unwrap();
+        assert_eq!(json!(sql.parameters), shown, "{text}");
+        assert_eq!(sql.redacted.unwrap(), ["parameters"]);
+        assert!(!written(&mut stage).contains("canary"));
+    }
+}
+
 #[test]
 fn a_password_is_nowhere_in_an_event() {
     let mut stage = Stage::new();
