@@ -5,7 +5,9 @@
 #![no_main]
 
 use libfuzzer_sys::{arbitrary, arbitrary::Arbitrary, fuzz_target};
-use panoptes_parser::sql::{Dialect, redact, redact_head, redact_message, redact_text, redact_value};
+use panoptes_parser::sql::{
+    Dialect, redact, redact_head, redact_message, redact_text, redact_text_head, redact_value,
+};
 
 const CANARY: &str = "s3cr3tK3Y";
 
@@ -91,6 +93,7 @@ fuzz_target!(|input: Input<'_>| {
         }
         redact_value(&text, dialect);
         redact_text(&text, dialect);
+        redact_text_head(&text, dialect);
     }
     let message = redact_message(&format!("near \"{CANARY}\" and {CANARY}"), &shown, &[CANARY], dialect);
     assert!(!message.expect("it changes").contains(CANARY));
