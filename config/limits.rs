@@ -37,7 +37,7 @@ pub struct Limits {
     /// head. Default 4 MiB.
     pub max_script_bytes: ByteSize,
     /// How much an event keeps of all parameters of one execution. Beyond it short ones are told whole and of long ones the
-    /// first KiB (PostgreSQL), or those that come first (MySQL). Default 64 KiB.
+    /// first KiB. Default 64 KiB.
     pub max_parameter_bytes: ByteSize,
     /// Statements of one session asked and not yet answered. Default 65,536.
     #[serde(deserialize_with = "value::count")]

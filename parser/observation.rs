@@ -182,7 +182,9 @@ pub enum Ask<B> {
     Run {
         /// Its name.
         statement: B,
-        /// Types and values, encoded as the protocol does, cut at their cap; with the first answer only.
+        /// Types and values, encoded as the protocol does; with the first answer only. Beyond their cap they are shortened,
+        /// in the form that [`Parameters`](crate::mysql::values::Parameters) and
+        /// [`BulkParameters`](crate::mysql::values::BulkParameters) read.
         parameters: Option<B>,
         /// Their whole length in bytes.
         length: u64,

@@ -164,7 +164,7 @@ pub struct Limits {
     pub sql: usize,
     /// Of a text that may be of several statements: no longer, it is told whole, to be cut into these.
     pub script: usize,
-    /// Of all parameters of one execution: of more, long values are cut (PostgreSQL), or what is behind it goes (MySQL).
+    /// Of all parameters of one execution: of more, long values are cut.
     pub parameters: usize,
     /// Number of questions without an answer.
     pub pending: usize,

@@ -3,15 +3,19 @@
 
 use libfuzzer_sys::fuzz_target;
 use panoptes_parser::{
-    mysql::values::{Attributes, BulkParameters, Cell, Parameters, write_json},
+    mysql::values::{Attributes, BulkParameters, Cell, Parameters, Value, write_head, write_json},
     text::Encoding,
 };
 
 fuzz_target!(|input: (u16, bool, Vec<u32>, Vec<u16>, &[u8])| {
     let (declared, named, known, appended, body) = input;
     let mut out = Vec::new();
-    let mut write = |kind, value: Option<&[u8]>| {
-        write_json(&mut out, kind, value, &Encoding::UTF8);
+    let mut write = |kind, value| {
+        match value {
+            Value::Null => write_json(&mut out, kind, None, &Encoding::UTF8),
+            Value::Whole(bytes) => write_json(&mut out, kind, Some(bytes), &Encoding::UTF8),
+            Value::Head { bytes, length } => write_head(&mut out, kind, bytes, length, &Encoding::UTF8),
+        }
         out.push(b'\n');
     };
     for parameter in Parameters::new(body, declared, named, &known, &appended) {
@@ -22,10 +26,11 @@ fuzz_target!(|input: (u16, bool, Vec<u32>, Vec<u16>, &[u8])| {
     }
     for (kind, cell) in BulkParameters::new(body, declared, &known) {
         if let Cell::Value(value) = cell {
-            write(kind, Some(value));
+            write(kind, value);
         }
     }
-    write(declared, Some(body));
+    write(declared, Value::Whole(body));
+    write(declared, Value::Head { bytes: body, length: u32::MAX });
     for line in std::str::from_utf8(&out).expect("UTF-8").lines() {
         serde_json::from_str::<serde::de::IgnoredAny>(line).expect("JSON");
     }

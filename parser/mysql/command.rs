@@ -97,6 +97,11 @@ impl Kind {
         self == Self::Other(Some(0x1f))
     }
 
+    /// Whether it runs what was prepared.
+    pub(super) fn is_run(self) -> bool {
+        matches!(self, Self::Execute | Self::BulkExecute)
+    }
+
     /// Whether it says if a text may be of several statements: COM_SET_OPTION.
     pub(super) fn sets_option(self) -> bool {
         self == Self::Other(Some(0x1b))
@@ -188,6 +193,12 @@ fn keep_query(length: u64, agreed: Capabilities, limits: &Limits) -> Keep {
         head: ahead.saturating_add(limits.sql),
         ..Keep::bytes(ahead.saturating_add(text))
     }
+}
+
+/// A run whose values look as if they were condensed, as it would look if they did not.
+pub(super) fn unmarked(kind: Kind, body: &[u8]) -> Option<Vec<u8>> {
+    let (number, values) = body.split_first_chunk::<4>()?;
+    values::unmarked(values, kind == Kind::BulkExecute).map(|values| [&number[..], &values].concat())
 }
 
 /// Where the text of a Query begins.

@@ -42,7 +42,7 @@ impl Framer {
         if self.have == 0 && self.parts.is_none() {
             self.begun = at;
             if let Some(Whole { head, keep, payload }) = whole(chunk, place, &rule)? {
-                return Ok(Some(Packet::whole(head, keep, chunk.get(payload).unwrap_or_default(), at)));
+                return Ok(Some(Packet::whole(head, &keep, chunk.get(payload).unwrap_or_default(), at)));
             }
         }
         loop {
@@ -143,7 +143,7 @@ impl Framer {
         self.given = true;
         let parts =
             self.parts.take().unwrap_or_else(|| Parts::begin(Head::of([0; HEADER], None), Keep::default()));
-        parts.end(&self.kept, self.begun)
+        parts.end(&mut self.kept, self.begun)
     }
 
     fn forget(&mut self) {
@@ -186,10 +186,9 @@ fn whole(
     let (before, start) = (*place, *place + HEADER);
     *place = start + usize::from(head.first.is_some());
     let mut keep = rule(head)?;
-    if let (Some(text), Some(head)) = (keep.text, keep.long(payload))
-        && text(head).is_none()
-    {
-        // Its text is looked for as the rest passes.
+    let text_is_behind = keep.text.zip(keep.long(payload)).is_some_and(|(text, head)| text(head).is_none());
+    if text_is_behind || keep.condense.is_some() {
+        // Its text is looked for as the rest passes; so are its values.
         *place = before;
         return Ok(None);
     }
@@ -230,7 +229,7 @@ mod tests {
     fn three_bytes(head: Head) -> Rule {
         match head.first {
             Some(b'!') => Err("refused"),
-            Some(3) => Ok(Keep { bytes: 3, text: Some(|_| Some(1)), head: 3, rewrite: None }),
+            Some(3) => Ok(Keep { text: Some(|_| Some(1)), head: 3, ..Keep::bytes(3) }),
             _ => Ok(Keep::bytes(3)),
         }
     }

@@ -10,6 +10,7 @@
 //! * `leave`: a goodbye to a server that was only asked whether it is there.
 //! * `command`: what the client asks. `answer`: OK, EOF and ERR. `response`: how the packets of an answer follow.
 //! * `pipeline`: what was asked and not yet answered; ties answers to questions.
+//! * `statements`: what is known of those that were prepared, to find the values of long runs.
 //! * `session`: [`Mysql`], one session in both directions.
 //! * [`values`]: parameters and query attributes as JSON.
 
@@ -27,6 +28,7 @@ mod pipeline;
 mod response;
 mod rewrite;
 mod session;
+mod statements;
 pub mod values;
 
 pub use charset::{encoding_of_charset, encoding_of_collation};

@@ -4,7 +4,8 @@
 
 use super::{
     rewrite::Rewrite,
-    values::{self, Skip},
+    statements::Condense,
+    values::{self, Condenser, Skip},
 };
 use crate::{
     digest::{TextDigest, sha256},
@@ -29,6 +30,8 @@ pub(super) struct Packet<'a> {
     pub(super) head: Option<u8>,
     /// The payload, as far as it was to be kept.
     pub(super) body: &'a [u8],
+    /// It is not the head of the payload, but what a [`Condenser`] kept.
+    pub(super) condensed: bool,
     /// Length of the whole payload.
     pub(super) length: u64,
     /// Size on the wire.
@@ -57,7 +60,7 @@ pub(super) type Rule = Result<Keep, &'static str>;
 pub(super) type FindText = fn(&[u8]) -> Option<usize>;
 
 /// How much of a packet is kept.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Keep {
     /// Bytes of its payload.
     pub(super) bytes: usize,
@@ -67,6 +70,8 @@ pub(super) struct Keep {
     pub(super) head: usize,
     /// What is changed as it passes.
     pub(super) rewrite: Option<Rewrite>,
+    /// It is a run, to be condensed.
+    pub(super) condense: Option<Box<Condense>>,
 }
 
 impl Keep {
@@ -91,7 +96,7 @@ impl Head {
 
 impl<'a> Packet<'a> {
     /// One that came whole, with its payload.
-    pub(super) fn whole(head: Head, keep: Keep, payload: &'a [u8], begun: Nanos) -> Self {
+    pub(super) fn whole(head: Head, keep: &Keep, payload: &'a [u8], begun: Nanos) -> Self {
         let Head { number, first, length } = head;
         let body = payload.get(..keep.bytes).unwrap_or(payload);
         let text = keep.text.zip(keep.long(payload));
@@ -101,6 +106,7 @@ impl<'a> Packet<'a> {
             last: number,
             head: first,
             body,
+            condensed: false,
             length,
             size: length + HEADER as u64,
             digest,
@@ -114,6 +120,7 @@ impl<'a> Packet<'a> {
 pub(super) struct Parts {
     pub(super) keep: Keep,
     digest: Digesting,
+    condenser: Option<Condenser>,
     head: Option<u8>,
     first: u8,
     last: u8,
@@ -148,6 +155,7 @@ impl Parts {
         Self {
             keep,
             digest: Digesting::Not,
+            condenser: None,
             head: head.first,
             first: head.number,
             last: head.number,
@@ -173,12 +181,18 @@ impl Parts {
     /// So does its beginning, where all there is room for are attributes: these are forgotten then.
     pub(super) fn keep_some(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
         self.seen += piece.len() as u64;
-        self.keep_piece(piece, kept);
+        match &mut self.condenser {
+            Some(condenser) => condenser.add(piece),
+            None => self.keep_piece(piece, kept),
+        }
     }
 
     fn keep_piece(&mut self, piece: &[u8], kept: &mut Vec<u8>) {
         let head = if self.keep.text.is_some() { self.keep.head } else { self.keep.bytes };
         let beyond = fill(kept, head, piece);
+        if !beyond.is_empty() && self.begin_condensing(kept) {
+            return self.condenser.iter_mut().for_each(|condenser| condenser.add(beyond));
+        }
         let (Some(text), [_, ..]) = (self.keep.text, beyond) else { return };
         if matches!(self.digest, Digesting::Not) {
             self.digest = text(kept).and_then(|start| kept.get(start..)).map_or_else(
@@ -212,12 +226,23 @@ impl Parts {
         }
     }
 
+    /// Whether what was kept is the head of a run whose values can be told apart.
+    fn begin_condensing(&mut self, kept: &[u8]) -> bool {
+        self.condenser = self.keep.condense.take().and_then(|condense| condense.begin(kept));
+        self.condenser.is_some()
+    }
+
     /// All have come.
-    pub(super) fn end(self, kept: &[u8], begun: Nanos) -> Packet<'_> {
+    pub(super) fn end(mut self, kept: &mut Vec<u8>, begun: Nanos) -> Packet<'_> {
+        let condensed = self.condenser.is_some() || self.begin_condensing(kept);
+        if let Some(condenser) = self.condenser {
+            kept.truncate(Condense::AHEAD);
+            kept.append(&mut condenser.finish());
+        }
         let Self { head, first, last, size, digest, .. } = self;
         let length = self.length.saturating_sub(self.skipped);
         let digest = if let Digesting::Text(digest) = digest { Some(digest.finish()) } else { None };
-        Packet { first, last, head, body: kept, length, size, digest, begun }
+        Packet { first, last, head, body: kept, condensed, length, size, digest, begun }
     }
 }
 

@@ -252,6 +252,7 @@ mod tests {
                 body,
                 length,
                 size: length + 4,
+                condensed: false,
                 digest: None,
                 begun: 0,
             };
@@ -317,8 +318,17 @@ mod tests {
         let mut last = None;
         for body in [&b"\xfe\0\0\x0a\x10"[..], b"\0\0row", b"\xfe\0\0\x02\0"] {
             let (head, length) = (body.first().copied(), body.len() as u64);
-            let packet =
-                Packet { first: 1, last: 1, head, body, length, size: length + 4, digest: None, begun: 0 };
+            let packet = Packet {
+                first: 1,
+                last: 1,
+                head,
+                body,
+                length,
+                size: length + 4,
+                condensed: false,
+                digest: None,
+                begun: 0,
+            };
             last = Some(stage.take(Shape::Results, &packet, OLD));
         }
         let Some(Ok(Step::Rows(done))) = last else { panic!("{last:?}") };

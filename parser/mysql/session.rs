@@ -213,7 +213,8 @@ impl State {
         if kind.is_opaque() && self.offered.has(Capabilities::MYSQL) {
             return Err("a command whose stream cannot be followed");
         }
-        Ok(kind.keep(head.length, self.pipeline.agreed(), &self.limits))
+        let keep = kind.keep(head.length, self.pipeline.agreed(), &self.limits);
+        Ok(Keep { condense: self.pipeline.condense(kind, head.length, &self.limits), ..keep })
     }
 
     /// What a packet of the client is, by its sequence number.

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use panoptes_parser::{
-    mysql::{Mysql, values::Attributes},
+    mysql::{
+        Mysql,
+        values::{Attributes, Parameters, Value},
+    },
     wire::{Ask, Limits, Observation, Opening, Rest, Settled, Wire},
 };
 use proptest::prelude::*;
@@ -476,4 +479,127 @@ fn a_question_is_told_ahead_when_its_last_byte_is_here() {
         }
         assert_eq!(told, expected);
     }
+}
+
+/// A run of a text of so many bytes and a number; with its types, or without.
+fn long_run(length: usize, with_types: bool) -> Vec<u8> {
+    let types: &[u8] = if with_types { b"\0\x01\xfd\0\x03\0\xfd" } else { b"\0\0\xfd" };
+    let text = vec![b'x'; length];
+    let length = u32::try_from(length).unwrap().to_le_bytes();
+    let head = [b"\x17\x07\0\0\0\0\x01\0\0\0", types, &length[..3]].concat();
+    [&head[..], &text, &42_u32.to_le_bytes()].concat()
+}
+
+/// In as many packets as it takes.
+fn packets(body: &[u8]) -> Vec<u8> {
+    let parts = body.chunks(0xff_ffff).enumerate();
+    let sent: Vec<_> = parts.map(|(number, part)| packet(u8::try_from(number).unwrap(), part)).collect();
+    sent.concat()
+}
+
+/// The texts and numbers that are told of a run, the texts by what is kept of them and their length.
+fn told_of_run(wire: &mut Mysql, sent: &[u8], piece: usize) -> Vec<(usize, u32, Vec<u8>)> {
+    let mut told = Vec::new();
+    let mut note = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask: Ask::Run { parameters: Some(body), .. }, .. }) =
+            observation
+        {
+            assert!(body.len() < 210 << 10);
+            // The types of an earlier run.
+            let all = Parameters::new(body, 2, false, &[253, 3], &[]);
+            told = all
+                .map(|one| match one.value {
+                    Value::Null => (0, 0, vec![]),
+                    Value::Whole(bytes) if bytes.len() == 4 => (4, 4, bytes.to_vec()),
+                    Value::Whole(bytes) => (bytes.len(), bytes.len() as u32, vec![]),
+                    Value::Head { bytes, length } => (bytes.len(), length, vec![]),
+                })
+                .collect();
+        }
+    };
+    for chunk in sent.chunks(piece) {
+        wire.client(&mut chunk.to_vec(), 0, &mut note).unwrap();
+    }
+    wire.server(&mut answer(b'O'), 0, &mut note).unwrap();
+    told
+}
+
+/// A session in which the statement 7 with its two parameters was prepared.
+fn prepared() -> Mysql {
+    let mut wire = session(Limits::default(), DEPRECATE_EOF);
+    wire.client(&mut packet(0, b"\x16select ?, ?"), 0, &mut ignore).unwrap();
+    wire.server(&mut packet(1, b"\0\x07\0\0\0\0\0\x02\0\0\0\0"), 0, &mut ignore).unwrap();
+    for number in [2, 3] {
+        wire.server(&mut packet(number, b"\x03def"), 0, &mut ignore).unwrap();
+    }
+    assert_eq!(wire.rest(), Rest::Idle);
+    wire
+}
+
+#[test]
+fn a_long_value_hides_no_other_wherever_it_is_cut() {
+    let number = (4, 4, vec![42, 0, 0, 0]);
+    for (length, kept) in [(65_000, 65_000), (66_000, 1 << 10), (200_000, 1 << 10), (300_000, 1 << 10)] {
+        let expected = [(kept, length as u32, vec![]), number.clone()];
+        for piece in [usize::MAX, 65_536, 4_099, 7].into_iter().chain((length < 70_000).then_some(1)) {
+            let mut wire = prepared();
+            assert_eq!(
+                told_of_run(&mut wire, &packets(&long_run(length, true)), piece),
+                expected,
+                "{length} by {piece}"
+            );
+            assert_eq!(told_of_run(&mut wire, &packets(&long_run(length, false)), piece), expected, "again");
+        }
+    }
+    let sent = packets(&long_run(0xff_ffff, true));
+    let expected = [(1 << 10, 0xff_ffff, vec![]), number];
+    for piece in [usize::MAX, 1 << 16] {
+        assert_eq!(told_of_run(&mut prepared(), &sent, piece), expected, "of two packets");
+    }
+}
+
+#[test]
+fn nobody_makes_a_head_but_us() {
+    // It is short, and it has the mark of what was condensed.
+    let marked = b"\x17\x07\0\0\0\0\xff\xff\xff\xff\0\x01\xfd\0\x03\0\xff\0\0\x01\0\x01\0x\x07\0\0\0";
+    assert_eq!(told_of_run(&mut prepared(), &packet(0, marked), usize::MAX), []);
+    // It is long, and nobody knows what it is.
+    let mut sent = long_run(300_000, true);
+    sent[6..10].fill(0xff);
+    let mut unknown = session(Limits::default(), DEPRECATE_EOF);
+    assert_eq!(told_of_run(&mut unknown, &packets(&sent), 4_096), []);
+    assert_eq!(told_of_run(&mut prepared(), &packets(&sent), 4_096).len(), 2);
+}
+
+#[test]
+fn a_long_run_is_read_by_what_the_server_knows() {
+    let expected = 2;
+    let run = |wire: &mut Mysql, with_types| {
+        told_of_run(wire, &packets(&long_run(300_000, with_types)), 4_096).len()
+    };
+    let mut wire = prepared();
+    assert_eq!(run(&mut wire, false), 0, "no types yet");
+    assert_eq!(run(&mut wire, true), expected);
+    // What the server is yet to say may change it.
+    wire.client(&mut packet(0, b"\x1f"), 0, &mut ignore).unwrap();
+    let sent = packets(&long_run(300_000, true));
+    wire.client(&mut sent.clone(), 0, &mut ignore).unwrap();
+    wire.server(&mut answer(b'O'), 0, &mut ignore).unwrap();
+    let mut heads = 0;
+    let mut note = |observation: Observation<&[u8]>| {
+        if let Observation::Settled(Settled { ask: Ask::Run { parameters: Some(body), .. }, .. }) =
+            observation
+        {
+            heads += Parameters::new(body, 2, false, &[253, 3], &[]).count();
+        }
+    };
+    wire.server(&mut answer(b'O'), 0, &mut note).unwrap();
+    assert_eq!(heads, 0);
+    // Now it is forgotten.
+    assert_eq!(run(&mut wire, true), 0);
+    // What was sent ahead has no value in the run.
+    let mut wire = prepared();
+    wire.client(&mut packet(0, b"\x18\x07\0\0\0\0\0data"), 0, &mut ignore).unwrap();
+    assert_eq!(run(&mut wire, true), 0, "its text is taken for the number, and what is behind for nothing");
+    assert_eq!(run(&mut wire, true), expected);
 }

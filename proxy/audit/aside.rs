@@ -2,7 +2,7 @@
 
 use panoptes_event::{Cancel, Request, json};
 use panoptes_parser::{
-    mysql::values::{Parameter, write_json},
+    mysql::values::{self, Parameter, write_head, write_json},
     sql::{self, Dialect},
     text::Encoding,
 };
@@ -57,7 +57,20 @@ fn value(attribute: &Parameter<'_>, name: &str, encoding: &Encoding, dialect: Di
         return HIDDEN.into();
     }
     let mut encoded = Vec::new();
-    write_json(&mut encoded, attribute.kind, attribute.value, encoding);
+    let whole = match attribute.value {
+        values::Value::Null => None,
+        values::Value::Whole(bytes) => Some(bytes),
+        values::Value::Head { bytes, length } => {
+            let text = encoding.decode(bytes);
+            let told = sql::redact_text_head(&text, dialect).or_else(|| sql::redact_value(&text, dialect));
+            if told.is_some() {
+                return HIDDEN.into();
+            }
+            write_head(&mut encoded, attribute.kind, bytes, length, encoding);
+            return serde_json::from_slice(&encoded).unwrap_or_default();
+        }
+    };
+    write_json(&mut encoded, attribute.kind, whole, encoding);
     match serde_json::from_slice(&encoded).unwrap_or_default() {
         Value::String(text) => sql::redact_value(&text, dialect).unwrap_or(text).into(),
         value => value,

@@ -109,8 +109,11 @@ pub(super) fn write_parameters(
             Value::Null => None,
             Value::Whole(value) => Some(value),
             Value::Head { bytes, length } => {
-                let head = Head { oid, format, bytes, length };
-                hidden.extend(head.write_shown(out, part, other, read_as));
+                let write = |out: &mut Vec<u8>, shown: Option<&str>| match shown {
+                    Some(shown) => write_head_text(out, oid, shown, length),
+                    None => write_head(out, oid, format, bytes, length, read_as.0),
+                };
+                hidden.extend(write_shown_head(out, bytes, part, other, write, read_as));
                 continue;
             }
         };
@@ -121,39 +124,6 @@ pub(super) fn write_parameters(
         out.push(b']');
     }
     (!hidden.is_empty()).then(|| hidden.iter().map(String::as_str).collect())
-}
-
-/// What was kept of a long value.
-struct Head<'a> {
-    oid: u32,
-    format: i16,
-    bytes: &'a [u8],
-    length: u32,
-}
-
-impl Head<'_> {
-    /// Writes it as [`write_shown`] does a whole value. Where that would depend on what is not here, all of it goes.
-    fn write_shown<'a>(
-        &self,
-        out: &mut Vec<u8>,
-        part: Option<SecretPart>,
-        other: impl FnOnce(u16) -> Option<&'a [u8]>,
-        read_as: (&Encoding, Dialect),
-    ) -> Option<String> {
-        let Self { oid, format, bytes, length } = *self;
-        let text = read_as.0.decode(bytes);
-        let part = part.map(|part| if part == SecretPart::Within { SecretPart::Whole } else { part });
-        if let Some(shown) = part.and_then(|part| shown(&text, part, other, read_as)) {
-            write_json_string(out, &shown);
-            return Some(text.into_owned());
-        }
-        let told = sql::may_tell(bytes).then(|| sql::redact_text_head(&text, read_as.1)).flatten();
-        match &told {
-            Some(shown) => write_head_text(out, oid, shown, length),
-            None => write_head(out, oid, format, bytes, length, read_as.0),
-        }
-        told.map(|_| text.into_owned())
-    }
 }
 
 /// Writes a value, less what is secret of it; gives it back where something is. `write` writes all of it.
@@ -178,6 +148,27 @@ pub(super) fn write_shown<'a>(
     out.truncate(start);
     out.extend_from_slice(&shown);
     Some(read_as.0.decode(value?).into_owned())
+}
+
+/// The same of what was kept of a long value, where `write` takes the text that is shown, if it is not all of the head. Where
+/// it depends on what is not here what is secret, all of it goes.
+pub(super) fn write_shown_head<'a>(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    part: Option<SecretPart>,
+    other: impl FnOnce(u16) -> Option<&'a [u8]>,
+    write: impl FnOnce(&mut Vec<u8>, Option<&str>),
+    read_as: (&Encoding, Dialect),
+) -> Option<String> {
+    let text = read_as.0.decode(head);
+    let part = part.map(|part| if part == SecretPart::Within { SecretPart::Whole } else { part });
+    if let Some(shown) = part.and_then(|part| shown(&text, part, other, read_as)) {
+        write_json_string(out, &shown);
+        return Some(text.into_owned());
+    }
+    let told = sql::may_tell(head).then(|| sql::redact_text_head(&text, read_as.1)).flatten();
+    write(out, told.as_deref());
+    told.map(|_| text.into_owned())
 }
 
 /// A value as it was written, less what it tells itself of secrets, as a literal would; `None` where that is nothing.

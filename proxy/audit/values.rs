@@ -1,7 +1,9 @@
 //! The values of a run, less those that are secret.
 
 use panoptes_parser::{
-    mysql::values::{BulkParameters, Cell, Parameters, UNKNOWN_TYPE, write_json},
+    mysql::values::{
+        BulkParameters, Cell, Parameters, UNKNOWN_TYPE, Value, write_head, write_head_text, write_json,
+    },
     sql::Dialect,
     text::Encoding,
 };
@@ -10,7 +12,7 @@ use super::{
     ahead::Ahead,
     aside::Aside,
     names::Prepared,
-    secret::{Places, Secrets, write_shown},
+    secret::{Places, Secrets, write_shown, write_shown_head},
 };
 
 /// Flags and iterations: what a run without values consists of.
@@ -83,7 +85,7 @@ fn one(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec<
         && let Some(parameter) = values.next()
     {
         out.push(if place == 0 { b'[' } else { b',' });
-        let value = parameter.value.map(|value| ahead_of(place, sent.ahead).unwrap_or(value));
+        let value = ahead_of(place, sent.ahead).unwrap_or(parameter.value);
         hidden.write(out, place, parameter.kind, value, other);
         place += 1;
     }
@@ -110,8 +112,7 @@ fn rows(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec
             _ => b",",
         });
         match cell {
-            Cell::Value(value) => hidden.write(out, column, kind, Some(value), |_| None),
-            Cell::Null => out.extend_from_slice(b"null"),
+            Cell::Value(value) => hidden.write(out, column, kind, value, |_| None),
             Cell::Default => out.extend_from_slice(b"{\"type\":\"default\"}"),
             Cell::Ignore => out.extend_from_slice(b"{\"type\":\"ignore\"}"),
         }
@@ -124,13 +125,16 @@ fn rows(sent: &Sent<'_>, prepared: &Prepared, read_as: ReadAs<'_>, out: &mut Vec
 }
 
 /// The value that was sent ahead for the parameter at a place.
-fn ahead_of(place: usize, ahead: &[Ahead]) -> Option<&[u8]> {
-    let found = ahead.iter().find(|ahead| usize::from(ahead.parameter) == place);
-    found.map(|ahead| ahead.data.as_slice())
+fn ahead_of(place: usize, ahead: &[Ahead]) -> Option<Value<'_>> {
+    let found = ahead.iter().find(|ahead| usize::from(ahead.parameter) == place)?;
+    let (bytes, is_head) = (found.data.as_slice(), found.length > found.data.len() as u64);
+    let length = u32::try_from(found.length).unwrap_or(u32::MAX);
+    Some(if is_head { Value::Head { bytes, length } } else { Value::Whole(bytes) })
 }
 
 fn value_at<'a>(all: &Parameters<'a>, place: u16, ahead: &'a [Ahead]) -> Option<&'a [u8]> {
-    ahead_of(place.into(), ahead).or_else(|| all.clone().nth(place.into())?.value)
+    let value = ahead_of(place.into(), ahead).or_else(|| Some(all.clone().nth(place.into())?.value));
+    if let Some(Value::Whole(value)) = value { Some(value) } else { None }
 }
 
 /// The types of a run, where they are not those that are known.
@@ -161,11 +165,24 @@ impl<'a> Hidden<'a> {
         out: &mut Vec<u8>,
         place: usize,
         kind: u16,
-        value: Option<&[u8]>,
+        value: Value<'_>,
         other: impl FnOnce(u16) -> Option<&'b [u8]>,
     ) {
-        let write = |out: &mut Vec<u8>| write_json(out, kind, value, self.read_as.0);
-        let hidden = write_shown(out, value, self.secret.part(place), other, write, self.read_as);
+        let (part, encoding) = (self.secret.part(place), self.read_as.0);
+        let value = match value {
+            Value::Null => None,
+            Value::Whole(value) => Some(value),
+            Value::Head { bytes, length } => {
+                let write = |out: &mut Vec<u8>, shown: Option<&str>| match shown {
+                    Some(shown) => write_head_text(out, kind, shown, length),
+                    None => write_head(out, kind, bytes, length, encoding),
+                };
+                self.values.extend(write_shown_head(out, bytes, part, other, write, self.read_as));
+                return;
+            }
+        };
+        let write = |out: &mut Vec<u8>| write_json(out, kind, value, encoding);
+        let hidden = write_shown(out, value, part, other, write, self.read_as);
         self.values.extend(hidden);
     }
 

@@ -11,11 +11,12 @@ use crate::{
 use super::{
     answer::{self, Done, ERR, Status},
     capability::Capabilities,
-    command::{Kind, Shape},
+    command::{self, Kind, Shape},
     login::Login,
     packet::{Head, Keep, Packet, Rule},
     response::{Stage, Step},
     rewrite::{Rewrite, Tracked},
+    statements::{Condense, Statements},
     values,
 };
 
@@ -38,6 +39,7 @@ pub(super) struct Pipeline {
     logging_in: bool,
     /// The number of the statement that was prepared last.
     last_prepared: Option<[u8; 4]>,
+    statements: Statements,
     status: Status,
 }
 
@@ -84,6 +86,8 @@ impl Pipeline {
             return self.asked.push(kind, packet.begun, &parameters, length, None);
         }
         let (body, digest) = self.cut(kind, behind, packet, limits);
+        let unmarked = (kind.is_run() && !packet.condensed).then(|| command::unmarked(kind, body)).flatten();
+        let body = unmarked.as_deref().unwrap_or(body);
         if limits.tell_asked && !kind.is_idle_talk() {
             self.tell_asked(
                 kind.ask(body, length, self.last_prepared(), self.with_attributes()),
@@ -116,6 +120,16 @@ impl Pipeline {
             }
             out.observe(Observation::Asked { ask, at: packet.begun });
         }
+    }
+
+    /// How a run that is about to come is condensed, where it is a long one. What is asked ahead of it and not yet answered
+    /// may change what is known.
+    pub(super) fn condense(&self, kind: Kind, length: u64, limits: &Limits) -> Option<Box<Condense>> {
+        if !kind.is_run() || length <= limits.parameters as u64 || !self.asked.is_empty() {
+            return None;
+        }
+        let (named, bulk) = (self.with_attributes(), kind == Kind::BulkExecute);
+        self.statements.condense(self.minus_one(), named, bulk, limits.parameters)
     }
 
     /// The number of the statement that was prepared last, unless one that was asked for is to have a number yet.

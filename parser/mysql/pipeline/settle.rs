@@ -41,6 +41,7 @@ impl Pipeline {
         (self.rows, self.bytes) = (0, 0);
         if self.asked.front_kind().is_some_and(Kind::forgets_statements) {
             self.last_prepared = None;
+            self.statements.clear();
         }
         if let Some((entry, body, _)) = self.asked.front()
             && entry.kind.sets_option()
@@ -119,7 +120,7 @@ impl Pipeline {
 
     /// Tells the question at the front; its words only once.
     pub(super) fn settle(
-        &self,
+        &mut self,
         answer: Answer<&[u8]>,
         warnings: u32,
         answered: Nanos,
@@ -130,7 +131,8 @@ impl Pipeline {
             return;
         }
         let with_attributes = self.with_attributes();
-        let mut ask = entry.kind.ask(body, entry.length, self.minus_one(), with_attributes);
+        let last = self.last_prepared.as_ref().filter(|_| self.mariadb);
+        let mut ask = entry.kind.ask(body, entry.length, last, with_attributes);
         match &mut ask {
             Ask::Query { text, .. } if self.told => *text = None,
             Ask::Run { parameters, .. } if self.told => *parameters = None,
@@ -149,6 +151,7 @@ impl Pipeline {
         if let Some(sha256) = digest.filter(|_| !self.told) {
             out.observe(Observation::Hashed { sha256 });
         }
+        self.statements.settle(&ask, &answer);
         if self.rows > 0 && matches!(answer, Answer::Failed(_) | Answer::Lost) {
             out.observe(Observation::BrokeOff { rows: self.rows, bytes: self.bytes });
         }
@@ -176,6 +179,7 @@ impl Pipeline {
             login::Step::Switch(method) => out.observe(Observation::Authentication { method }),
             login::Step::Done(done) => {
                 self.last_prepared = None;
+                self.statements.clear();
                 out.observe(Observation::LoggedIn { at });
                 self.change(&done, out);
                 self.finish(at, out);

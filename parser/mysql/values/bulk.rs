@@ -1,6 +1,11 @@
 //! The parameters of many rows at once: MariaDB's COM_STMT_BULK_EXECUTE.
 
-use super::{known, types::Type, value};
+use super::{
+    condense::{PREFIXED, is_condensed},
+    known,
+    types::{Size, Type},
+    value::{self, Value},
+};
 use crate::reader::Reader;
 
 /// Types come ahead of the rows.
@@ -9,10 +14,8 @@ const TYPES: u16 = 128;
 /// One parameter of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// A value.
-    Value(&'a [u8]),
-    /// NULL.
-    Null,
+    /// A value, or NULL.
+    Value(Value<'a>),
     /// The column's default.
     Default,
     /// The column is left alone.
@@ -28,6 +31,8 @@ pub struct BulkParameters<'a> {
     columns: usize,
     column: usize,
     cells: Reader<'a>,
+    /// Values may be heads.
+    condensed: bool,
     truncated: bool,
 }
 
@@ -36,8 +41,9 @@ impl<'a> BulkParameters<'a> {
     /// types that were sent last.
     #[must_use]
     pub fn new(body: &'a [u8], declared: u16, known: &'a [u32]) -> Self {
+        let cells = Reader::new(b"");
         let none =
-            Self { types: &[], known, columns: 0, column: 0, cells: Reader::new(b""), truncated: true };
+            Self { types: &[], known, columns: 0, column: 0, cells, condensed: false, truncated: true };
         Self::open(body, declared.into(), known).unwrap_or(none)
     }
 
@@ -45,7 +51,8 @@ impl<'a> BulkParameters<'a> {
         let mut cells = Reader::new(body);
         let with_types = cells.u16_le()? & TYPES != 0;
         let types = if with_types { cells.bytes(columns * 2)?.as_chunks().0 } else { &[] };
-        Some(Self { types, known, columns, column: 0, cells, truncated: false })
+        let condensed = is_condensed(body, true);
+        Some(Self { types, known, columns, column: 0, cells, condensed, truncated: false })
     }
 
     /// Over no more than so many bytes of values.
@@ -73,17 +80,38 @@ impl<'a> BulkParameters<'a> {
         (!self.types.is_empty()).then(|| self.types.iter().map(|field| u16::from_le_bytes(*field)))
     }
 
+    /// What each value of a row takes, and the rows.
+    pub(super) fn shapes(self) -> Option<(Vec<u8>, &'a [u8])> {
+        let kinds = (0..self.columns).map(|column| self.kind(column));
+        let shapes: Vec<u8> = kinds.map(|kind| Some(shape(kind?, false))).collect::<Option<_>>()?;
+        let mut cells = self.cells;
+        (!shapes.is_empty()).then(|| (shapes, cells.rest()))
+    }
+
+    fn kind(&self, column: usize) -> Option<u16> {
+        let sent = self.types.get(column).map(|field| u16::from_le_bytes(*field));
+        sent.or_else(|| known(self.known, column))
+    }
+
     fn read(&mut self) -> Option<(u16, Cell<'a>)> {
-        let sent = self.types.get(self.column).map(|field| u16::from_le_bytes(*field));
-        let kind = sent.or_else(|| known(self.known, self.column))?;
+        let kind = self.kind(self.column)?;
         let cell = match self.cells.u8()? {
-            0 => value::take(&mut self.cells, Type::of(kind), false)?.map_or(Cell::Null, Cell::Value),
-            1 => Cell::Null,
+            0 => Cell::Value(value::take(&mut self.cells, Type::of(kind), false, self.condensed)?),
+            1 => Cell::Value(Value::Null),
             2 => Cell::Default,
             3 => Cell::Ignore,
             _ => return None,
         };
         Some((kind, cell))
+    }
+}
+
+/// What a value of a type takes.
+pub(super) fn shape(kind: u16, named: bool) -> u8 {
+    match Type::of(kind).size(named) {
+        Size::Bytes(bytes) => u8::try_from(bytes).unwrap_or(PREFIXED),
+        Size::Prefixed => PREFIXED,
+        Size::Nothing => 0,
     }
 }
 
@@ -112,8 +140,9 @@ mod tests {
         let mut parameters = BulkParameters::new(RUN, 2, &[]);
         assert_eq!(parameters.sent_types().unwrap().collect::<Vec<_>>(), [3, 253]);
         let cells: Vec<_> = parameters.by_ref().map(|(_, cell)| cell).collect();
-        let (one, two) = (Cell::Value(&[1, 0, 0, 0]), Cell::Value(&[2, 0, 0, 0]));
-        assert_eq!(cells, [one, Cell::Value(b"ab"), two, Cell::Null, Cell::Default, Cell::Ignore]);
+        let value = |bytes| Cell::Value(Value::Whole(bytes));
+        let (one, two, null) = (value(&[1, 0, 0, 0]), value(&[2, 0, 0, 0]), Cell::Value(Value::Null));
+        assert_eq!(cells, [one, value(b"ab"), two, null, Cell::Default, Cell::Ignore]);
         assert!(!parameters.truncated() && parameters.columns() == 2);
     }
 

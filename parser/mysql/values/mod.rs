@@ -1,21 +1,26 @@
 //! Parameters of COM_STMT_EXECUTE and COM_STMT_BULK_EXECUTE, and the attributes of a query, as JSON.
 //!
 //! * [`Parameters`]: one run's. [`BulkParameters`]: those of many rows. [`Attributes`]: names and values of a query.
-//! * [`write_json`]: one value. `types` knows the types, `value` reads and writes the values of each.
+//! * [`write_json`]: one value. [`write_head`]: what was kept of one. `condense` keeps no more of long ones. `types` knows the types, `value` reads and writes the values of each.
 //!
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html>,
 //! <https://mariadb.com/docs/server/reference/clientserver-protocol/3-binary-protocol-prepared-statements/com_stmt_bulk_execute>
 
 mod bulk;
+mod condense;
+mod head;
 mod parameters;
 mod skip;
 mod types;
 mod value;
 
 pub use bulk::{BulkParameters, Cell};
+pub(super) use condense::{Condenser, Declared, unmarked};
+pub use head::{write_head, write_head_text};
 pub(super) use parameters::split_query;
 pub use parameters::{Attributes, Parameter, Parameters};
 pub(super) use skip::{Skip, leave_out};
+pub use value::Value;
 
 use self::types::Type;
 use crate::text::Encoding;

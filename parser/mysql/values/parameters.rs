@@ -3,10 +3,12 @@
 use std::iter;
 
 use super::{
+    bulk::shape,
+    condense::is_condensed,
     known,
     skip::size,
     types::{Size, Type},
-    value,
+    value::{self, Value},
 };
 use crate::{mysql::field, reader::Reader};
 
@@ -22,8 +24,8 @@ pub struct Parameter<'a> {
     pub name: &'a [u8],
     /// Its type, as the client sent it.
     pub kind: u16,
-    /// Its bytes; `None` for NULL.
-    pub value: Option<&'a [u8]>,
+    /// Its bytes.
+    pub value: Value<'a>,
 }
 
 /// Reads the parameters of a run one by one. Allocates nothing.
@@ -43,6 +45,8 @@ pub struct Parameters<'a> {
     appended: &'a [u16],
     named: bool,
     values: Reader<'a>,
+    /// Values may be heads.
+    condensed: bool,
     truncated: bool,
 }
 
@@ -78,13 +82,24 @@ impl<'a> Parameters<'a> {
         };
         let count = { count }();
         let block = count.and_then(|count| Self::block(reader, count, named, known, appended));
-        block.unwrap_or(Self { truncated: true, ..Self::none() })
+        let condensed = is_condensed(body, false);
+        block.map_or(Self { truncated: true, ..Self::none() }, |block| Self { condensed, ..block })
     }
 
     fn none() -> Self {
         let values = Reader::new(b"");
-        let (count, seen, named, truncated) = (0, 0, false, false);
-        Self { count, seen, nulls: b"", types: None, known: &[], appended: &[], named, values, truncated }
+        Self {
+            count: 0,
+            seen: 0,
+            nulls: b"",
+            types: None,
+            known: &[],
+            appended: &[],
+            named: false,
+            values,
+            condensed: false,
+            truncated: false,
+        }
     }
 
     /// A bitmap of those that are NULL, whether types follow, types and names, values.
@@ -100,8 +115,7 @@ impl<'a> Parameters<'a> {
         }
         let nulls = reader.bytes(count.div_ceil(8))?;
         let types = if reader.u8()? != 0 { Some(types(&mut reader, count, named)?) } else { None };
-        let (seen, truncated) = (0, false);
-        Some(Self { count, seen, nulls, types, known, appended, named, values: reader, truncated })
+        Some(Self { count, nulls, types, known, appended, named, values: reader, ..Self::none() })
     }
 
     /// Over no more than so many bytes of values.
@@ -130,23 +144,47 @@ impl<'a> Parameters<'a> {
         Some(iter::from_fn(move || Some(kind_and_name(&mut reader, named)?.0)).take(self.count))
     }
 
+    /// What each value takes, and the values.
+    pub(super) fn shapes(mut self) -> Option<(Vec<u8>, &'a [u8])> {
+        if self.truncated {
+            return None;
+        }
+        let mut shapes = Vec::new();
+        while self.seen < self.count {
+            let (kind, _) = self.kind()?;
+            let takes_nothing = self.is_appended() || self.is_null()?;
+            shapes.push(if takes_nothing { 0 } else { shape(kind, self.named) });
+            self.seen += 1;
+        }
+        Some((shapes, self.values.rest()))
+    }
+
+    /// Of one whose value was sent ahead there is but a type here, and a name.
     fn read(&mut self) -> Option<Parameter<'a>> {
-        let (kind, name) = match &mut self.types {
-            Some(types) => kind_and_name(types, self.named)?,
-            None => (known(self.known, self.seen)?, &b""[..]),
+        let (kind, name) = self.kind()?;
+        let value = if self.is_appended() {
+            Value::Whole(b"")
+        } else if self.is_null()? {
+            Value::Null
+        } else {
+            value::take(&mut self.values, Type::of(kind), self.named, self.condensed)?
         };
-        let null = self.nulls.get(self.seen / 8)? >> (self.seen % 8) & 1 == 1;
-        let value = if null { None } else { value::take(&mut self.values, Type::of(kind), self.named)? };
         Some(Parameter { name, kind, value })
     }
 
-    /// One whose value was sent ahead: of it there is but a type here, and a name.
-    fn appended(&mut self) -> Option<Parameter<'a>> {
-        let (kind, name) = match &mut self.types {
-            Some(types) => kind_and_name(types, self.named)?,
-            None => (known(self.known, self.seen)?, &b""[..]),
-        };
-        Some(Parameter { name, kind, value: Some(b"") })
+    fn kind(&mut self) -> Option<(u16, &'a [u8])> {
+        match &mut self.types {
+            Some(types) => kind_and_name(types, self.named),
+            None => Some((known(self.known, self.seen)?, b"")),
+        }
+    }
+
+    fn is_null(&self) -> Option<bool> {
+        Some(self.nulls.get(self.seen / 8)? >> (self.seen % 8) & 1 == 1)
+    }
+
+    fn is_appended(&self) -> bool {
+        u16::try_from(self.seen).is_ok_and(|place| self.appended.contains(&place))
     }
 }
 
@@ -162,8 +200,7 @@ impl<'a> Iterator for Parameters<'a> {
         if self.truncated || self.seen == self.count {
             return None;
         }
-        let is_appended = u16::try_from(self.seen).is_ok_and(|place| self.appended.contains(&place));
-        let parameter = if is_appended { self.appended() } else { self.read() };
+        let parameter = self.read();
         self.truncated = parameter.is_none();
         self.seen += 1;
         parameter
@@ -239,6 +276,7 @@ mod tests {
     const RUN: &[u8] = b"\0\x01\0\0\0\x02\x01\x03\x80\xfd\0\xfd\0\x07\0\0\0\x02ab";
 
     fn parameter<'a>(name: &'a str, kind: u16, value: Option<&'a [u8]>) -> Parameter<'a> {
+        let value = value.map_or(Value::Null, Value::Whole);
         Parameter { name: name.as_bytes(), kind, value }
     }
 
@@ -257,7 +295,10 @@ mod tests {
         let again = b"\0\x01\0\0\0\0\0\x07\0\0\0\x01a";
         let parameters = Parameters::new(again, 2, false, &[3, 253], &[]);
         assert!(parameters.sent_types().is_none());
-        assert_eq!(parameters.map(|p| p.value.unwrap().len()).collect::<Vec<_>>(), [4, 1]);
+        assert_eq!(
+            parameters.map(|p| p.value).collect::<Vec<_>>(),
+            [Value::Whole(&[7, 0, 0, 0]), Value::Whole(b"a")]
+        );
         let mut unknown = Parameters::new(again, 2, false, &[], &[]);
         assert_eq!((unknown.next(), unknown.truncated()), (None, true));
     }

@@ -1,7 +1,10 @@
 //! One value in the binary protocol.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html#sect_protocol_binary_resultset_row_value>
 
-use super::types::{Kind, Size, Type};
+use super::{
+    condense,
+    types::{Kind, Size, Type},
+};
 use crate::{
     json::{is_json_number, write_digits, write_document, write_float, write_hex, write_integer},
     mysql::field,
@@ -9,13 +12,46 @@ use crate::{
     text::{Encoding, write_json_string},
 };
 
-/// The bytes of the next value, less their length, or NULL; `None` where they are not all there.
-pub(super) fn take<'a>(reader: &mut Reader<'a>, of: Type, named: bool) -> Option<Option<&'a [u8]>> {
+/// One value, as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// SQL NULL.
+    Null,
+    /// All of it.
+    Whole(&'a [u8]),
+    /// What was kept of a long one.
+    Head {
+        /// Its first bytes.
+        bytes: &'a [u8],
+        /// How many there were.
+        length: u32,
+    },
+}
+
+/// The bytes of the next value, less their length; `None` where they are not all there. Only of a run that was `condensed`
+/// there may be heads.
+pub(super) fn take<'a>(reader: &mut Reader<'a>, of: Type, named: bool, condensed: bool) -> Option<Value<'a>> {
     match of.size(named) {
-        Size::Bytes(bytes) => reader.bytes(bytes).map(Some),
-        Size::Prefixed => field::value(reader).map(Some),
-        Size::Nothing => Some(None),
+        Size::Bytes(bytes) => reader.bytes(bytes).map(Value::Whole),
+        Size::Prefixed if condensed => match head(reader) {
+            Some(head) => Some(head),
+            None => field::value(reader).map(Value::Whole),
+        },
+        Size::Prefixed => field::value(reader).map(Value::Whole),
+        Size::Nothing => Some(Value::Null),
     }
+}
+
+/// What a condenser kept of a long value, where that is what comes.
+fn head<'a>(reader: &mut Reader<'a>) -> Option<Value<'a>> {
+    let mut behind = *reader;
+    if behind.u8()? != condense::HEAD {
+        return None;
+    }
+    let (length, head) = (behind.u32_le()?, behind.u16_le()?);
+    let bytes = behind.bytes(head.into())?;
+    *reader = behind;
+    Some(Value::Head { bytes, length })
 }
 
 /// Appends a value as JSON.
@@ -111,12 +147,8 @@ fn write_clock(out: &mut Vec<u8>, hours: u64, mut reader: Reader<'_>) -> Option<
 
 /// `{"type":…,"hex":…}`, with the text as well where a blob is one.
 fn write_opaque(out: &mut Vec<u8>, of: Type, bytes: &[u8], encoding: &Encoding) {
-    out.extend_from_slice(b"{\"type\":\"");
-    match of.name() {
-        Some(name) => out.extend_from_slice(name.as_bytes()),
-        None => write_digits(out, of.code.into(), 1),
-    }
-    out.extend_from_slice(b"\",\"hex\":\"");
+    write_type(out, of);
+    out.extend_from_slice(b",\"hex\":\"");
     write_hex(out, bytes);
     out.push(b'"');
     if let Some(text) = (of.kind() == Kind::Blob).then(|| encoding.decode_exact(bytes)).flatten() {
@@ -126,13 +158,25 @@ fn write_opaque(out: &mut Vec<u8>, of: Type, bytes: &[u8], encoding: &Encoding) 
     out.push(b'}');
 }
 
+/// Begins an object with the type's name.
+pub(super) fn write_type(out: &mut Vec<u8>, of: Type) {
+    out.extend_from_slice(b"{\"type\":\"");
+    match of.name() {
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => write_digits(out, of.code.into(), 1),
+    }
+    out.push(b'"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn written(field: u16, sent: &[u8]) -> String {
         let (of, mut reader) = (Type::of(field), Reader::new(sent));
-        let bytes = take(&mut reader, of, true).unwrap().unwrap();
+        let Some(Value::Whole(bytes)) = take(&mut reader, of, true, false) else {
+            panic!("{field} {sent:?}")
+        };
         assert_eq!(reader.left(), 0, "{field} {sent:?}");
         let mut out = Vec::new();
         write(&mut out, of, bytes, &Encoding::UTF8);
@@ -199,11 +243,11 @@ mod tests {
             assert_eq!(written(field, b"\x03abc"), r#""abc""#, "{field}");
         }
         assert_eq!(written(0x103, b"\x01\x05"), r#"{"type":"259","hex":"05"}"#);
-        assert_eq!(take(&mut Reader::new(b"\x01a"), Type::of(255), false), Some(None));
+        assert_eq!(take(&mut Reader::new(b"\x01a"), Type::of(255), false, false), Some(Value::Null));
         let mut long = Reader::new(b"\xfc\x02\0xxselect 1");
         assert_eq!(
-            (take(&mut long, Type::of(12), true), long.rest()),
-            (Some(Some(&b"xx"[..])), &b"select 1"[..])
+            (take(&mut long, Type::of(12), true, false), long.rest()),
+            (Some(Value::Whole(b"xx")), &b"select 1"[..])
         );
     }
 
@@ -212,7 +256,7 @@ mod tests {
         for (field, sent) in
             [(1, &b""[..]), (3, b"abc"), (8, b"abcdefg"), (253, b"\x02a"), (12, b"\x04abc"), (253, b"\xfb")]
         {
-            assert_eq!(take(&mut Reader::new(sent), Type::of(field), true), None, "{field}");
+            assert_eq!(take(&mut Reader::new(sent), Type::of(field), true, false), None, "{field}");
         }
     }
 }

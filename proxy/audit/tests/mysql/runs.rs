@@ -68,7 +68,10 @@ fn values_that_are_sent_ahead_are_bounded() {
     }
     stage.run(Some(&[0, 1, 0, 0, 0, 0, 1, 252, 0, 3, 0, 9, 0, 0, 0]), returned(1)).idle();
     let sql = stage.last().sql.unwrap();
-    assert_eq!(sql.parameters.unwrap()[1], 9);
+    let parameters = sql.parameters.unwrap();
+    assert_eq!(parameters[1], 9);
+    assert_eq!((&parameters[0]["type"], &parameters[0]["length"]), (&"blob".into(), &1_500.into()));
+    assert!(parameters[0]["head"].as_str().unwrap().len() < 1_500);
     assert_eq!(sql.truncated.unwrap()["parameters"], 1_515);
     // More places than there is room for: what belongs where is not known, and so nothing is shown.
     for parameter in 0..100 {
@@ -78,4 +81,34 @@ fn values_that_are_sent_ahead_are_bounded() {
     stage.run(Some(&[0, 1, 0, 0, 0, 0, 0]), returned(1)).idle();
     let sql = stage.last().sql.unwrap();
     assert!(sql.parameters.is_none() && sql.truncated.is_some());
+}
+
+/// As the wire condenses it: a text of 70,000 bytes of which there is the head, and a number.
+fn condensed(head: &str) -> Vec<u8> {
+    let length = u16::try_from(head.len()).unwrap().to_le_bytes();
+    let types = &[0, 0xff, 0xff, 0xff, 0xff, 0, 1, 253, 0, 3, 0][..];
+    [types, b"\xff\x70\x11\x01\0", &length, head.as_bytes(), &[42, 0, 0, 0]].concat()
+}
+
+#[test]
+fn a_long_value_is_told_by_its_head_and_hides_no_other() {
+    let shown = |text, head| {
+        let (mut stage, body) = (stage(), condensed(head));
+        stage.prepared(text, 2);
+        let run =
+            Ask::Run { statement: SEVEN, parameters: Some(&body), length: 70_025, bulk: false, named: false };
+        stage.settled(run, returned(1)).idle();
+        let sql = stage.last().sql.unwrap();
+        assert_eq!(sql.truncated.unwrap()["parameters"], 70_025);
+        let parameters = sql.parameters.unwrap();
+        assert_eq!(parameters[1], 42);
+        parameters[0].to_string()
+    };
+    let update = "update docs set body = ? where id = ?";
+    assert_eq!(shown(update, "12"), r#"{"head":"12","length":70000,"type":"text"}"#);
+    assert_eq!(
+        shown(update, "see mysql://ana:hunter2@h/d, or"),
+        r#"{"head":"see mysql://ana:[REDACTED]@h/d, or","length":70000,"type":"text"}"#
+    );
+    assert_eq!(shown("create user a identified by ? comment ?", "hunter2"), r#""[REDACTED]""#);
 }
