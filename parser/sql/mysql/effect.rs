@@ -30,13 +30,14 @@ pub(in crate::sql) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
         return set_statement(cursor);
     }
     let (mut ansi_quotes, mut no_backslash_escapes, mut charset, mut unknown) = (None, None, None, false);
+    let mut own = true;
     while cursor.peek().is_some() {
         if cursor.eat("names") || cursor.eat_words(&["character", "set"]) || cursor.eat("charset") {
             charset = Some(character_set(cursor));
             to_comma(cursor, |_, _| {});
             continue;
         }
-        match variable(cursor)? {
+        match variable(cursor, &mut own)? {
             name if name.eq_ignore_ascii_case("sql_mode") => {
                 unknown = !is_told(cursor.clone());
                 no_backslash_escapes =
@@ -78,27 +79,34 @@ fn set_statement<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     statement::read(verb, cursor).filter(|effect| !(sets_mode && matches!(effect, Effect::Set { .. })))
 }
 
-/// The name of the session's variable that is assigned next; empty for another's. Behind its `=`.
-fn variable<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
-    let (mut name, mut own) = ("", true);
+/// The name of the session's variable that is assigned next; empty for another's. Behind its `=`. `scope` is whether a name
+/// without a word of its own is the session's: GLOBAL holds for those that follow it as well, up to the next such word.
+/// <https://dev.mysql.com/doc/refman/8.4/en/set-variable.html>
+fn variable<'a>(cursor: &mut Cursor<'a>, scope: &mut bool) -> Option<&'a str> {
+    let (mut name, mut own) = ("", None);
     while let Some(token) = cursor.take() {
         let spelling = cursor.spelling(token);
+        let is = |words: &[&str]| words.iter().any(|word| spelling.eq_ignore_ascii_case(word));
+        let told = match token.kind {
+            Kind::Word if is(&["global", "persist", "persist_only"]) => Some(false),
+            Kind::Word if is(&["session", "local"]) => Some(true),
+            _ => None,
+        };
         match token.kind {
-            Kind::Word
-                if ["global", "persist", "persist_only"].iter().any(|s| spelling.eq_ignore_ascii_case(s)) =>
-            {
-                own = false;
-            }
+            // Behind `@@` it is of this name alone.
+            Kind::Word if told.is_some() && own.is_some() => own = told,
+            Kind::Word if told.is_some() => (*scope, own) = (told == Some(true), told),
             Kind::Word => name = spelling,
+            Kind::Operator if spelling == "@@" => own = Some(true),
             // A variable of the user's, not of the system's.
-            Kind::Operator if spelling == "@" => own = false,
+            Kind::Operator if spelling == "@" => own = Some(false),
             Kind::Operator if spelling == "=" => break,
             Kind::Colon => break,
             Kind::Comma | Kind::Semicolon => return Some(""),
             _ => {}
         }
     }
-    Some(if own { name } else { "" })
+    Some(if own.unwrap_or(*scope) { name } else { "" })
 }
 
 /// The name of a character set; empty where the text does not tell it: DEFAULT is as the server is configured.
@@ -302,6 +310,9 @@ mod tests {
             "SET GLOBAL sql_mode = 'ANSI_QUOTES'",
             "SET @@global.sql_mode = 'ANSI_QUOTES'",
             "SET @sql_mode = 'ANSI_QUOTES'",
+            "SET GLOBAL sort_buffer_size = 2097152, sql_mode = 'ANSI_QUOTES'",
+            "SET SESSION a = 1, PERSIST b = 2, @c = 3, sql_mode = 'NO_BACKSLASH_ESCAPES'",
+            "SET GLOBAL a = 1, character_set_client = gbk",
             "SET autocommit = 0",
             "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
             "SET sql_mode=(SELECT REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY',''))",
@@ -324,6 +335,10 @@ mod tests {
             ("SET sql_mode = 'no_backslash_escapes'", Some(true)),
             ("SET sql_mode = ''", Some(false)),
             ("SET sql_mode = 1048580", Some(true)),
+            ("SET @@global.a = 1, sql_mode = 'NO_BACKSLASH_ESCAPES'", Some(true)),
+            ("SET GLOBAL a = 1, @@sql_mode = 'NO_BACKSLASH_ESCAPES'", Some(true)),
+            ("SET GLOBAL a = 1, SESSION b = 2, sql_mode = 'NO_BACKSLASH_ESCAPES'", Some(true)),
+            ("SET GLOBAL a = 1, @@local.sql_mode = 'NO_BACKSLASH_ESCAPES'", Some(true)),
             ("SET sql_mode = 4", Some(false)),
             ("SET sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')", Some(true)),
             ("SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')", Some(false)),
