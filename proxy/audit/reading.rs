@@ -75,7 +75,7 @@ impl Course {
             return false;
         }
         let assigned = assignments(statement, self.dialect);
-        if assigned.is_none() || statement.contains('(') {
+        if assigned.is_none() || assigns_within(statement) {
             self.saved.clear();
         }
         assigned.map_or(tells, |assigned| !self.keeps(&assigned, statement))
@@ -94,15 +94,14 @@ impl Course {
 
     /// Whether a SET leaves all as it is: it sets what was so already, or goes back to what was saved in this text.
     fn keeps(&mut self, assignments: &[Assignment<'_>], statement: &str) -> bool {
-        let mut sets = false;
+        let (mut sets, mut saves) = (false, Vec::new());
         for assignment in assignments {
             match assignment {
                 Assignment::Saves(name, setting) => {
                     self.saved.retain(|(saved, _)| saved != name);
-                    let kept = self.saved.len() < MAX_SAVED && !statement.contains('(');
-                    if let Some(setting) = setting.filter(|_| kept) {
-                        self.saved.push((name.clone().into_owned(), setting));
-                    }
+                    saves.retain(|(saved, _)| saved != name);
+                    // What the same SET goes back to is what it was before.
+                    saves.extend(setting.map(|setting| (name.clone().into_owned(), setting)));
                 }
                 Assignment::Restores(setting, name) => {
                     if !self.saved.iter().any(|(saved, of)| saved == name && of == setting) {
@@ -117,6 +116,10 @@ impl Course {
                 }
                 Assignment::Other => {}
             }
+        }
+        if !assigns_within(statement) {
+            let room = MAX_SAVED.saturating_sub(self.saved.len());
+            self.saved.extend(saves.into_iter().take(room));
         }
         !sets || self.is_as_set(statement)
     }
@@ -135,6 +138,11 @@ impl Course {
             && escapes.is_none_or(|escapes| escapes == no_backslash_escapes)
             && charset.is_none_or(|charset| encoding_of_charset(&charset) == self.encoding)
     }
+}
+
+/// Whether a SET may set another variable than those that it names first: within a value (`@a = @b := 1`), or a function.
+fn assigns_within(statement: &str) -> bool {
+    statement.contains('(') || statement.contains(":=") || !statement.is_ascii()
 }
 
 /// Whether a query may be in a statement.

@@ -48,7 +48,7 @@ pub fn assignments(text: &str, dialect: Dialect) -> Option<Vec<Assignment<'_>>> 
             return None;
         }
         let (value, _) = part(&mut cursor, |_, _| false);
-        found.push(assignment(variable(&cursor, &target), variable(&cursor, &value)));
+        found.push(assignment(variable(&cursor, &target)?, variable(&cursor, &value)?));
     }
     cursor.certain().then_some(found)
 }
@@ -70,29 +70,30 @@ fn assignment<'a>(target: Variable<'a>, value: Variable<'a>) -> Assignment<'a> {
     }
 }
 
-/// `@name`, `@@name`, `@@session.name`, `session name`, `name`.
-fn variable<'a>(cursor: &Cursor<'a>, tokens: &[Token]) -> Variable<'a> {
+/// `@name`, `@@name`, `@@session.name`, `session name`, `name`; `None` of a user's variable whose name is no plain word: to the
+/// server `@é` and `@e`, `@'\e'` and ``@`e ` `` are one.
+fn variable<'a>(cursor: &Cursor<'a>, tokens: &[Token]) -> Option<Variable<'a>> {
     let spelt = |token: &Token| cursor.spelling(*token);
     let is = |token: &Token, words: &[&str]| words.iter().any(|word| spelt(token).eq_ignore_ascii_case(word));
     let own = ["session", "local"];
     let name = match tokens {
         [at, name] if spelt(at) == "@" => {
-            let lower = spelt(name).trim_matches(['`', '\'', '"']).to_ascii_lowercase();
-            return Variable::User(lower.into());
+            let plain = spelt(name).bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            return plain.then(|| Variable::User(spelt(name).to_ascii_lowercase().into()));
         }
         [name] => name,
         [at, name] if spelt(at) == "@@" => name,
         [scope, name] if is(scope, &own) => name,
         [at, scope, dot, name] if spelt(at) == "@@" && is(scope, &own) && dot.kind == Kind::Dot => name,
-        _ => return Variable::Other,
+        _ => return Some(Variable::Other),
     };
-    match () {
+    Some(match () {
         () if is(name, &["sql_mode", "`sql_mode`"]) => Variable::Own(Setting::Mode),
         () if is(name, &["character_set_client", "`character_set_client`"]) => {
             Variable::Own(Setting::Charset)
         }
         () => Variable::Other,
-    }
+    })
 }
 
 fn is_assigned(cursor: &Cursor<'_>, token: Token) -> bool {
@@ -135,7 +136,7 @@ mod tests {
             ("set sql_mode = @OLD_sql_mode", vec![Assignment::Restores(mode, "old_sql_mode".into())]),
             ("SET @saved := @@session.character_set_client", vec![saves("saved", Some(charset))]),
             (
-                "SET @@session.character_set_client=@`saved`",
+                "SET @@session.character_set_client=@saved",
                 vec![Assignment::Restores(charset, "saved".into())],
             ),
             (
@@ -148,9 +149,16 @@ mod tests {
         ] {
             assert_eq!(assignments(text, Dialect::MYSQL), Some(expected), "{text}");
         }
-        for text in
-            ["SELECT 1", "SET STATEMENT a = 1 FOR SET b = 2", "SET TRANSACTION READ ONLY", "SET @a = 'b"]
-        {
+        for text in [
+            "SELECT 1",
+            "SET STATEMENT a = 1 FOR SET b = 2",
+            "SET TRANSACTION READ ONLY",
+            "SET @a = 'b",
+            "SET @`a` = 1",
+            r"SET @'\e' = 1",
+            "SET @é = @@sql_mode",
+            "SET sql_mode = @`a `",
+        ] {
             assert_eq!(assignments(text, Dialect::MYSQL), None, "{text}");
         }
     }
