@@ -198,8 +198,9 @@ impl<S: Sink> Driver<S> {
                 Ok(None) => return Err((reason, None)),
                 Err(error) => return Err((format!("cannot read the journal: {error}"), None)),
             };
-            match lane.try_one(&event).await {
-                Ok(()) => break,
+            let (tried, proves) = lane.try_one(&event).await;
+            match tried {
+                Ok(()) => self.witnesses.taken(),
                 Err(failure @ Failure::Retry { .. }) => return Err(failure.into_reason()),
                 Err(Failure::Partial { again, reason, after, .. }) if !again.is_empty() => {
                     return Err((reason, after));
@@ -207,8 +208,10 @@ impl<S: Sink> Driver<S> {
                 // In its turn it may be at fault itself.
                 Err(Failure::Refused { .. } | Failure::Partial { .. }) => {}
             }
+            if proves {
+                break;
+            }
         }
-        self.witnesses.taken();
         self.shared.taken.set(self.shared.taken.get() + 1);
         Ok(())
     }

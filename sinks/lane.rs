@@ -17,6 +17,8 @@ use crate::{
 
 /// A destination may ask to be left alone; a longer rest than this is not kept.
 const LONGEST_REST: Duration = Duration::from_secs(10 * 60);
+/// That events are refused for the same reason as those before is told so seldom.
+const TOLD_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// A connection of its own to the destination, and what is still to be sent over it.
 pub(crate) struct Lane<S> {
@@ -28,6 +30,8 @@ pub(crate) struct Lane<S> {
     trial: Trial,
     /// How many of what it was given became dead letters.
     pub(crate) refused: usize,
+    /// For which reason it was told last that there are dead letters, and when.
+    told: Option<(String, Instant)>,
     /// Why what was taken since the last cursor may not stay.
     unsettled: Option<String>,
 }
@@ -51,7 +55,7 @@ pub(crate) struct Shared {
 impl<S: Sink> Lane<S> {
     pub(crate) fn new(sink: S, retry: &config::Retry) -> Self {
         let (queue, trial) = Default::default();
-        Self { sink, backoff: Backoff::new(retry), queue, trial, refused: 0, unsettled: None }
+        Self { sink, backoff: Backoff::new(retry), queue, trial, refused: 0, told: None, unsettled: None }
     }
 
     /// Prepares the destination, however long that takes.
@@ -99,9 +103,15 @@ impl<S: Sink> Lane<S> {
         Room { events, bytes: bounds.max_bytes.as_usize().saturating_mul(batches) }
     }
 
-    /// Sends one event before its turn.
-    pub(crate) async fn try_one(&mut self, event: &Records<'_>) -> Result<(), Failure> {
-        self.sink.deliver(event).await
+    /// Sends one event before its turn; and whether that shows that the destination takes any.
+    pub(crate) async fn try_one(&mut self, event: &Records<'_>) -> (Result<(), Failure>, bool) {
+        let tried = self.sink.deliver(event).await;
+        let proves = match &tried {
+            Ok(()) => self.sink.proofs(event.len()) > 0,
+            Err(Failure::Partial { .. }) => self.sink.proofs(0) > 0,
+            Err(_) => false,
+        };
+        (tried, proves)
     }
 
     /// Puts among the dead letters what was refused, whoever is at fault.
@@ -121,8 +131,8 @@ impl<S: Sink> Lane<S> {
     }
 
     fn took(&mut self, shared: &Shared, events: usize) {
+        shared.taken.set(shared.taken.get() + self.sink.proofs(events) as u64);
         if events > 0 {
-            shared.taken.set(shared.taken.get() + events as u64);
             self.backoff.reset();
         }
     }
@@ -167,7 +177,12 @@ impl<S: Sink> Lane<S> {
         self.backoff.reset();
         self.refused += refused.len();
         shared.count(|progress| &progress.dead_lettered, refused.len());
-        tracing::error!(sink = %shared.name, events = refused.len(), reason, "events will never be taken: see the dead letters");
+        let now = Instant::now();
+        let is_told = self.told.as_ref().is_some_and(|(told, at)| told == reason && now < *at + TOLD_AGAIN);
+        if !is_told {
+            tracing::error!(sink = %shared.name, events = refused.len(), reason, "events will never be taken: see the dead letters");
+            self.told = Some((reason.clone(), now));
+        }
     }
 
     /// Waits after a failure. The first one of several is logged.

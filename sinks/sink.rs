@@ -30,6 +30,12 @@ pub trait Sink: Send + 'static {
         Ok(())
     }
 
+    /// How many events of the last delivery show that the destination takes any, where it `took` so many of them. Fewer where
+    /// nothing was done for some; more where it also took, without an error, what was refused after that.
+    fn proofs(&self, took: usize) -> usize {
+        took
+    }
+
     /// How many batches go into one delivery: more than one where the sink makes requests of its own of them, and has several
     /// under way.
     fn batches(&self) -> usize {

@@ -45,7 +45,16 @@ pub(crate) trait Store: Sized + Send + 'static {
     fn disconnect(&mut self);
 
     /// Writes rows, and what they say of earlier ones, in one transaction.
-    fn write(&mut self, rows: &[Row<'_>]) -> impl Future<Output = Result<(), Fault>>;
+    fn write(&mut self, rows: &[Row<'_>]) -> impl Future<Output = Result<Written, Fault>>;
+}
+
+/// What became of events that the database took without an error.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// For how many of them there was something to insert.
+    rows: usize,
+    /// Those that have no row all the same: a trigger or a rule of the table lets them go, or puts them where it does not show.
+    passed_over: BTreeSet<String>,
 }
 
 /// Why rows were not written.
@@ -55,24 +64,19 @@ pub(crate) enum Fault {
     Events(String),
     /// For the database's state, our rights, or the way to it.
     Destination(String),
-    /// Those of events with these ids were taken without an error, and are not there: a trigger or a rule of the table lets
-    /// them go. All else is written.
-    PassedOver {
-        events: BTreeSet<String>,
-        /// Whether rows of others went in by the same statement.
-        others: bool,
-    },
 }
 
 /// The database sink.
 pub(crate) struct Database<S> {
     store: S,
     options: config::Database,
+    /// How many rows the last delivery had that the database took without an error.
+    rows: usize,
 }
 
 impl<S: Store> Database<S> {
     pub(crate) fn new(options: &config::Database) -> Result<Self, OptionError> {
-        Ok(Self { store: S::new(options)?, options: options.clone() })
+        Ok(Self { store: S::new(options)?, options: options.clone(), rows: 0 })
     }
 
     async fn connect(&mut self) -> Result<Vec<String>, String> {
@@ -87,9 +91,9 @@ impl<S: Store> Database<S> {
         })
     }
 
-    async fn write_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+    async fn write_rows(&mut self, rows: &[Row<'_>]) -> Result<Written, Fault> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Written::default());
         }
         if !self.store.is_connected() {
             self.connect().await.map_err(Fault::Destination)?;
@@ -126,28 +130,32 @@ impl<S: Store> Sink for Database<S> {
                 Err(reason) => refused.push((place, reason)),
             }
         }
-        match self.write_rows(&rows).await {
-            Ok(()) => Failure::partial(Vec::new(), refused, None),
+        let written = self.write_rows(&rows).await;
+        self.rows = written.as_ref().map_or(0, |written| written.rows);
+        match written {
+            Ok(written) => {
+                refused.extend(passed_over(batch, &written.passed_over));
+                Failure::partial(Vec::new(), refused, None)
+            }
             Err(Fault::Events(reason)) => Err(Failure::Refused { reason }),
             Err(Fault::Destination(reason)) => Err(Failure::retry(reason)),
-            Err(Fault::PassedOver { events, others }) => Err(passed_over(batch, refused, &events, others)),
         }
+    }
+
+    /// An event that the table has no row for asks nothing of the database. What it takes, and lets go, was taken.
+    fn proofs(&self, _took: usize) -> usize {
+        self.rows
     }
 }
 
-/// What the owner of a table does not want in it is no more delivered than what the database refuses, and as little lost.
-fn passed_over(
-    batch: &Records<'_>,
-    mut refused: Vec<(usize, String)>,
-    events: &BTreeSet<String>,
-    others: bool,
-) -> Failure {
+/// What the owner of a table does not want in it, by place. The database has answered: sent again, it would do once more
+/// whatever the trigger does.
+fn passed_over(batch: &Records<'_>, events: &BTreeSet<String>) -> Vec<(usize, String)> {
     const REASON: &str =
         "a trigger or a rule of the table takes it without an error, and there is no row of it then";
-    let places = batch.iter().enumerate().filter(|(_, record)| events.contains(record.id()));
-    let mut unproven: Vec<_> = places.map(|(place, _)| (place, REASON.to_owned())).collect();
-    if others {
-        refused.append(&mut unproven);
+    if events.is_empty() {
+        return Vec::new();
     }
-    Failure::Partial { again: Vec::new(), refused, unproven, reason: REASON.to_owned(), after: None }
+    let places = batch.iter().enumerate().filter(|(_, record)| events.contains(record.id()));
+    places.map(|(place, _)| (place, REASON.to_owned())).collect()
 }

@@ -13,7 +13,7 @@ use panoptes_config as config;
 use panoptes_event::table::{Engine, Holds, Row, Schema, Value, quoted};
 
 use super::{
-    Fault, Store, dial,
+    Fault, Store, Written, dial,
     layout::{Described, Layout},
 };
 use crate::{sink::OptionError, tls};
@@ -77,17 +77,21 @@ impl Store for Mysql {
         self.link = None;
     }
 
-    async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<Written, Fault> {
         let Some(link) = &mut self.link else { return Err(Fault::Destination("no connection".to_owned())) };
         let rows: Vec<&Row<'_>> = rows.iter().filter(|row| link.layout.takes(row)).collect();
+        let mut asked = rows.len();
         let mut written = link.write(&rows).await;
         if written.as_ref().is_err_and(is_duplicate) && link.layout.find("event_id").is_some() {
             written = match link.new_ones(&rows).await {
-                Ok(new) => link.write(&new).await,
+                Ok(new) => {
+                    asked = new.len();
+                    link.write(&new).await
+                }
                 Err(error) => Err(error),
             };
         }
-        written.map_err(|error| {
+        written.map(|()| Written { rows: asked, ..Written::default() }).map_err(|error| {
             if is_too_large(&error) {
                 // Neither the driver nor a server goes on behind that.
                 self.link = None;

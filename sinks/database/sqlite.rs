@@ -14,7 +14,7 @@ use rusqlite::{
 };
 
 use super::{
-    Fault, Store,
+    Fault, Store, Written,
     layout::{Described, Layout},
 };
 use crate::sink::OptionError;
@@ -68,14 +68,14 @@ impl Store for Sqlite {
         self.link = None;
     }
 
-    async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<Written, Fault> {
         let file = identity(Path::new(&self.options.url.database));
         match &mut self.link {
             Some(link) if link.file != file => {
                 self.link = None;
                 Err(Fault::Destination("the file was deleted or replaced while it was open".to_owned()))
             }
-            Some(link) => link.write(rows).map_err(|error| fault(&error))?,
+            Some(link) => link.write(rows).map_err(|error| fault(&error)),
             None => Err(Fault::Destination("not open".to_owned())),
         }
     }
@@ -126,11 +126,10 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 impl Link {
-    /// Writes rows; the fault is that some are not there then, though nothing was wrong with them.
-    fn write(&mut self, rows: &[Row<'_>]) -> Result<Result<(), Fault>, Error> {
+    fn write(&mut self, rows: &[Row<'_>]) -> Result<Written, Error> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut insert = transaction.prepare(&self.insert)?;
-        let (mut old, mut others) = (Vec::new(), false);
+        let (mut old, mut written) = (Vec::new(), Written::default());
         for row in rows.iter().filter(|row| self.layout.takes(row)) {
             let values = self.layout.columns.iter().map(|column| match column.of(row) {
                 Value::Null => ToSqlOutput::from(rusqlite::types::Null),
@@ -138,13 +137,13 @@ impl Link {
                 Value::Number(number) => number.into(),
                 Value::Flag(flag) => flag.into(),
             });
-            match insert.execute(params_from_iter(values))? {
-                0 => old.push(row.id()),
-                _ => others = true,
+            if insert.execute(params_from_iter(values))? == 0 {
+                old.push(row.id());
             }
+            written.rows += 1;
         }
         drop(insert);
-        let events = missing(&transaction, self.look.as_deref(), &old)?;
+        written.passed_over = missing(&transaction, self.look.as_deref(), &old)?;
         if let Some(judge) = &self.judge {
             let mut judge = transaction.prepare(judge)?;
             for told in rows.iter().filter_map(Row::verdict) {
@@ -152,10 +151,7 @@ impl Link {
             }
         }
         transaction.commit()?;
-        Ok(match events.is_empty() {
-            true => Ok(()),
-            false => Err(Fault::PassedOver { events, others }),
-        })
+        Ok(written)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::{
-    Fault, Store, dial,
+    Fault, Store, Written, dial,
     layout::{Described, Found, Layout},
 };
 use crate::sink::OptionError;
@@ -78,13 +78,14 @@ impl Store for Sqlserver {
         self.link = None;
     }
 
-    async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<Written, Fault> {
         let Some(link) = &mut self.link else { return Err(Fault::Destination("no connection".to_owned())) };
         let mut seen = BTreeSet::new();
         // Twice in one batch is once.
         let rows: Vec<&Row<'_>> =
             rows.iter().filter(|row| link.layout.takes(row) && seen.insert(row.id())).collect();
-        link.write(&rows).await.map_err(|error| fault(&error))
+        let written = Written { rows: rows.len(), ..Written::default() };
+        link.write(&rows).await.map(|()| written).map_err(|error| fault(&error))
     }
 }
 

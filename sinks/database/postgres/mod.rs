@@ -23,7 +23,7 @@ use self::{
     tls::Tls,
 };
 use super::{
-    Fault, Store, dial,
+    Fault, Store, Written, dial,
     layout::{Described, Found, Layout},
 };
 use crate::sink::OptionError;
@@ -101,17 +101,14 @@ impl Store for Postgres {
         self.link = None;
     }
 
-    async fn write(&mut self, rows: &[Row<'_>]) -> Result<(), Fault> {
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<Written, Fault> {
         let Some(link) = &mut self.link else { return Err(Fault::Destination("no connection".to_owned())) };
         if self.options.partitions == Partitions::Monthly {
             link.create_partitions(&schema(&self.options), rows).await?;
         }
         let new = link.write(rows).await.map_err(|error| fault(&error))?;
-        let events = link.missing(rows, new).await.map_err(|error| fault(&error))?;
-        match events.is_empty() {
-            true => Ok(()),
-            false => Err(Fault::PassedOver { events, others: new > 0 }),
-        }
+        let passed_over = link.missing(rows, new).await.map_err(|error| fault(&error))?;
+        Ok(Written { rows: rows.iter().filter(|row| link.layout.takes(row)).count(), passed_over })
     }
 }
 

@@ -62,6 +62,7 @@ pub fn trials() -> Vec<Trial> {
         trial("a trigger that objects to rows", || database::objections(table("objections"), false)),
         trial("a trigger that lets rows go", || database::objections(table("silence"), true)),
         trial("a trigger that puts rows elsewhere", routed),
+        trial("a trigger that puts rows where they do not show", hidden),
         trial("an older table", || database::older_table(table("older"), OLDER)),
         trial("complaints, then repeats", || {
             database::complaints(table("complaints"), "password authentication failed");
@@ -173,6 +174,28 @@ fn routed() {
     run.finish();
     run.check(&table.received(), true);
     assert_eq!(table.server.sql("SELECT count(*) FROM ONLY t_routed"), "0\n");
+}
+
+/// Into a table of another kind, once each: no event of them waits for another one to be taken, of which there is none.
+fn hidden() {
+    let table = table("hidden");
+    let create = Schema { engine: Engine::Postgres, table: "t_hidden", monthly: false };
+    table.server.sql(&create.script());
+    table.server.grant("t_hidden");
+    table.server.sql(
+        "CREATE TABLE t_beside (id uuid);
+         CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+           $$ BEGIN INSERT INTO t_beside VALUES (NEW.event_id); RETURN NULL; END $$;
+         CREATE TRIGGER hide BEFORE INSERT ON t_hidden FOR EACH ROW EXECUTE FUNCTION hide()",
+    );
+    let mut run = table.run();
+    run.send(50);
+    run.start();
+    run.finish();
+    let letters = run.dead_letters();
+    assert!(letters.values().all(|reason| reason.contains("there is no row of it")), "{letters:?}");
+    assert_eq!(letters.len(), 50);
+    assert_eq!(table.server.sql("SELECT count(*), count(DISTINCT id) FROM t_beside"), "50|50\n");
 }
 
 /// As after a restore: there are rows whose numbers the table would give again. None is passed over for that.

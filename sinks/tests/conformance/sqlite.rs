@@ -2,11 +2,14 @@
 
 use libtest_mimic::Trial;
 use panoptes_config::{Database, DatabaseUrl};
-use panoptes_event::table::Engine;
+use panoptes_event::{
+    Batch, Kind,
+    table::{Engine, Schema},
+};
 use rusqlite::{Connection, types::ValueRef};
 
 use crate::{
-    database::{self, Server, Table},
+    database::{self, Server, Table, event},
     named, rate,
     scenarios::{self, Refusal},
     trial::{Poison, wait_for},
@@ -44,6 +47,8 @@ pub fn trials() -> Vec<Trial> {
         trial("verdicts", || database::verdicts(&table("verdicts"))),
         trial("a trigger that objects to rows", || database::objections(table("objections"), false)),
         trial("a trigger that lets rows go", || database::objections(table("silence"), true)),
+        trial("a trigger that lets every row go", lets_all_go),
+        trial("an older table that refuses", refuses),
         trial("an older table", || database::older_table(table("older"), OLDER)),
         trial("a file that was deleted", deleted),
         trial("repeats", || database::repeats(table("repeats"))),
@@ -64,6 +69,45 @@ fn deleted() {
     run.send(5);
     run.finish();
     assert_eq!(table.column("seq"), ["11", "12", "13", "14", "15"]);
+}
+
+/// The file has answered, and would answer so for ever: nothing waits for a row that is taken.
+fn lets_all_go() {
+    let table = table("ignores");
+    let create = Schema { engine: Engine::Sqlite, table: "t_ignores", monthly: false };
+    table.server.sql(&create.script());
+    table.server.sql("CREATE TRIGGER object BEFORE INSERT ON t_ignores BEGIN SELECT RAISE(IGNORE); END");
+    let mut run = table.run();
+    run.send(50);
+    run.start();
+    run.finish();
+    assert_eq!(run.dead_letters().len(), 50);
+}
+
+/// Events that it has no rows for do not show that it takes others.
+fn refuses() {
+    let mut table = table("older");
+    table.server.sql(OLDER);
+    table.options.auto_create_table = false;
+    table
+        .server
+        .sql("CREATE TRIGGER object BEFORE INSERT ON t_older BEGIN SELECT RAISE(ABORT, 'closed'); END");
+    let mut batch = Batch::default();
+    for id in 1..=40 {
+        let kind = if id % 2 == 0 { Kind::Intent } else { Kind::Statement };
+        event(&mut batch, u128::from(id), kind, id, None);
+    }
+    let mut run = table.run();
+    run.journal().append(&batch).unwrap();
+    run.start();
+    run.wait_for_failures(3);
+    let told = run.journal().stats().sinks[0].last_error.clone();
+    assert!(told.is_none_or(|error| error.contains("it takes no event")));
+    assert!(run.dead_letters().is_empty());
+    table.server.sql("DROP TRIGGER object");
+    run.finish();
+    assert!(run.dead_letters().is_empty());
+    assert_eq!(table.column("app_name").len(), 20);
 }
 
 /// Before there were ids: types and rules as people have them.
