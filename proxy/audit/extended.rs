@@ -162,6 +162,12 @@ impl Session {
     }
 
     fn execute_portal(&mut self, portal: Option<&Portal>, settled: Settled<&[u8]>, tools: &mut Tools) {
+        let text = portal.and_then(|portal| portal.prepared.text.as_ref());
+        let unheard = matches!(settled.answer, Answer::Skipped | Answer::Lost);
+        // There was nothing to do, had it been heard.
+        if unheard && text.is_some_and(|text| text.is_empty()) && !self.has_intent() {
+            return;
+        }
         if let Some(statement) = self.portal_statement(portal, settled, tools) {
             self.hold(statement, &settled.answer, tools);
         }

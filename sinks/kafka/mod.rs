@@ -9,7 +9,10 @@
 mod producer;
 mod shorten;
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs,
+};
 
 use panoptes_config::{self as config, Format};
 use rdkafka::{
@@ -48,6 +51,8 @@ enum Fate {
     Delivered,
     /// It must be sent again.
     Again(String),
+    /// librdkafka's queue has no room for it.
+    Full(String),
     /// Its batch was too large for the brokers: for this one, or for another.
     TooLarge,
     /// Its batch was refused for what is in it: in this one, or in another.
@@ -123,11 +128,20 @@ impl Kafka {
 
     /// Gives events to librdkafka in order, and waits for what it says of each.
     async fn produce(&mut self, batch: &Records<'_>, until: Instant) -> Fates {
-        let mut fates = Fates::default();
-        let mut given = Vec::new();
+        let (mut fates, mut given) = (Fates::default(), VecDeque::new());
         for (place, record) in batch.iter().enumerate() {
-            match self.hand_over(&record) {
-                Ok(()) => given.push((place, record.seq)),
+            let handed = loop {
+                match self.hand_over(&record) {
+                    // Its queue may be shorter than what is given at once: what is done with makes room.
+                    Err(Fate::Full(reason)) => match given.pop_front() {
+                        Some(first) => self.await_report(first, until, &mut fates).await,
+                        None => break Err(Fate::Again(reason)),
+                    },
+                    handed => break handed,
+                }
+            };
+            match handed {
+                Ok(()) => given.push_back((place, record.seq)),
                 // What comes behind it must not overtake it.
                 Err(fate @ Fate::Again(_)) => {
                     fates.add(place, fate);
@@ -137,20 +151,22 @@ impl Kafka {
                 Err(fate) => fates.add(place, fate),
             }
         }
-        for (place, seq) in given {
-            let Some(report) = self.in_hand.get_mut(&seq) else { continue };
-            let fate = match timeout_at(until, report).await {
-                Ok(Ok(report)) => of_report(report),
-                Ok(Err(_)) => Fate::Again("the producer ended".to_owned()),
-                Err(_) => {
-                    fates.add(place, Fate::Again(self.late()));
-                    continue;
-                }
-            };
-            self.in_hand.remove(&seq);
-            fates.add(place, fate);
+        for one in given {
+            self.await_report(one, until, &mut fates).await;
         }
         fates
+    }
+
+    /// Waits for what librdkafka says of the event at a place of the batch.
+    async fn await_report(&mut self, (place, seq): (usize, u64), until: Instant, fates: &mut Fates) {
+        let Some(report) = self.in_hand.get_mut(&seq) else { return };
+        let fate = match timeout_at(until, report).await {
+            Ok(Ok(report)) => of_report(report),
+            Ok(Err(_)) => Fate::Again("the producer ended".to_owned()),
+            Err(_) => return fates.add(place, Fate::Again(self.late())),
+        };
+        self.in_hand.remove(&seq);
+        fates.add(place, fate);
     }
 
     fn late(&self) -> String {
@@ -254,7 +270,7 @@ impl Fates {
             Fate::TooLarge => self.too_large.push(place),
             Fate::Invalid(reason) => self.invalid.push((place, reason)),
             Fate::Refused(reason) => self.refused.push((place, reason)),
-            Fate::Again(reason) => {
+            Fate::Again(reason) | Fate::Full(reason) => {
                 self.again.push(place);
                 self.reason.get_or_insert(reason);
             }
@@ -276,6 +292,7 @@ fn fate(error: &KafkaError) -> Fate {
             Fate::TooLarge
         }
         Some(RDKafkaErrorCode::InvalidRecord) => Fate::Invalid(error.to_string()),
+        Some(RDKafkaErrorCode::QueueFull) => Fate::Full(error.to_string()),
         _ => Fate::Again(error.to_string()),
     }
 }

@@ -23,6 +23,8 @@ pub(super) const OURS: [(&str, &str); 3] = [
     // The journal keeps what is not delivered; to give up on it early would only make repeats.
     ("message.timeout.ms", "0"),
 ];
+/// Bytes of events that go to a broker at once, before they are compressed: a batch of this sink, as is usual.
+const BATCH_BYTES: &str = "262144";
 /// Metadata of one topic comes at once or not at all.
 const METADATA: Duration = Duration::from_secs(5);
 
@@ -76,9 +78,11 @@ pub(super) fn properties(options: &config::Kafka) -> Result<ClientConfig, Option
         .set("client.id", "panoptes")
         .set("bootstrap.servers", options.brokers.join(","))
         .set("compression.type", options.compression.name())
-        // Keys and headers are counted as well.
         // Who waits for a delivery does not wait for what TCP puts off.
         .set("socket.nagle.disable", "true")
+        // A topic may take less at once than librdkafka's 1 MB, and refuses what is more as a whole.
+        .set("batch.size", BATCH_BYTES)
+        // Keys and headers are counted as well.
         .set("message.max.bytes", (options.max_message.as_usize() + 4_096).to_string())
         .set("security.protocol", protocol.name())
         .set_log_level(RDKafkaLogLevel::Warning);

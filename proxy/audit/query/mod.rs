@@ -67,7 +67,9 @@ impl Query {
         let is_head = long.as_ref().is_some_and(Long::is_head);
         let pieces = if is_head { None } else { pieces(&text, dialect, several) };
         let several = pieces.as_ref().is_some_and(|pieces| pieces.len() > 1);
-        let names = if several { SecretNames::of(&text, dialect) } else { None };
+        // What is not told of a long one may name secrets of its head.
+        let is_cut_here = long.is_some() && !is_head;
+        let names = if several || is_cut_here { SecretNames::of(&text, dialect) } else { None };
         Self {
             text: text.into_owned(),
             long,
@@ -121,7 +123,10 @@ impl Query {
         let read = || {
             let text = self.text.trim();
             let (text, cut) = self.long.as_ref().map_or((text, None), |long| long.whole(text));
-            let text = texts.read(text, cut, self.dialect);
+            let text = match &self.names {
+                Some(names) => texts.read_among(text, cut, names, self.dialect),
+                None => texts.read(text, cut, self.dialect),
+            };
             let resolved = !self.doubted && single(&self.text).is_some();
             let hidden = if resolved { None } else { text.without_arguments(None, self.dialect) };
             hidden.map_or(text, Rc::new)

@@ -395,3 +395,16 @@ fn of_a_text_that_was_not_sent_an_error_quotes_nothing() {
         assert_eq!(stage.last().sql.unwrap().error_message.unwrap(), expected, "{text}");
     }
 }
+
+#[test]
+fn what_is_not_told_of_a_long_text_may_name_a_secret_of_its_head() {
+    let padding = "x".repeat(70 << 10);
+    for rest in [format!("; select '{padding}'; "), format!(", @b = '{padding}'; ")] {
+        let text = format!("set @k = 'CANARY'{rest}{}select aes_encrypt('x', @k)", "do 1; ".repeat(30_000));
+        let mut stage = stage();
+        stage.several().query(&text, affected(0)).next(affected(0)).idle();
+        let event = stage.last();
+        assert!(!format!("{event:?}").contains("CANARY"));
+        assert_eq!(event.sql.unwrap().split.as_deref(), Some("uncertain"));
+    }
+}
