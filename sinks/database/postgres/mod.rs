@@ -106,9 +106,7 @@ impl Store for Postgres {
         if self.options.partitions == Partitions::Monthly {
             link.create_partitions(&schema(&self.options), rows).await?;
         }
-        let new = link.write(rows).await.map_err(|error| fault(&error))?;
-        let passed_over = link.missing(rows, new).await.map_err(|error| fault(&error))?;
-        Ok(Written { rows: rows.iter().filter(|row| link.layout.takes(row)).count(), passed_over })
+        link.write(rows).await.map_err(|error| fault(&error))
     }
 }
 
@@ -203,9 +201,28 @@ impl Link {
         Ok(())
     }
 
-    /// How many rows are new.
-    async fn write(&mut self, rows: &[Row<'_>]) -> Result<u64, tokio_postgres::Error> {
+    async fn write(&mut self, rows: &[Row<'_>]) -> Result<Written, tokio_postgres::Error> {
         let verdicts: Vec<Verdict<'_>> = rows.iter().filter_map(Row::verdict).collect();
+        let mut rows: Vec<&Row<'_>> = rows.iter().filter(|row| self.layout.takes(row)).collect();
+        let mut new = self.insert(&rows, &verdicts).await;
+        if new.as_ref().is_err_and(|error| error.code() == Some(&SqlState::UNIQUE_VIOLATION)) {
+            // ON CONFLICT knows of no repeat that a trigger puts into a table that inherits from this one.
+            let there = self.there(&rows).await?.unwrap_or_default();
+            if !there.is_empty() {
+                rows.retain(|row| !there.contains(row.id()));
+                new = self.insert(&rows, &verdicts).await;
+            }
+        }
+        let passed_over = if new? < rows.len() as u64 { self.missing(&rows).await? } else { BTreeSet::new() };
+        Ok(Written { rows: rows.len(), passed_over })
+    }
+
+    /// How many rows are new.
+    async fn insert(
+        &mut self,
+        rows: &[&Row<'_>],
+        verdicts: &[Verdict<'_>],
+    ) -> Result<u64, tokio_postgres::Error> {
         let Some(judge) = self.judge.as_ref().filter(|_| !verdicts.is_empty()) else {
             // One statement is a transaction of its own.
             return execute(&self.client, &self.insert, &self.layout, rows).await;
@@ -222,18 +239,19 @@ impl Link {
         Ok(new)
     }
 
-    /// The events that have no row, where fewer rows are new than there were. Repeats have one, and what a trigger has put
-    /// into a table that inherits from this one.
-    async fn missing(&self, rows: &[Row<'_>], new: u64) -> Result<BTreeSet<String>, tokio_postgres::Error> {
-        let ids: Vec<&str> = rows.iter().filter(|row| self.layout.takes(row)).map(Row::id).collect();
-        let Some(look) = self.look.as_ref().filter(|_| new < ids.len() as u64) else {
-            return Ok(BTreeSet::new());
-        };
-        let mut missing: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-        for row in self.client.query(look, &[&ids]).await? {
-            missing.remove(row.try_get::<_, &str>(0)?);
-        }
-        Ok(missing)
+    /// The events that have no row, as far as that shows. Repeats have one, and what a trigger has put into a table that
+    /// inherits from this one.
+    async fn missing(&self, rows: &[&Row<'_>]) -> Result<BTreeSet<String>, tokio_postgres::Error> {
+        let Some(there) = self.there(rows).await? else { return Ok(BTreeSet::new()) };
+        Ok(rows.iter().map(|row| row.id().to_owned()).filter(|id| !there.contains(id)).collect())
+    }
+
+    /// The events that have a row; none where that does not show.
+    async fn there(&self, rows: &[&Row<'_>]) -> Result<Option<BTreeSet<String>>, tokio_postgres::Error> {
+        let Some(look) = &self.look else { return Ok(None) };
+        let ids: Vec<&str> = rows.iter().map(|row| row.id()).collect();
+        let found = self.client.query(look, &[&ids]).await?;
+        found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -312,15 +330,15 @@ async fn execute(
     client: &Client,
     insert: &Statement,
     layout: &Layout,
-    rows: &[Row<'_>],
+    rows: &[&Row<'_>],
 ) -> Result<u64, tokio_postgres::Error> {
-    let arrays: Vec<_> = layout.columns.iter().map(|column| array(layout, column, rows)).collect();
+    let arrays: Vec<_> = layout.columns.iter().map(|column| array(column, rows)).collect();
     let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
     client.execute(insert, &parameters).await
 }
 
-fn array<'r>(layout: &Layout, column: &Found, rows: &'r [Row<'_>]) -> Vec<Option<Cow<'r, str>>> {
-    rows.iter().filter(|row| layout.takes(row)).map(|row| column.text_of(row)).collect()
+fn array<'r>(column: &Found, rows: &[&'r Row<'_>]) -> Vec<Option<Cow<'r, str>>> {
+    rows.iter().map(|row| column.text_of(row)).collect()
 }
 
 /// The statement that tells which of some events have a row; none where not all rows are ours to see.
