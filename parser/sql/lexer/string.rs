@@ -23,6 +23,9 @@ const DOLLAR_QUOTES: u32 = 80_100;
 /// whole rest of the text.
 const MAX_DOLLAR_SEARCHES: u8 = 32;
 
+/// Bytes before a body that are looked through for `LANGUAGE JAVASCRIPT AS`.
+const MAX_LANGUAGE: usize = 128;
+
 impl Lexer<'_> {
     /// A string prefix of PostgreSQL (`E'`, `B'`, `X'`, `N'`, `U&'`, `U&"`), else a word.
     pub(super) fn prefixed(&mut self, first: u8) -> Kind {
@@ -162,7 +165,8 @@ impl Lexer<'_> {
 
     /// Does the token stand behind `LANGUAGE JAVASCRIPT AS`? What has a word there is no routine.
     fn follows_language(&self) -> bool {
-        let before = self.text.get(..self.at).unwrap_or_default();
+        let near = self.at.saturating_sub(MAX_LANGUAGE);
+        let before = self.text.get(near..self.at).unwrap_or_default();
         let mut words = before.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"as"))
             && words.next().is_some()

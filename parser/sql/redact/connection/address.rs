@@ -62,9 +62,14 @@ fn address_end(text: &str, start: usize) -> usize {
 /// Oracle's `jdbc:oracle:thin:user/password@host`.
 pub(super) fn slashed(text: &str, hide: &mut impl FnMut(Range<usize>)) {
     for driver in [&b":thin:"[..], b":oci:", b":oci8:"] {
+        let mut end = 0;
         for at in words(text, driver) {
+            // What is in the same word has been read with it.
+            if at < end {
+                continue;
+            }
             let start = at + driver.len();
-            let end = skip(text, start, |byte| !byte.is_ascii_whitespace() && byte != b'@');
+            end = skip(text, start, |byte| !byte.is_ascii_whitespace() && byte != b'@');
             let slash = text.get(start..end).and_then(|login| login.find('/')).map(|slash| start + slash + 1);
             if let Some(from) = slash.filter(|from| *from < end && text.as_bytes().get(end) == Some(&b'@')) {
                 hide(from..end);

@@ -14,15 +14,10 @@ const LONG_WORD: usize = 16;
 const MAX_ARGUMENTS: usize = 64;
 /// Bytes of an address before a name that are looked through.
 const MAX_PATH: usize = 256;
-/// What is longer is hidden, whatever it looks like: it is not looked through again by the next name in it.
-const MAX_VALUE: usize = 512;
 
 impl Pair<'_> {
     /// Is the value, which begins at `from`, a word of a sentence, or one that nobody would call a secret?
     pub(super) fn is_harmless(&self, from: usize, value: &str) -> bool {
-        if value.len() > MAX_VALUE {
-            return false;
-        }
         let spaced = from > self.sign + 1;
         let rest = self.text.get(from..).unwrap_or_default();
         let sentence = spaced && !self.quoted && prose::begins_sentence(rest);
@@ -38,9 +33,9 @@ impl Pair<'_> {
             || self.is_own_name(value)
             || self.is_type(value)
             || spaced && !self.quoted && self.is_code(rest)
-            || self.is_in_path()
+            || self.is_in_path() && !prose::is_random(value)
             || self.is_list_of_words(value)
-            || self.is_query() && is_path(value)
+            || self.is_query() && !name::is_secret_pair(&self.name) && is_path(value)
             || !name::is_password(&self.name) && self.is_remark(value)
     }
 
@@ -96,11 +91,19 @@ impl Pair<'_> {
             "varchar",
         ];
         let value = value.trim_matches(['"', '\'']);
+        let is_known = |word: &str| TYPES.iter().any(|known| word.eq_ignore_ascii_case(known));
         let (word, rest) =
             value.split_at_checked(skip(value, 0, |b| b.is_ascii_alphabetic())).unwrap_or_default();
+        // `varchar(255)`, `string|null`; no password behind the type.
+        let is_part = |word: &str| {
+            is_known(word)
+                || matches!(word, "" | "null" | "undefined")
+                || word.len() < 5 && word.bytes().all(|byte| byte.is_ascii_digit())
+        };
         self.sign_is(b':')
-            && TYPES.iter().any(|known| word.eq_ignore_ascii_case(known))
+            && is_known(word)
             && (rest.is_empty() || rest.starts_with(['(', '[', '?', '|', ',', ';', '}', ')']))
+            && rest.split(|char| "()[]?|,;}".contains(char)).all(is_part)
     }
 
     /// `token = lexer.next();`, `password = os.environ["…"]`, `token = request.token`: code that brings the value from elsewhere.
@@ -109,11 +112,16 @@ impl Pair<'_> {
         let end = skip(rest, 0, |byte| byte.is_ascii_alphanumeric() || b"_.:$->".contains(&byte));
         let (path, behind) = rest.split_at_checked(end).unwrap_or_default();
         let last = path.rsplit(['.', ':', '>']).next().unwrap_or_default();
-        let member = last.len() < path.len() && last.eq_ignore_ascii_case(&self.name);
-        let named = path.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | '$'));
+        let object = path.strip_suffix(last).unwrap_or_default();
+        let member = [".", "::", "->"].iter().any(|sign| object.ends_with(sign))
+            && last == self.name
+            && is_end(behind);
+        let named = path.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | '$'))
+            && !path.split(|char: char| !char.is_alphanumeric()).any(prose::is_random);
         let called =
             || arguments(behind).is_some_and(|arguments| is_asked(arguments, name::is_password(&self.name)));
-        ENVIRONMENTS.iter().any(|known| rest.starts_with(known)) || named && (member || called())
+        let environment = ENVIRONMENTS.iter().any(|known| rest.starts_with(known));
+        environment && is_of_environment(behind) || named && (member || called())
     }
 
     /// A part of an address's path: `https://example.com/wiki/Password:Help`.
@@ -137,19 +145,27 @@ impl Pair<'_> {
     }
 }
 
-/// What another text or a program puts in: `?`, `$1`, `${DB_PASSWORD}`, `{{ password }}`, `$PASSWORD`, `:password`.
-pub(super) fn is_placeholder(value: &str) -> bool {
+/// What another text or a program puts in for `name`: `?`, `$1`, `${DB_PASSWORD}`, `{{ password }}`, `$PASSWORD`, `:password`.
+/// People begin passwords with these signs too: with a digit in it a `$Passw0rd` is one, and so is a `@dmin_pass`.
+pub(super) fn is_placeholder(value: &str, name: &str) -> bool {
+    let plain = bare(value);
     let value = bare(value.trim_matches(['"', '\'']));
-    let is_word =
-        |word: &str| !word.is_empty() && word.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
+    let is_letter = |byte: u8| byte == b'_' || byte.is_ascii_alphabetic();
+    let is_variable = |word: &str| {
+        word.bytes().next().is_some_and(is_letter)
+            && word.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
+    };
+    let is_template = |text: &str| {
+        !text.contains(['{', '}']) && !text.split(|char: char| !char.is_alphanumeric()).any(prose::is_random)
+    };
     let digits = |word: &str| !word.is_empty() && word.len() < 4 && word.bytes().all(|b| b.is_ascii_digit());
-    let variable = |word: &str| is_word(word) && name::is_secret_variable(word);
+    let variable = |word: &str| word.bytes().all(is_letter) && name::is_secret_variable(word);
     match value.as_bytes() {
         b"?" => true,
-        [b'$', b'{', ..] => value.get(2..).is_some_and(|word| is_word(word.trim_end_matches('}'))),
-        [b'{', b'{', ..] => value.ends_with("}}"),
+        [b'$', b'{', word @ .., b'}'] => str::from_utf8(word).is_ok_and(is_variable),
+        [b'{', b'{', text @ .., b'}', b'}'] => str::from_utf8(text).is_ok_and(is_template),
         [b'$', ..] => value.get(1..).is_some_and(|word| digits(word) || variable(word)),
-        [b':' | b'@', ..] => value.get(1..).is_some_and(variable),
+        [b':' | b'@', ..] => plain.get(1..).is_some_and(|word| word.eq_ignore_ascii_case(name)),
         _ => false,
     }
 }
@@ -189,6 +205,17 @@ fn is_link(value: &str) -> bool {
 fn is_path(value: &str) -> bool {
     let end = value.rsplit('.').next().unwrap_or_default();
     value.contains('/') && (2..5).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// Does code end before this, so that no other value follows, as behind `||`?
+fn is_end(behind: &str) -> bool {
+    behind.is_empty() || behind.starts_with(|char: char| char.is_whitespace() || ",;)]}".contains(char))
+}
+
+/// Does this follow a variable of the environment: its name at most, and no value for where there is none?
+fn is_of_environment(behind: &str) -> bool {
+    let close = |arguments: &str| behind.get(arguments.len() + 2..).is_some_and(is_end);
+    is_end(behind) || arguments(behind).is_some_and(|name| !name.contains(',') && close(name))
 }
 
 /// What stands in the brackets of a call, or of an element.

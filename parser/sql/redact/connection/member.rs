@@ -61,7 +61,7 @@ pub(super) fn listed(text: &str, name: Range<usize>) -> Option<Range<usize>> {
     let value = text.get(from..end)?;
     let field = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let closes = close(text, end, "]").is_some();
-    (opens && closes && !field && !is_placeholder(value) && !prose::begins_sentence(value))
+    (opens && closes && !field && !is_placeholder(value, "") && !prose::begins_sentence(value))
         .then_some(from..end)
 }
 

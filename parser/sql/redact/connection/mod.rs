@@ -18,6 +18,9 @@ use label::{abbreviated, authorized, labelled};
 use member::serialized;
 use pair::assigned;
 
+/// Signs behind a value that are none of it.
+const MAX_TAIL: usize = 64;
+
 /// What a text is known to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -102,6 +105,7 @@ fn value_end(text: &str, from: usize, separator: Option<u8>) -> usize {
     // The quote that closes an argument around it, and what follows that.
     while close.is_none()
         && end > from
+        && at - end < MAX_TAIL
         && matches!(bytes.get(end - 1), Some(b'\'' | b'"' | b',' | b')' | b';'))
     {
         end -= 1;

@@ -11,6 +11,13 @@ use super::{Form, hide_value, skip, value_end};
 
 /// Bytes of a name that are looked at, from its end.
 const MAX_NAME: usize = 128;
+/// Quotes, brackets and backslashes between a name and its sign; a string of JSON in one in one has fewer.
+const MAX_SIGNS: usize = 64;
+/// White space before a name, behind what separates it from another pair.
+const MAX_GAP: usize = 256;
+/// Bytes of a value that are looked through. What is longer is hidden, whatever it looks like: the next name in it does not look
+/// through it again.
+pub(super) const MAX_VALUE: usize = 512;
 /// Bytes of `{{ password }}`.
 const MAX_TEMPLATE: usize = 128;
 
@@ -36,7 +43,8 @@ pub(super) fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize
         let pair = Pair::before(text, sign);
         let Some(value) = pair.value(form) else { continue };
         end = value.end;
-        let brought = form == Form::Any && text.get(value.clone()).is_some_and(is_placeholder);
+        let brought = form == Form::Any
+            && text.get(value.clone()).is_some_and(|value| is_placeholder(value, &pair.name));
         open |= brought || hide_value(text, value, hide);
     }
     open
@@ -44,17 +52,20 @@ pub(super) fn assigned(text: &str, form: Form, hide: &mut impl FnMut(Range<usize
 
 impl<'t> Pair<'t> {
     pub(super) fn before(text: &'t str, sign: usize) -> Self {
+        // No sign is white space: what is before one is not before the next.
         let before = text.get(..sign).unwrap_or_default().trim_ascii_end();
         // A member's name in JSON, which may be in a string of its own.
-        let name = before.trim_end_matches(['"', '\'', '\\', '(', ')', '[', ']', ':']);
+        let signs = run_before(before, MAX_SIGNS, |byte| b"\"'\\()[]:".contains(&byte));
+        let name = before.get(..before.len() - signs).unwrap_or_default();
         let quoted = name.len() < before.len();
-        let last = || name.bytes().rev().take(MAX_NAME);
-        let length = |takes: fn(u8) -> bool| last().take_while(|byte| takes(*byte)).count();
+        let length = |takes: fn(u8) -> bool| run_before(name, MAX_NAME, takes);
         let plain = length(is_name);
         let escaped = quoted && name.as_bytes().iter().rev().nth(plain) == Some(&b'\\');
         let start = name.len() - if escaped { length(is_escaped_name) } else { plain };
         let name = name.get(start..).unwrap_or_default();
-        let separator = before.get(..start).unwrap_or_default().trim_ascii_end().bytes().next_back();
+        let outside = before.get(..start).unwrap_or_default();
+        let gap = run_before(outside, MAX_GAP, |byte| byte.is_ascii_whitespace());
+        let separator = outside.bytes().rev().nth(gap);
         let name = match () {
             () if escaped => Cow::Owned(json_unescaped(name)),
             // An address may spell its names with escapes.
@@ -82,21 +93,19 @@ impl<'t> Pair<'t> {
         let value = text.get(from..end)?;
         if matches!(value, "\"\"" | "''") {
             // Where nothing follows, another text may.
-            let more = text.get(end..).is_some_and(|rest| !rest.trim_ascii().is_empty());
+            let more = text.get(end..).is_some_and(|rest| !rest.trim_ascii_start().is_empty());
             return (!more).then_some(text.len()..text.len());
         }
-        let stays = query && !prose::is_random(value) || form == Form::Any && self.is_harmless(from, value);
-        (!stays).then_some(from..end)
+        let stays =
+            || query && !prose::is_random(value) || form == Form::Any && self.is_harmless(from, value);
+        (value.len() > MAX_VALUE || !stays()).then_some(from..end)
     }
 
     /// Where the value ends that begins at `from`.
     fn end(&self, from: usize) -> usize {
         let text = self.text;
         match text.as_bytes().get(from) {
-            _ if self.is_escaped() => {
-                let end = skip(text, from, |byte| !byte.is_ascii_whitespace() && !b"&\"'<>".contains(&byte));
-                text.get(from..end).and_then(|value| value.find("%26")).map_or(end, |more| from + more)
-            }
+            _ if self.is_escaped() => escaped_end(text, from),
             Some(b'{') if let Some(end) = template_end(text, from) => end,
             Some(b'"' | b'\'' | b'{' | b'[' | b'\\') | None => value_end(text, from, self.separator),
             _ if self.quoted => {
@@ -134,12 +143,28 @@ impl<'t> Pair<'t> {
     }
 }
 
-/// Where a `{{ … }}` ends that begins here.
+/// Bytes of the run at the end of `text`, of so many at most.
+fn run_before(text: &str, most: usize, takes: impl Fn(u8) -> bool) -> usize {
+    text.bytes().rev().take(most).take_while(|byte| takes(*byte)).count()
+}
+
+/// Where a value ends that `%3D` assigns: before the `%26` at the latest that stands for a `&`.
+fn escaped_end(text: &str, from: usize) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let ends = |at: usize, byte: u8| {
+        byte.is_ascii_whitespace()
+            || b"&\"'<>".contains(&byte)
+            || rest.get(at..).is_some_and(|rest| rest.starts_with(b"%26"))
+    };
+    from + rest.iter().enumerate().position(|(at, byte)| ends(at, *byte)).unwrap_or(rest.len())
+}
+
+/// Where a `{{ … }}` ends that begins here, with what stands directly behind it.
 fn template_end(text: &str, from: usize) -> Option<usize> {
     let near = text.as_bytes().get(from..)?.iter().take(MAX_TEMPLATE);
     let near: Vec<u8> = near.copied().collect();
     let end = near.windows(2).position(|two| two == b"}}").filter(|_| near.starts_with(b"{{"))?;
-    Some(from + end + 2)
+    Some(skip(text, from + end + 2, |byte| !byte.is_ascii_whitespace() && !b"\"',;)]}&<".contains(&byte)))
 }
 
 /// Does the sign assign, and is not a part of `==`, `::`, `://`, or of another escape?

@@ -74,3 +74,42 @@ fn a_text_may_end_before_its_password() {
         assert!(!shown(text, Form::Any).1, "{text}");
     }
 }
+
+#[test]
+fn what_looks_like_code_or_a_placeholder_may_be_a_password() {
+    for text in [
+        r#"{"password":"@PasswordCANARY1"}"#,
+        r#"{"password":"$PasswCANARY0rd"}"#,
+        r#"{"password":":MypasswordCANARY"}"#,
+        "password=$PasswCANARY0rd2024",
+        "host=h password=@dmin_CANARY_pass dbname=d",
+        r#"password: process.env.DB_PASSWORD||"CANARY""#,
+        r#"password = os.environ.get("DB_PASSWORD","CANARY")"#,
+        r#"password = ENV["P"]||"CANARY""#,
+        r#"password: request.password||"CANARY""#,
+        r#"{"password":"text,CANARY"}"#,
+        "password: string(CANARY)",
+        "password=${CANARY",
+        "password={{4CANARY9t}}",
+        r#"{"password":"{{x}}CANARY}}"}"#,
+        "password={{a}}CANARY",
+        "https://h/x?token=a/CANARY/b.cat",
+        "password: CANARY2024()",
+        "http://h/x/password:CANARY4X9t2",
+    ] {
+        assert!(!shown(text, Form::Any).0.contains("CANARY"), "{text}");
+    }
+    for text in [
+        "password: process.env.DB_PASSWORD,",
+        r#"password = os.environ["DB_PASSWORD"]"#,
+        "password: request.password;",
+        "password: string | null",
+        "password: varchar(255)",
+        "password=${DB_PASSWORD}",
+        "password={{ password }}",
+        "password = :password",
+        "https://h/x?key=photos/2024/cat.jpg",
+    ] {
+        assert_eq!(shown(text, Form::Any).0, text);
+    }
+}
