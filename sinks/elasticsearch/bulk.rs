@@ -225,7 +225,7 @@ mod tests {
         let items: Vec<String> = items.iter().map(item).collect();
         // What it says of all of them is not believed.
         let body = format!(r#"{{"errors":false,"items":[{}]}}"#, items.join(",")).into_bytes();
-        let answer = Answer { status: StatusCode::OK, retry_after: None, body };
+        let answer = Answer { status: StatusCode::OK, retry_after: None, body, asked: Default::default() };
         let mut spans: Vec<Span> = (0..items.len() as u64).map(|seq| Span::whole(seq, b"{}")).collect();
         spans.last_mut().unwrap().unix_micros = 86_400_000_000;
         let places = Places { sent: (0..items.len()).collect(), refused: vec![] };
@@ -279,7 +279,7 @@ mod tests {
     fn an_answer_that_is_none_is_asked_for_again() {
         for (status, body) in [(200, "{}"), (200, "<html>"), (502, "")] {
             let status = StatusCode::from_u16(status).unwrap();
-            let answer = Answer { status, retry_after: None, body: body.into() };
+            let answer = Answer { status, retry_after: None, body: body.into(), asked: Default::default() };
             let places = Places { sent: vec![0], refused: vec![] };
             let told = verdict(answer, places, &mut Index::new("x"), &Records::new(b"", &[]));
             assert!(matches!(told, Err(Failure::Retry { .. })), "{told:?}");

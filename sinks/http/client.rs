@@ -30,6 +30,9 @@ const USER_AGENT: &str = concat!("panoptes/", env!("CARGO_PKG_VERSION"));
 /// Of an answer, what is shown in an error.
 const MAX_SHOWN: usize = 300;
 
+/// So short no part of an address is a secret.
+const SECRET: usize = 5;
+
 /// A client of one destination.
 pub(crate) struct Client {
     inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -46,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// Its first bytes.
     pub(crate) body: Vec<u8>,
+    /// Where it was sent: servers say that back in their error pages, and there may be a token in it.
+    pub(crate) asked: Uri,
 }
 
 impl Client {
@@ -87,7 +92,7 @@ impl Client {
         if let Some(value) = self.credentials.header()? {
             headers.insert(header::AUTHORIZATION, value);
         }
-        let until = Instant::now() + self.timeout;
+        let (until, asked) = (Instant::now() + self.timeout, request.uri().clone());
         let answer = timeout_at(until, self.inner.request(request))
             .await
             .map_err(|_| format!("no answer within {:?}", self.timeout))?
@@ -97,7 +102,7 @@ impl Client {
         let read = timeout_at(until, first_bytes(incoming, self.max_answer, &mut body)).await;
         let is_whole = read.is_ok();
         read.unwrap_or(Ok(()))?;
-        let answer = Answer { status: head.status, retry_after: retry_after(&head.headers), body };
+        let answer = Answer { status: head.status, retry_after: retry_after(&head.headers), body, asked };
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             // What a file says may have changed since.
             self.credentials.forget();
@@ -122,7 +127,7 @@ impl Answer {
 
     /// Status and the first words, for an error.
     pub(crate) fn describe(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
+        let text = without_address(&String::from_utf8_lossy(&self.body), &self.asked);
         let shown: String =
             text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_SHOWN).collect();
         match shown.is_empty() {
@@ -130,6 +135,16 @@ impl Answer {
             false => format!("{}: {shown}", self.status),
         }
     }
+}
+
+/// An answer's words without the path and the query that it was asked for, and without what stands in these.
+fn without_address(text: &str, asked: &Uri) -> String {
+    let (path, query) = (asked.path(), asked.query().unwrap_or_default());
+    let parts = path.split('/').chain(query.split(['&', '=', ';']));
+    let mut parts: Vec<&str> =
+        [path, query].into_iter().chain(parts).filter(|part| part.len() >= SECRET).collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    parts.into_iter().fold(text.to_owned(), |text, part| text.replace(part, "…"))
 }
 
 /// A URL as requests need it.
@@ -173,4 +188,24 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_says_the_address_back_shows_none_of_it() {
+        let asked: Uri = "https://h.example/in/SEKRET1/log?token=SEKRET2&v=1".parse().unwrap();
+        for said in [
+            "Cannot POST /in/SEKRET1/log?token=SEKRET2&v=1",
+            "no /in/SEKRET1/log here",
+            "<a href=\"/in/SEKRET1/log?token=SEKRET2&amp;v=1\">",
+            "token SEKRET2 is not known",
+        ] {
+            let shown = without_address(said, &asked);
+            assert!(!shown.contains("SEKRET") && shown.contains('…'), "{shown}");
+        }
+        assert_eq!(without_address("out of disk: v 1", &asked), "out of disk: v 1");
+    }
 }

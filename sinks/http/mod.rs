@@ -140,7 +140,7 @@ mod tests {
     fn failure(status: u16, retry_after: Option<u64>) -> Option<Failure> {
         let status = StatusCode::from_u16(status).unwrap();
         let retry_after = retry_after.map(Duration::from_secs);
-        verdict(Answer { status, retry_after, body: b"why\n so".to_vec() }).err()
+        verdict(Answer { status, retry_after, body: b"why\n so".to_vec(), asked: Default::default() }).err()
     }
 
     #[test]
