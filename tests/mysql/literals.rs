@@ -1,6 +1,6 @@
 //! Values as a server writes them into its log, in place of the `?` of a prepared statement, against those of an event.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How many values of a statement's text are those of the event, each in its place; the first that is not. `cut` if
 /// the event may have fewer.
@@ -73,9 +73,21 @@ impl Literal {
                 !self.quoted && (text == number.to_string() || text.parse().ok() == number.as_f64())
             }
             Value::String(told) => self.quoted && same(without_zeros(&text), without_zeros(told)),
-            Value::Object(bytes) => {
-                let hex: String = self.value.iter().map(|byte| format!("{byte:02x}")).collect();
-                self.quoted && bytes["hex"] == hex
+            Value::Object(told) => self.quoted && self.is_told_by(told),
+            _ => false,
+        }
+    }
+
+    /// Bytes, or the head of a value that is too long to be told.
+    fn is_told_by(&self, told: &Map<String, Value>) -> bool {
+        let hex: String = self.value.iter().map(|byte| format!("{byte:02x}")).collect();
+        let whole = |size: usize| told.get("length").is_none_or(|length| *length == size);
+        let cut = told.contains_key("length");
+        match (told.get("hex"), told.get("head")) {
+            (Some(Value::String(head)), None) if cut => hex.starts_with(head) && whole(self.value.len()),
+            (Some(Value::String(all)), None) => *all == hex,
+            (None, Some(Value::String(head))) => {
+                shown(&self.value).starts_with(head) && whole(self.value.len())
             }
             _ => false,
         }
