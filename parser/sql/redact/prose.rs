@@ -26,6 +26,9 @@ pub(super) fn is_random(word: &str) -> bool {
         && word.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
+/// Characters in which a word that sentences are made of, and the beginning of the next, stand.
+const MAX_NEAR: usize = 64;
+
 /// Does a sentence begin here, that a password stands before: `password: how do I change it?` It does with a word that sentences
 /// are made of, which nobody has for a password, and which another one follows.
 pub(super) fn begins_sentence(text: &str) -> bool {
@@ -35,7 +38,8 @@ pub(super) fn begins_sentence(text: &str) -> bool {
         "from", "has", "have", "he", "how", "i", "if", "in", "is", "it", "must", "my", "needs", "no", "not", "of", "on", "or", "please", "should",
         "that", "the", "their", "this", "to", "too", "use", "was", "we", "what", "when", "where", "which", "who", "why", "will", "you", "your", "with",
     ];
-    let mut words = text.split_ascii_whitespace();
+    let end = text.char_indices().nth(MAX_NEAR).map_or(text.len(), |(end, _)| end);
+    let mut words = text.get(..end).unwrap_or_default().split_ascii_whitespace();
     let first = words.next().unwrap_or_default();
     WORDS.iter().any(|word| first.eq_ignore_ascii_case(word))
         && words.next().is_some_and(|next| next.starts_with(char::is_alphabetic))

@@ -18,7 +18,7 @@ const MAX_PATH: usize = 256;
 impl Pair<'_> {
     /// Is the value, which begins at `from`, a word of a sentence, or one that nobody would call a secret?
     pub(super) fn is_harmless(&self, from: usize, value: &str) -> bool {
-        let spaced = from > self.sign + 1;
+        let spaced = !self.is_escaped() && from > self.sign + 1;
         let rest = self.text.get(from..).unwrap_or_default();
         let sentence = spaced && !self.quoted && prose::begins_sentence(rest);
         // The end of an element, what somebody else has hidden, MySQL's `(using password: YES)`.

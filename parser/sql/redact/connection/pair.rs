@@ -116,7 +116,7 @@ impl<'t> Pair<'t> {
     }
 
     /// Is the sign the `%3D` of an address?
-    fn is_escaped(&self) -> bool {
+    pub(super) fn is_escaped(&self) -> bool {
         self.text.as_bytes().get(self.sign) == Some(&b'%')
     }
 
