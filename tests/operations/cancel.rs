@@ -108,9 +108,11 @@ fn long_key(_: &Rig) -> Result<(), Failed> {
     assert!(matches!(&cancelled.errors[..], [error] if is_error(error, "ERROR", "57014")), "{cancelled:?}");
     let both = |events: &[serde_json::Value]| events.iter().filter(|e| e["kind"] == "cancel").count() == 2;
     let events = proxy.wait_for("both requests", both);
-    let matched: Vec<_> =
-        events.iter().filter(|e| e["kind"] == "cancel").map(|e| &e["cancel"]["matched"]).collect();
-    assert_eq!(matched, [false, true]);
+    // Each came over a connection of its own, which another thread may have served.
+    let mut matched: Vec<_> =
+        events.iter().filter(|e| e["kind"] == "cancel").map(|e| e["cancel"]["matched"].as_bool()).collect();
+    matched.sort_unstable();
+    assert_eq!(matched, [Some(false), Some(true)]);
     Ok(())
 }
 
