@@ -27,7 +27,9 @@ pub(crate) const TESTS: &[Named] = &[
 ];
 
 fn shutdown(rig: &Rig) -> Result<(), Failed> {
-    let mut proxy = Panoptes::start_mysql(rig.server().port, "");
+    // Of several threads one may have gone down, and another not yet heard of it: who comes then is told nothing.
+    let environment = [("PANOPTES_WORKERS", "1")];
+    let mut proxy = Panoptes::start_mysql_prepared(rig.server().port, "", &environment);
     let (mut idle, mut open) = (Raw::connect(proxy.port), Raw::connect(proxy.port));
     idle.query("select 'before'");
     open.query("begin");
