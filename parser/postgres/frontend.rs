@@ -100,11 +100,8 @@ pub(super) fn rule(kind: u8, length: u64, authenticating: bool, limits: &Limits)
     Ok(Keep { bytes: keep, digest_behind, condensed })
 }
 
-/// As much of a message as is told.
-pub(super) fn told<'a>(kind: Kind, body: &'a [u8], length: u64, limits: &Limits) -> &'a [u8] {
-    if kind != Kind::Query {
-        return body;
-    }
+/// As much of a Query as is told.
+pub(super) fn told<'a>(body: &'a [u8], length: u64, limits: &Limits) -> &'a [u8] {
     let whole = length == body.len() as u64;
     let text = body.strip_suffix(b"\0").filter(|_| whole).unwrap_or(body);
     let told = limits.told(text, whole);

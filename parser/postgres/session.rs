@@ -188,9 +188,11 @@ impl Postgres {
         length
     }
 
-    fn asked(&mut self, frame: Frame<'_>, out: &mut impl Observer) {
+    fn asked(&mut self, mut frame: Frame<'_>, out: &mut impl Observer) {
         if let Some(kind) = Kind::of(frame.kind, frame.length) {
-            let frame = Frame { body: frontend::told(kind, frame.body, frame.length, &self.limits), ..frame };
+            if kind == Kind::Query {
+                frame.body = frontend::told(frame.body, frame.length, &self.limits);
+            }
             if self.limits.tell_asked {
                 pipeline::tell_asked(kind, &frame, out);
             }
