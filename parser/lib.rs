@@ -4,6 +4,7 @@
 //! * [`reader`]: a bounded cursor over a frame.
 //! * [`inflight`]: what was asked and not yet answered.
 //! * `digest`: what a text that is too long to be kept can be known by.
+//! * `head`: values of which only the head was kept.
 //! * `json`: values as JSON, whatever protocol they came by.
 //! * [`postgres`]: PostgreSQL's protocol. [`mysql`]: MySQL's, and MariaDB's.
 //! * [`sql`]: what a statement does, and to what.
@@ -15,6 +16,7 @@
 
 mod characters;
 mod digest;
+mod head;
 pub mod inflight;
 mod json;
 pub mod mysql;

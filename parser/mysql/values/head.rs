@@ -7,8 +7,8 @@ use super::{
     value::write_type,
 };
 use crate::{
-    json::{write_digits, write_hex},
-    text::{Encoding, write_json_string},
+    head::{decode_exact, end_with_bytes, end_with_text},
+    text::Encoding,
 };
 
 /// Appends what was kept of a long value: `{"type":…,"head":…,"length":…}`, with `"hex"` in place of `"head"` where it is no
@@ -20,10 +20,7 @@ pub fn write_head(out: &mut Vec<u8>, kind: u16, head: &[u8], length: u32, encodi
         Some(head) => write_head_text(out, kind, &head, length),
         None => {
             write_type(out, Type::of(kind));
-            out.extend_from_slice(b",\"hex\":\"");
-            write_hex(out, head);
-            out.push(b'"');
-            write_length(out, length);
+            end_with_bytes(out, head, length);
         }
     }
 }
@@ -31,22 +28,12 @@ pub fn write_head(out: &mut Vec<u8>, kind: u16, head: &[u8], length: u32, encodi
 /// The same of a head that is shown as this text.
 pub fn write_head_text(out: &mut Vec<u8>, kind: u16, head: &str, length: u32) {
     write_type(out, Type::of(kind));
-    out.extend_from_slice(b",\"head\":");
-    write_json_string(out, head);
-    write_length(out, length);
-}
-
-fn write_length(out: &mut Vec<u8>, length: u32) {
-    out.extend_from_slice(b",\"length\":");
-    write_digits(out, length.into(), 1);
-    out.push(b'}');
+    end_with_text(out, head, length);
 }
 
 /// The text of a head, where it is one. A blob may be.
 fn text<'a>(kind: Kind, head: &'a [u8], encoding: &Encoding) -> Option<Cow<'a, str>> {
-    // The longest character has four bytes.
-    let ends = (0..4).filter_map(|less| head.get(..head.len().checked_sub(less)?));
-    let exact = ends.filter_map(|head| encoding.decode_exact(head)).next();
+    let exact = decode_exact(head, encoding);
     match kind {
         Kind::Text | Kind::Json | Kind::Decimal => Some(exact.unwrap_or_else(|| encoding.decode(head))),
         Kind::Blob => exact,

@@ -12,21 +12,7 @@ use crate::{
     text::{Encoding, write_json_string},
 };
 
-/// One value, as it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// SQL NULL.
-    Null,
-    /// All of it.
-    Whole(&'a [u8]),
-    /// What was kept of a long one.
-    Head {
-        /// Its first bytes.
-        bytes: &'a [u8],
-        /// How many there were.
-        length: u32,
-    },
-}
+pub use crate::head::Value;
 
 /// The bytes of the next value, less their length; `None` where they are not all there. Only of a run that was `condensed`
 /// there may be heads.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::types::{Kind, Type};
 use super::write_type;
-use crate::json::{write_digits, write_hex};
-use crate::text::{Encoding, write_json_string};
+use crate::head::{decode_exact, end_with_bytes, end_with_text};
+use crate::text::Encoding;
 
 /// Appends what was kept of a long value: `{"type":…,"head":…,"length":…}`, with `"hex"` in place of `"head"` where it is no
 /// text. `length` is that of the whole, in bytes as they were sent; the rest is as with [`write_json`](super::write_json).
@@ -16,10 +16,7 @@ pub fn write_head(out: &mut Vec<u8>, oid: u32, format: i16, head: &[u8], length:
         Some(head) => write_head_text(out, oid, &decode(head, encoding), length),
         None => {
             write_type(out, oid);
-            out.extend_from_slice(b",\"hex\":\"");
-            write_hex(out, head);
-            out.push(b'"');
-            write_length(out, length);
+            end_with_bytes(out, head, length);
         }
     }
 }
@@ -27,15 +24,7 @@ pub fn write_head(out: &mut Vec<u8>, oid: u32, format: i16, head: &[u8], length:
 /// The same of a head that is shown as this text.
 pub fn write_head_text(out: &mut Vec<u8>, oid: u32, head: &str, length: u32) {
     write_type(out, oid);
-    out.extend_from_slice(b",\"head\":");
-    write_json_string(out, head);
-    write_length(out, length);
-}
-
-fn write_length(out: &mut Vec<u8>, length: u32) {
-    out.extend_from_slice(b",\"length\":");
-    write_digits(out, length.into(), 1);
-    out.push(b'}');
+    end_with_text(out, head, length);
 }
 
 /// What of a head is text.
@@ -48,10 +37,8 @@ fn text(oid: u32, format: i16, head: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The longest character has four bytes.
 fn decode<'a>(head: &'a [u8], encoding: &Encoding) -> Cow<'a, str> {
-    let ends = (0..4).filter_map(|less| head.get(..head.len().checked_sub(less)?));
-    ends.filter_map(|head| encoding.decode_exact(head)).next().unwrap_or_else(|| encoding.decode(head))
+    decode_exact(head, encoding).unwrap_or_else(|| encoding.decode(head))
 }
 
 #[cfg(test)]

@@ -1,20 +1,6 @@
 //! The raw parameters at the tail of a Bind message.
 
-/// One value, as it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// SQL NULL.
-    Null,
-    /// All of it.
-    Whole(&'a [u8]),
-    /// What was kept of a long one.
-    Head {
-        /// Its first bytes.
-        bytes: &'a [u8],
-        /// How many there were.
-        length: u32,
-    },
-}
+pub use crate::head::Value;
 
 /// Reads the parameters of a Bind one by one, each with its format code (0 text, 1 binary; others are passed on as
 /// they come).
