@@ -245,21 +245,16 @@ mod tests {
             let (first, length) = (body.first().copied(), body.len() as u64);
             let (keep, _) = stage.keep(shape, Head { number: 1, first, length }, agreed);
             let body = body.get(..keep).unwrap_or(body);
-            let packet = Packet {
-                first: 1,
-                last: 1,
-                head: first,
-                body,
-                length,
-                size: length + 4,
-                condensed: false,
-                digest: None,
-                begun: 0,
-            };
+            let packet = packet(first, body, length);
             let step = format!("{:?}", stage.take(shape, &packet, agreed));
             step.trim_start_matches("Ok(").split(['(', ')', ' ']).next().unwrap().to_owned()
         });
         told.collect::<Vec<_>>().join(" ")
+    }
+
+    fn packet(head: Option<u8>, body: &[u8], length: u64) -> Packet<'_> {
+        let (first, last, size) = (1, 1, length + 4);
+        Packet { first, last, head, body, length, size, condensed: false, digest: None, begun: 0 }
     }
 
     #[test]
@@ -318,17 +313,7 @@ mod tests {
         let mut last = None;
         for body in [&b"\xfe\0\0\x0a\x10"[..], b"\0\0row", b"\xfe\0\0\x02\0"] {
             let (head, length) = (body.first().copied(), body.len() as u64);
-            let packet = Packet {
-                first: 1,
-                last: 1,
-                head,
-                body,
-                length,
-                size: length + 4,
-                condensed: false,
-                digest: None,
-                begun: 0,
-            };
+            let packet = packet(head, body, length);
             last = Some(stage.take(Shape::Results, &packet, OLD));
         }
         let Some(Ok(Step::Rows(done))) = last else { panic!("{last:?}") };
